@@ -1,0 +1,209 @@
+"""The data model, named once: frozen records that every other module speaks in.
+
+A `Group` is one prompt with its K completions and everybody's rankings of them. This is the unit that is imported,
+labelled, snapshotted, trained on and reranked. Records check themselves when built and raise `DataError` with the path
+of the offending field; nothing here opens a file or knows an outside format.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Literal
+
+from labeler.errors import DataError
+
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+SPLITS = ("train", "valid", "test")
+Ranks = tuple[int | None, ...]
+"""One rank per completion: 1 is best, equal numbers are a tie, None was not ranked."""
+
+
+def dense_ranks(ranks: Sequence[int | None]) -> Ranks:
+    """Ranks in any spacing as dense ranks: ``(10, 3, 3, None)`` becomes ``(2, 1, 1, None)``."""
+    order = {rank: place for place, rank in enumerate(sorted({r for r in ranks if r is not None}), start=1)}
+    return tuple(None if rank is None else order[rank] for rank in ranks)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise DataError(f"the role is {self.role!r}; it must be one of {', '.join(ROLES)}", field="role")
+        if not isinstance(self.content, str):
+            raise DataError("the content must be a string", field="content")
+
+
+Prompt = tuple[Message, ...]
+
+
+def check_prompt(prompt: Prompt) -> None:
+    """Raise `DataError` unless the prompt is a non-empty tuple of messages of which only the first is a system one."""
+    if not prompt:
+        raise DataError("the prompt is empty; give at least one message", field="prompt")
+    for index, message in enumerate(prompt):
+        if message.role == "system" and index > 0:
+            raise DataError("a system message may only come first", field=f"prompt[{index}].role")
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One output for a prompt. ``model`` says what wrote it and is never shown to labelers."""
+
+    id: str
+    text: str
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not self.id:
+            raise DataError("the id must be a non-empty string", field="id")
+        if not isinstance(self.text, str):
+            raise DataError("the text must be a string", field="text")
+        if self.model is not None and not isinstance(self.model, str):
+            raise DataError("the model must be a string or null", field="model")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One person's judgment of one group; ``ranks`` lines up with the group's completions.
+
+    Attributes:
+        annotator: pseudonymous id of the person.
+        ranks: dense ranks, 1 best, ties equal, None not ranked.
+        strength: pairs only, 1 negligibly to 4 significantly better (Llama 2's scale).
+        ratings: 1–7 per completion, or None.
+        flags: names of flags per completion.
+        all_bad: the annotator found no completion acceptable.
+        note: free text of the annotator.
+        seconds: attention time, hidden and idle time not counted.
+        order: completion ids as they were shown, left to right.
+        at: RFC 3339 time of the judgment.
+        weight: how much this judgment counts (None: 1).
+    """
+
+    annotator: str
+    ranks: Ranks
+    strength: int | None = None
+    ratings: tuple[int | None, ...] | None = None
+    flags: tuple[tuple[str, ...], ...] | None = None
+    all_bad: bool = False
+    note: str | None = None
+    seconds: float | None = None
+    order: tuple[str, ...] | None = None
+    at: str | None = None
+    weight: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.annotator, str) or not self.annotator:
+            raise DataError("the annotator must be a non-empty string", field="annotator")
+        for index, rank in enumerate(self.ranks):
+            if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int)):
+                raise DataError(f"the rank is {rank!r}; it must be a whole number or null", field=f"ranks[{index}]")
+        object.__setattr__(self, "ranks", dense_ranks(self.ranks))
+        if self.strength is not None and self.strength not in (1, 2, 3, 4):
+            raise DataError(f"the strength is {self.strength!r}; it must be 1, 2, 3 or 4", field="strength")
+        for index, rating in enumerate(self.ratings or ()):
+            if rating is not None and rating not in range(1, 8):
+                raise DataError(f"the rating is {rating!r}; it must be 1 to 7 or null", field=f"ratings[{index}]")
+        if self.seconds is not None and self.seconds < 0:
+            raise DataError("the seconds must not be negative", field="seconds")
+        if self.weight is not None and self.weight < 0:
+            raise DataError("the weight must not be negative", field="weight")
+
+    def compare(self, i: int, j: int) -> int | None:
+        """1 if completion i was put above j, -1 if below, 0 for a tie, None if either was not ranked."""
+        a, b = self.ranks[i], self.ranks[j]
+        return None if a is None or b is None else (a < b) - (a > b)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What everybody together said of one pair (i, j) of a group's completions."""
+
+    i: int
+    j: int
+    wins_i: int
+    ties: int
+    wins_j: int
+
+    @property
+    def majority(self) -> int:
+        """1 if the majority put i above j, -1 if below, 0 for a tie.
+
+        It is a tie where the wins are evenly split, or where more people called it a tie than preferred either side.
+        """
+        if self.ties > max(self.wins_i, self.wins_j):
+            return 0
+        return (self.wins_i > self.wins_j) - (self.wins_i < self.wins_j)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One prompt, its completions, and the rankings of them."""
+
+    id: str
+    prompt: Prompt
+    completions: tuple[Completion, ...]
+    rankings: tuple[Ranking, ...] = ()
+    source: str = ""
+    split: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not self.id:
+            raise DataError("the id must be a non-empty string", field="id")
+        check_prompt(self.prompt)
+        repeated = [i for i, n in Counter(c.id for c in self.completions).items() if n > 1]
+        if repeated:
+            raise DataError(f"two completions have the id {repeated[0]!r}; make them unique", field="completions")
+        if self.split is not None and self.split not in SPLITS:
+            raise DataError(f"the split is {self.split!r}; it must be one of {', '.join(SPLITS)}", field="split")
+        for index, ranking in enumerate(self.rankings):
+            self._check_ranking(ranking, f"rankings[{index}]")
+
+    def _check_ranking(self, ranking: Ranking, where: str) -> None:
+        k = len(self.completions)
+        for name in ("ranks", "ratings", "flags", "order"):
+            values = getattr(ranking, name)
+            if values is not None and len(values) != k:
+                raise DataError(
+                    f"has {len(values)} entries for {k} completions; give one per completion", field=f"{where}.{name}"
+                )
+        if ranking.strength is not None and k != 2:
+            raise DataError("strength is for groups of two completions", field=f"{where}.strength")
+        if ranking.order is not None and sorted(ranking.order) != sorted(c.id for c in self.completions):
+            raise DataError("must hold each completion id once", field=f"{where}.order")
+
+    def tallies(self) -> Iterator[Tally]:
+        """One tally per pair of completions (i < j) that at least one person compared."""
+        for i, j in combinations(range(len(self.completions)), 2):
+            verdicts = Counter(ranking.compare(i, j) for ranking in self.rankings)
+            if verdicts[1] + verdicts[0] + verdicts[-1]:
+                yield Tally(i, j, verdicts[1], verdicts[0], verdicts[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A prompt with the answer that a labeler wrote for it."""
+
+    id: str
+    prompt: Prompt
+    completion: str
+    annotator: str | None = None
+    source: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str) or not self.id:
+            raise DataError("the id must be a non-empty string", field="id")
+        check_prompt(self.prompt)
+        if not isinstance(self.completion, str):
+            raise DataError("the completion must be a string", field="completion")

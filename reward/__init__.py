@@ -1,0 +1,1 @@
+"""Reward models from rankings: train, evaluate, export, rerank."""
