@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from labeler.errors import DataError
@@ -97,8 +97,10 @@ def mapping(value: object, where: str) -> Row:
 
 def only(row: Row, known: frozenset[str], where: str = "") -> None:
     """Refuse a field that the format does not have, so that a misspelt one is not silently lost."""
-    unknown = next((name for name in row if name not in known), None)
-    if unknown is not None:
+    if row.keys() <= known:
+        return
+    unknown = next((name for name in row if name not in known and row[name] is not None), None)
+    if unknown is not None:  # a table has a column for every row: null says nothing
         problem = f"is not a field here; put it under meta, or correct its name to one of {', '.join(sorted(known))}"
         raise DataError(problem, field=f"{where}{unknown}")
 
@@ -128,9 +130,48 @@ def meta(row: Row, where: str = "meta") -> dict[str, Any]:
     return dict(plain(mapping(value, where), where)) if value else {}
 
 
-def rest(row: Row, used: Collection[str]) -> dict[str, Any]:
-    """What a format did not use, kept as meta (nulls dropped), so that an import loses nothing."""
-    return {name: plain(value, name) for name, value in row.items() if name not in used and value is not None}
+def rest(row: Row, used: frozenset[str]) -> dict[str, Any]:
+    """What a format did not use, kept as meta so that an import loses nothing; nulls and NaN are dropped."""
+    return {name: _loose(value) for name, value in row.items() if name not in used and not _nothing(value)}
+
+
+def _nothing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _loose(value: Any) -> Any:
+    """Free-form JSON of a value that nobody checks: what JSON cannot hold (dates, bytes, surrogates) becomes text."""
+    if isinstance(value, Mapping):
+        return {_loose(str(key)): _loose(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_loose(item) for item in value]
+    if isinstance(value, bool | int):
+        return value
+    if _nothing(value) or isinstance(value, float):
+        return None if _nothing(value) else value
+    return str(value).encode(errors="replace").decode()
+
+
+def cell(value: object) -> object:
+    """A cell of a table: an empty or blank one is None."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def cell_number(value: object, where: str) -> float:
+    """A finite number from a cell, also one written as text."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            refuse(value, where, "a number")
+    return number(value, where)
+
+
+def cell_whole(value: object, where: str) -> int:
+    """A whole number from a cell, also one written as text."""
+    if isinstance(value, str):
+        value = cell_number(value, where)
+    return whole(value, where)
 
 
 def messages(value: object, where: str) -> Prompt:
