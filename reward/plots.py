@@ -1,0 +1,150 @@
+"""The pictures of the report, each a matplotlib figure made from plain numbers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reward.evaluate import Floats, Interval, Metrics
+
+INK, MUTED, ACCENT, WARM = "#444b54", "#8a929c", "#2f6fb0", "#c4622d"
+STYLE: dict[str, Any] = {
+    "font.size": 10,
+    "font.family": "sans-serif",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#d9dde2",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "svg.hashsalt": "reward-labeler",
+}
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def accuracy_plot(metrics: Metrics) -> Figure:
+    """Accuracy of the model beside a coin, the longer text and another human, each with its 95 % interval."""
+    rows: list[tuple[str, float, Interval | None, str]] = [
+        ("reward model", metrics.accuracy, metrics.accuracy_ci95, ACCENT),
+        ("longer text wins", metrics.length_only_accuracy, metrics.length_only_accuracy_ci95, WARM),
+        ("coin", 0.5, None, MUTED),
+    ]
+    if metrics.human_agreement is not None:
+        rows.insert(0, ("two people agree", metrics.human_agreement, metrics.human_agreement_ci95, INK))
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(7.2, 0.5 * len(rows) + 0.9)
+        for y, (_, value, interval, colour) in enumerate(reversed(rows)):
+            if interval:
+                axes.plot(interval, (y, y), color=colour, linewidth=3, alpha=0.35, solid_capstyle="round")
+            axes.plot(value, y, "o", color=colour, markersize=8)
+            axes.annotate(
+                f"{100 * value:.1f} %", (value, y), (0, 8), textcoords="offset points", ha="center", fontsize=9
+            )
+        axes.set_yticks(range(len(rows)), [row[0] for row in reversed(rows)])
+        axes.set_ylim(-0.5, len(rows) - 0.3)
+        axes.set_xlim(min(0.4, metrics.length_only_accuracy - 0.05), 1.0)
+        axes.set_xlabel("share of preferences ordered right, with 95 % interval over prompts")
+        axes.grid(visible=False, axis="y")
+    return figure
+
+
+def reliability_plot(metrics: Metrics) -> Figure:
+    """How often the model is right at each level of its own confidence; the diagonal is perfect calibration."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(4.6, 4.0)
+        axes.plot((0.5, 1), (0.5, 1), color=MUTED, linewidth=1, linestyle="--", label="perfect")
+        most = max(b.pairs for b in metrics.reliability)
+        for b in metrics.reliability:
+            axes.plot(
+                b.confidence, b.accuracy, "o", color=ACCENT, alpha=0.8, markersize=4 + 12 * (b.pairs / most) ** 0.5
+            )
+        axes.set_xlim(0.48, 1.02)
+        axes.set_ylim(min(0.4, min(b.accuracy for b in metrics.reliability) - 0.05), 1.03)
+        axes.set_xlabel("confidence of the model, σ(|gap| / temperature)")
+        axes.set_ylabel("share right (area: number of pairs)")
+    return figure
+
+
+def gap_plot(gap: Floats, right: Floats) -> Figure:
+    """Histogram of the score gap towards what people preferred; left of zero the model disagrees.
+
+    Args:
+        gap: |gap| per decided pair (P).
+        right: 1 right, 0.5 equal, 0 wrong (P).
+    """
+    signed = gap * (2 * right - 1)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(4.6, 4.0)
+        limit = float(abs(signed).max()) or 1.0
+        edges = [limit * (step / 12 - 1) for step in range(25)]
+        axes.hist(signed[signed < 0], bins=edges, color=WARM, label="against people")
+        axes.hist(signed[signed >= 0], bins=edges, color=ACCENT, label="with people")
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.set_xlabel("score of the preferred minus score of the other (logits)")
+        axes.set_ylabel("pairs")
+        axes.legend(frameon=False)
+    return figure
+
+
+def length_plot(lengths: Sequence[int], rewards: Sequence[float]) -> Figure:
+    """Reward against length of every completion, to see at a glance whether the model pays for length.
+
+    Args:
+        lengths: characters per completion (N).
+        rewards: raw score per completion (N).
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(4.6, 4.0)
+        axes.scatter([max(length, 1) for length in lengths], rewards, s=9, color=ACCENT, alpha=0.4, linewidths=0)
+        axes.set_xscale("log")
+        axes.set_xlabel("characters (log scale)")
+        axes.set_ylabel("raw score")
+    return figure
+
+
+def training_plot(steps: Sequence[int], losses: Sequence[float], valid: Sequence[tuple[int, float]]) -> Figure:
+    """Training loss per step (nats), smoothed over a tenth of the run, and validation accuracy where it was taken.
+
+    Args:
+        steps: optimiser steps (S). losses: mean loss of each (S).
+        valid: pairs of step and validation accuracy.
+    """
+    window = max(1, len(losses) // 10)
+    smooth = [sum(losses[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(losses))]
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(4.6, 4.0)
+        axes.plot(steps, losses, color=ACCENT, alpha=0.25, linewidth=0.8)
+        axes.plot(steps, smooth, color=ACCENT, linewidth=2, label="training loss")
+        axes.axhline(0.6931, color=MUTED, linewidth=1, linestyle="--")
+        axes.annotate("coin", (steps[0], 0.6931), (2, 3), textcoords="offset points", fontsize=8, color=MUTED)
+        axes.set_xlabel("optimiser step")
+        axes.set_ylabel("loss (nats per pair)")
+        if valid:
+            twin = axes.twinx()
+            twin.plot(*zip(*valid, strict=True), "o-", color=WARM, label="validation accuracy")
+            twin.set_ylabel("validation accuracy", color=WARM)
+            twin.grid(visible=False)
+    return figure
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an ``<svg>`` element to put into a page, text kept as text."""
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "reward-labeler"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    whole = text.getvalue()
+    return whole[whole.index("<svg") :]

@@ -1,0 +1,238 @@
+"""One self-contained HTML page (and PNG plots) that says how good a reward model is and how far to trust it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import spearmanr
+
+from labeler.records import Group
+from reward import plots
+from reward.evaluate import FEW_PROMPTS, Interval, Metrics, collect_pairs, correctness
+
+
+@dataclass(frozen=True)
+class History:
+    """What the trainer wrote down: optimiser steps with their losses, and validation accuracy at some of them."""
+
+    steps: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+    valid: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Example:
+    """A pair on which model and people disagree."""
+
+    group: str
+    prompt: str
+    better: str
+    worse: str
+    better_score: float
+    worse_score: float
+    votes: str
+
+    @property
+    def gap(self) -> float:
+        return self.worse_score - self.better_score
+
+
+def percent(value: float | None) -> str:
+    """``0.7234`` as ``72.3 %``; None as a dash."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def interval_text(interval: Interval | None) -> str:
+    """``(0.61, 0.7)`` as ``61.0 – 70.0 %``."""
+    return "–" if interval is None else f"{100 * interval[0]:.1f} – {100 * interval[1]:.1f} %"
+
+
+def better_than_length(metrics: Metrics) -> bool:
+    """Whether the interval of the gain over the longer-text baseline lies above zero."""
+    return metrics.gain_over_length_ci95 is not None and metrics.gain_over_length_ci95[0] > 0
+
+
+def verdict(metrics: Metrics) -> str:
+    """One or two plain sentences: what was measured, and whether it beats the length baseline."""
+    gain = 100 * metrics.gain_over_length
+    said = (
+        f"The model orders {percent(metrics.accuracy)} of people's preferences right"
+        f" (95 % interval {interval_text(metrics.accuracy_ci95)};"
+        f" {metrics.comparisons} pairs of {metrics.prompts} prompts)."
+        f" Always choosing the longer text gets {percent(metrics.length_only_accuracy)}"
+    )
+    if better_than_length(metrics):
+        return f"{said}, so the model is better by {gain:.1f} points, more than chance explains."
+    return (
+        f"{said}; the difference of {gain:+.1f} points may be chance."
+        " This model has not shown that it learned more than length."
+    )
+
+
+def warnings(metrics: Metrics) -> list[str]:
+    """What a careful reader should know before quoting the figures."""
+    found = []
+    if metrics.prompts < FEW_PROMPTS:
+        found.append(f"Only {metrics.prompts} prompts: the intervals are too narrow with so few independent units.")
+    if metrics.human_agreement is None:
+        found.append("No pair was judged by two people, so the ceiling set by human disagreement is unknown.")
+    elif metrics.accuracy > metrics.human_agreement + 0.02:
+        found.append(
+            "Accuracy lies above the agreement of two people: it is measured against majorities, which are steadier"
+            " than single people."
+        )
+    if metrics.ece > 0.1:
+        found.append(f"Poorly calibrated (ECE {metrics.ece:.2f}): do not read its probabilities as such.")
+    return found
+
+
+def worst_disagreements(groups: Sequence[Group], scores: Sequence[Sequence[float]], limit: int = 5) -> list[_Example]:
+    """The pairs with the largest gap against the majority, at most one per group."""
+    found = []
+    for group, values in zip(groups, scores, strict=True):
+        candidates = []
+        for tally in group.tallies():
+            if tally.majority:
+                better, worse = (tally.i, tally.j) if tally.majority > 0 else (tally.j, tally.i)
+                votes = sorted((tally.wins_i, tally.wins_j), reverse=True)
+                candidates.append((values[worse] - values[better], better, worse, votes))
+        if not candidates or max(candidates)[0] <= 0:
+            continue
+        _, better, worse, votes = max(candidates)
+        found.append(
+            _Example(
+                group=group.id,
+                prompt="\n\n".join(f"{m.role}: {m.content}" for m in group.prompt),
+                better=group.completions[better].text,
+                worse=group.completions[worse].text,
+                better_score=values[better],
+                worse_score=values[worse],
+                votes=f"{votes[0]} to {votes[1]}",
+            )
+        )
+    return sorted(found, key=lambda example: -example.gap)[:limit]
+
+
+def _cards(metrics: Metrics) -> list[dict[str, str]]:
+    speed = f"{metrics.tokens_per_second:,.0f} tokens/s" if metrics.tokens_per_second else ""
+    return [
+        {"name": "accuracy", "value": percent(metrics.accuracy), "note": interval_text(metrics.accuracy_ci95)},
+        {
+            "name": "over the longer text",
+            "value": f"{100 * metrics.gain_over_length:+.1f} points",
+            "note": interval_text(metrics.gain_over_length_ci95),
+        },
+        {
+            "name": "two people agree",
+            "value": percent(metrics.human_agreement),
+            "note": interval_text(metrics.human_agreement_ci95),
+        },
+        {
+            "name": "calibration error",
+            "value": f"{metrics.ece:.3f}",
+            "note": f"{metrics.ece_uncalibrated:.3f} before temperature",
+        },
+        {"name": "preferences", "value": str(metrics.comparisons), "note": f"{metrics.ties} ties left out. {speed}"},
+    ]
+
+
+def _numbers(metrics: Metrics) -> list[tuple[str, str]]:
+    rows = []
+    for name, value in metrics.to_json().items():
+        if name in ("slices", "reliability"):
+            continue
+        if isinstance(value, tuple):
+            rows.append((name, f"{value[0]:.4f} … {value[1]:.4f}"))
+        else:
+            rows.append((name, f"{value:.4f}" if isinstance(value, float) else "–" if value is None else str(value)))
+    return rows
+
+
+def figures(
+    metrics: Metrics, groups: Sequence[Group], scores: Sequence[Sequence[float]], history: History
+) -> dict[str, Figure]:
+    """All pictures of the report by name."""
+    pairs = collect_pairs(groups, scores).decided()
+    lengths = [len(c.text) for group in groups for c in group.completions]
+    rewards = [score for values in scores for score in values]
+    made = {
+        "accuracy": plots.accuracy_plot(metrics),
+        "reliability": plots.reliability_plot(metrics),
+        "gap": plots.gap_plot(np.abs(pairs.gap), correctness(pairs.gap, pairs.majority)),
+        "length": plots.length_plot(lengths, rewards),
+    }
+    if history.steps:
+        made["training"] = plots.training_plot(history.steps, history.losses, history.valid)
+    return made
+
+
+def render(
+    metrics: Metrics,
+    groups: Sequence[Group],
+    scores: Sequence[Sequence[float]],
+    *,
+    title: str,
+    subtitle: Sequence[str] = (),
+    provenance: Mapping[str, Any] | None = None,
+    history: History | None = None,
+) -> tuple[str, dict[str, Figure]]:
+    """The page as one string without any outside reference, and its pictures.
+
+    Args:
+        metrics: from `reward.evaluate.evaluate` on these groups and scores.
+        groups: G groups. scores: G lists of raw scores.
+        title: heading. subtitle: lines under it.
+        provenance: names and values for the table "How it was made".
+        history: the training run, if its curve is to be shown.
+    """
+    made = figures(metrics, groups, scores, history or History())
+    lengths = [len(c.text) for group in groups for c in group.completions]
+    flat = [score for values in scores for score in values]
+    varied = len(set(lengths)) > 1 and len(set(flat)) > 1
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(files("reward").joinpath("templates/report.html").read_text("utf-8"))
+    page = template.render(
+        title=title,
+        subtitle=list(subtitle),
+        metrics=metrics,
+        verdict=verdict(metrics),
+        better=better_than_length(metrics),
+        warnings=warnings(metrics),
+        cards=_cards(metrics),
+        figures={"training": None} | {name: plots.svg(figure) for name, figure in made.items()},
+        length_correlation=float(spearmanr(lengths, flat).statistic) if varied else 0.0,
+        examples=worst_disagreements(groups, scores),
+        numbers=_numbers(metrics),
+        provenance=list((provenance or {}).items()),
+        pct=percent,
+        interval=interval_text,
+    )
+    return page, made
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old or the new one, never a half."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).replace(path)
+
+
+def write_report(out: Path, metrics: Metrics, page: str, made: Mapping[str, Figure]) -> Path:
+    """Write metrics.json, report.html and plots/*.png into ``out`` and return the path of the page."""
+    (out / "plots").mkdir(parents=True, exist_ok=True)
+    for name, figure in made.items():
+        figure.savefig(out / "plots" / f"{name}.png", dpi=160, metadata={"Software": None})
+    write_atomically(out / "metrics.json", json.dumps(metrics.to_json(), indent=2, allow_nan=False) + "\n")
+    write_atomically(out / "report.html", page)
+    return out / "report.html"
