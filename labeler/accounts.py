@@ -1,0 +1,188 @@
+"""Passwords, invitations and sessions.
+
+Passwords are kept as argon2id hashes, tokens (256 random bits) as SHA-256 hashes: what lies in the database opens
+nothing. An account starts without a password; it gets one from its manager or by a one-time invitation link.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+from hashlib import sha256
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+
+from labeler import directory
+from labeler.entities import User
+from labeler.errors import NotFoundError, PermissionDeniedError, UsageError
+from labeler.schema import failures, invitations, leases, sessions, users
+from labeler.store import Store
+
+PASSWORD_LENGTH = range(8, 1025)
+SESSION_SECONDS = 14 * 86400.0
+INVITATION_DAYS = 7.0
+FREE_TRIES, LONGEST_WAIT_SECONDS = 5, 900.0
+"""Failed sign-ins per name before waiting begins; the wait doubles from one second up to the longest."""
+
+
+class Accounts:
+    """Who may come in; a companion of the `Store`, on the same database."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106 for little memory
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give an account a new password; its sessions and open invitations end."""
+        hashed = self._hash(password)
+        with self.store.database.write() as connection:
+            self._set_password(connection, directory.user_by_name(connection, name), hashed)
+
+    def invite(self, name: str, days: float = INVITATION_DAYS) -> str:
+        """A new one-time token for ``/invite/TOKEN``; earlier ones of this account stop working."""
+        if days <= 0:
+            raise UsageError("an invitation must last longer than 0 days")
+        token = secrets.token_urlsafe(32)
+        with self.store.database.write() as connection:
+            user = directory.user_by_name(connection, name)
+            _check_enabled(user)
+            connection.execute(sa.delete(invitations).where(invitations.c.user_id == user.id))
+            row = {"token_hash": _digest(token), "user_id": user.id, "expires": self.store.clock() + days * 86400}
+            connection.execute(sa.insert(invitations).values(**row))
+        return token
+
+    def invited(self, token: str) -> User:
+        """Whom an invitation is for, without using it up; `NotFoundError` if it is used, expired or unknown."""
+        with self.store.database.read() as connection:
+            return self._invited(connection, token)
+
+    def accept(self, token: str, password: str) -> User:
+        """Use an invitation up: set the account's password.
+
+        Raises:
+            NotFoundError: the invitation is used, expired or unknown.
+            UsageError: the password is too short; the invitation stays good.
+        """
+        hashed = self._hash(password)
+        with self.store.database.write() as connection:
+            user = self._invited(connection, token)
+            self._set_password(connection, user, hashed)
+            return user
+
+    def sign_in(self, name: str, password: str) -> str:
+        """A session token for the right name and password.
+
+        Raises:
+            PermissionDeniedError: wrong; the same words, and the same time taken, whether the name is known or not.
+                After several failures for a name it says how long to wait.
+        """
+        hashed = self._attempt(name)
+        if not self._verify(hashed or _nobodys_hash(self._hasher), password) or hashed is None:
+            raise PermissionDeniedError("the name or the password is wrong")
+        with self.store.database.write() as connection:
+            user = directory.user_by_name(connection, name)
+            connection.execute(sa.delete(failures).where(failures.c.name == name))
+            return self._new_session(connection, user)
+
+    def user_for(self, token: str) -> User | None:
+        """The account of a session; None if it is unknown, over, or the account is disabled."""
+        with self.store.database.read() as connection:
+            known = sa.select(sessions.c.user_id).where(
+                sessions.c.token_hash == _digest(token), sessions.c.expires > self.store.clock()
+            )
+            user_id = connection.execute(known).scalar()
+            user = None if user_id is None else directory.user_by_id(connection, user_id)
+            return None if user is None or user.disabled else user
+
+    def sign_out(self, token: str) -> None:
+        """End a session."""
+        with self.store.database.write() as connection:
+            connection.execute(sa.delete(sessions).where(sessions.c.token_hash == _digest(token)))
+
+    def disable(self, name: str) -> None:
+        """Close an account: its sessions, invitations and leases end, its judgments stay."""
+        with self.store.database.write() as connection:
+            user = directory.user_by_name(connection, name)
+            connection.execute(sa.update(users).where(users.c.id == user.id).values(disabled=True))
+            for table in (sessions, invitations, leases):
+                connection.execute(sa.delete(table).where(table.c.user_id == user.id))
+
+    def _hash(self, password: str) -> str:
+        if len(password) not in PASSWORD_LENGTH:
+            raise UsageError(f"the password must have {PASSWORD_LENGTH.start} to {PASSWORD_LENGTH.stop - 1} characters")
+        return self._hasher.hash(_bytes(password))
+
+    def _verify(self, hashed: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, _bytes(password))
+        except (VerifyMismatchError, InvalidHashError):
+            return False
+
+    def _set_password(self, connection: sa.Connection, user: User, hashed: str) -> None:
+        _check_enabled(user)
+        connection.execute(sa.update(users).where(users.c.id == user.id).values(password_hash=hashed))
+        for table in (sessions, invitations):
+            connection.execute(sa.delete(table).where(table.c.user_id == user.id))
+
+    def _invited(self, connection: sa.Connection, token: str) -> User:
+        good = sa.select(invitations.c.user_id).where(
+            invitations.c.token_hash == _digest(token), invitations.c.expires > self.store.clock()
+        )
+        user_id = connection.execute(good.with_for_update()).scalar()
+        if user_id is None:
+            raise NotFoundError("this invitation was used already or has expired; ask for a new one")
+        return directory.user_by_id(connection, user_id)
+
+    def _attempt(self, name: str) -> str | None:
+        """Count a try before it is checked, so that parallel ones cannot slip past; the hash to check, if any."""
+        name = name[:200].replace("\0", "�")  # bounded, and storable
+        now = self.store.clock()
+        with self.store.database.write() as connection:
+            connection.execute(sa.delete(failures).where(failures.c.last < now - 86400))
+            mine = failures.c.name == name
+            known = connection.execute(
+                sa.select(failures.c.tries, failures.c.last).where(mine).with_for_update()
+            ).first()
+            if known is None:
+                connection.execute(sa.insert(failures).values(name=name, tries=1, last=now))
+            else:
+                _check_wait(known.tries, now - known.last)
+                connection.execute(sa.update(failures).where(mine).values(tries=known.tries + 1, last=now))
+            hashed = sa.select(users.c.password_hash).where(users.c.name == name, users.c.disabled.is_(False))
+            return connection.execute(hashed).scalar()
+
+    def _new_session(self, connection: sa.Connection, user: User) -> str:
+        token, now = secrets.token_urlsafe(32), self.store.clock()
+        connection.execute(sa.delete(sessions).where(sessions.c.expires <= now))
+        row = {"token_hash": _digest(token), "user_id": user.id, "expires": now + SESSION_SECONDS}
+        connection.execute(sa.insert(sessions).values(**row))
+        return token
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _digest(token: str) -> str:
+    return sha256(_bytes(token)).hexdigest()
+
+
+@cache
+def _nobodys_hash(hasher: PasswordHasher) -> str:
+    """A hash to check against where there is no account, so that the answer takes as long."""
+    return hasher.hash(secrets.token_hex(16))
+
+
+def _check_enabled(user: User) -> None:
+    if user.disabled:
+        raise PermissionDeniedError(f"the account {user.name!r} is disabled")
+
+
+def _check_wait(failed: int, passed: float) -> None:
+    if failed < FREE_TRIES:
+        return
+    wait = min(2.0 ** (failed - FREE_TRIES), LONGEST_WAIT_SECONDS)
+    if passed < wait:
+        raise PermissionDeniedError(f"too many failed sign-ins for this name; try again in {wait - passed:.0f} seconds")

@@ -1,0 +1,133 @@
+"""Connections and transactions: the differences between SQLite and PostgreSQL stop here.
+
+A writer on SQLite begins with ``BEGIN IMMEDIATE``, so that one transaction at a time changes the file; on PostgreSQL
+the callers lock the rows that they depend on. Commits are durable on both (SQLite: write-ahead log,
+synchronous=FULL).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from labeler.errors import StoreError
+from labeler.schema import REVISION
+
+PRAGMAS = (
+    "busy_timeout=30000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "recursive_triggers=ON",  # else INSERT OR REPLACE would delete behind the append-only trigger
+)
+
+
+def parse_url(url: str) -> sa.URL:
+    """The URL with the driver of our choice; `StoreError` for anything but a SQLite file or PostgreSQL."""
+    try:
+        parsed = sa.make_url(url)
+    except exc.ArgumentError:
+        raise StoreError(f"{url!r} is no database URL; give sqlite:///file.db or postgresql://user@host/name") from None
+    family = parsed.get_backend_name()
+    if family == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername="sqlite")
+    if family in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise StoreError(f"cannot keep judgments in {safe(parsed)}; give sqlite:///file.db or postgresql://user@host/name")
+
+
+def safe(url: sa.URL) -> str:
+    """The URL for people, without its password and without the driver."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+
+
+class Database:
+    """An engine with read and write transactions; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        dumps = partial(json.dumps, allow_nan=False)
+        # json in PostgreSQL takes what Python escapes, NUL included, where a text column would refuse it.
+        self.engine = sa.create_engine(self.url, json_serializer=dumps, pool_size=20, max_overflow=20)
+        if self.sqlite:
+            event.listen(self.engine, "connect", _set_pragmas)
+            event.listen(self.engine, "begin", _begin)
+        self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        # Threads of one process queue here in turn; SQLite's own waiting would poll.
+        self._turn: Any = threading.Lock() if self.sqlite else nullcontext()
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads."""
+        with self._errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that changes something: committed at the end of the block, undone by any exception."""
+        with self._errors(), self._turn, self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.OperationalError, exc.InternalError, exc.TimeoutError) as error:
+            reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise StoreError(f"the database {safe(self.url)} refused: {reason}") from error
+
+    def exists(self) -> bool:
+        """Whether there is a database to connect to (asking SQLite itself would create the file)."""
+        return not self.sqlite or Path(str(self.url.database)).is_file()
+
+    def revision(self) -> str | None:
+        """The migration that the database is at; None for an empty database."""
+        with self.read() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            return None if found is None else str(found)
+
+    def check(self) -> None:
+        """Raise `StoreError` unless the database is there and as this version of the program needs it."""
+        found = self.revision() if self.exists() else None
+        if found == REVISION:
+            return
+        state = "there is no labeling database" if found is None else f"the schema is {found}, not {REVISION},"
+        raise StoreError(f"{state} at {safe(self.url)}; run: labeler init --db {safe(self.url)}")
+
+    def upgrade(self) -> None:
+        """Create the tables or bring them to this version, in one transaction."""
+        from alembic import command  # noqa: PLC0415  (slow to import, needed once)
+        from alembic.config import Config  # noqa: PLC0415
+
+        if self.sqlite and not Path(str(self.url.database)).absolute().parent.is_dir():
+            raise StoreError(f"the folder of {safe(self.url)} does not exist; create it first")
+        config = Config()
+        config.set_main_option("script_location", "labeler:migrations")
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _set_pragmas(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

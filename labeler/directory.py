@@ -1,0 +1,155 @@
+"""Users and projects: who there is, and who may work where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import sqlalchemy as sa
+
+from labeler.entities import TASKS, USER_ROLES, Project, User, UserRole
+from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
+from labeler.schema import guidelines, memberships, projects, users
+
+_USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
+
+
+def check_name(name: str, what: str) -> str:
+    """The name, if it can stand in a list and in a file: no blank at an end, no control characters, 100 at most."""
+    if not name or name != name.strip() or not name.isprintable() or len(name) > 100:
+        raise UsageError(f"the {what} {name!r} must be 1 to 100 printable characters without blanks at its ends")
+    return name
+
+
+def add_user(connection: sa.Connection, name: str, role: UserRole, project_names: Sequence[str], now: float) -> User:
+    """Add an account without a password, for some projects (none named: for every project)."""
+    check_name(name, "user name")
+    if role not in get_args(UserRole):
+        raise UsageError(f"the role is {role!r}; it must be one of {', '.join(USER_ROLES)}")
+    if connection.execute(_USER.where(users.c.name == name)).first():
+        raise ConflictError(f"there is a user {name!r} already")
+    row = {"name": name, "role": role, "disabled": False, "created": now}
+    user_id = connection.execute(sa.insert(users).values(**row).returning(users.c.id)).scalar_one()
+    for project_id in {project_by_name(connection, project).id for project in project_names}:
+        connection.execute(sa.insert(memberships).values(user_id=user_id, project_id=project_id))
+    return user_by_name(connection, name)
+
+
+def user_by_name(connection: sa.Connection, name: str) -> User:
+    """The account of this name."""
+    row = connection.execute(_USER.where(users.c.name == name)).first()
+    if row is None:
+        raise NotFoundError(f"there is no user {name!r}")
+    return User(*row)
+
+
+def user_by_id(connection: sa.Connection, user_id: int) -> User:
+    """The account of this id."""
+    row = connection.execute(_USER.where(users.c.id == user_id)).first()
+    if row is None:
+        raise NotFoundError(f"there is no user {user_id}")
+    return User(*row)
+
+
+def all_users(connection: sa.Connection) -> tuple[User, ...]:
+    """Every account, by name."""
+    return tuple(User(*row) for row in connection.execute(_USER.order_by(users.c.name)))
+
+
+def member_projects(connection: sa.Connection, user_id: int) -> tuple[str, ...]:
+    """Names of the projects that the account is restricted to; empty: every project."""
+    query = sa.select(projects.c.name).join(memberships).where(memberships.c.user_id == user_id)
+    return tuple(connection.execute(query.order_by(projects.c.name)).scalars())
+
+
+def _project_query(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    newest = sa.select(sa.func.max(guidelines.c.version)).where(guidelines.c.project_id == projects.c.id)
+    return (
+        sa.select(projects, guidelines.c.text.label("guidelines"), guidelines.c.version)
+        .join(guidelines, guidelines.c.project_id == projects.c.id)
+        .where(guidelines.c.version == newest.correlate(projects).scalar_subquery(), *conditions)
+        .order_by(projects.c.id)
+    )
+
+
+def _project(row: sa.Row[Any]) -> Project:
+    plain = ("id", "name", "task", "guidelines", "overlap", "dwell_seconds", "lease_seconds", "seed")
+    return Project(**{name: getattr(row, name) for name in plain}, guidelines_version=row.version)
+
+
+def add_project(connection: sa.Connection, project: Project, now: float) -> Project:
+    """Add a project with the first version of its guidelines; the id and version in `project` do not matter."""
+    check_name(project.name, "project name")
+    if project.task not in TASKS:
+        raise UsageError(f"the task is {project.task!r}; it must be one of {', '.join(TASKS)}")
+    if project.overlap < 1 or project.dwell_seconds < 0 or project.lease_seconds <= 0:
+        raise UsageError("overlap must be 1 or more, the lease longer than 0 seconds and the dwell time not negative")
+    if connection.execute(sa.select(projects.c.id).where(projects.c.name == project.name)).first():
+        raise ConflictError(f"there is a project {project.name!r} already")
+    rules = ("name", "task", "overlap", "dwell_seconds", "lease_seconds", "seed")
+    row = {name: getattr(project, name) for name in rules}
+    added = connection.execute(sa.insert(projects).values(**row, created=now).returning(projects.c.id)).scalar_one()
+    _add_guidelines(connection, added, 1, project.guidelines, now)
+    return project_by_id(connection, added)
+
+
+def _add_guidelines(connection: sa.Connection, project_id: int, version: int, text: str, now: float) -> None:
+    row = {"project_id": project_id, "version": version, "text": text, "created": now}
+    connection.execute(sa.insert(guidelines).values(**row))
+
+
+def set_guidelines(connection: sa.Connection, project_id: int, text: str, now: float) -> Project:
+    """Add a version of the guidelines, unless the text is that of the newest."""
+    lock_project(connection, project_id)
+    project = project_by_id(connection, project_id)
+    if text != project.guidelines:
+        _add_guidelines(connection, project_id, project.guidelines_version + 1, text, now)
+    return project_by_id(connection, project_id)
+
+
+def guideline_versions(connection: sa.Connection, project_id: int) -> dict[int, str]:
+    """Every version of a project's guidelines."""
+    query = sa.select(guidelines.c.version, guidelines.c.text).where(guidelines.c.project_id == project_id)
+    return {row.version: row.text for row in connection.execute(query.order_by(guidelines.c.version))}
+
+
+def lock_project(connection: sa.Connection, project_id: int) -> None:
+    """Let one transaction at a time add to a project."""
+    connection.execute(sa.select(projects.c.id).where(projects.c.id == project_id).with_for_update(key_share=True))
+
+
+def project_by_id(connection: sa.Connection, project_id: int) -> Project:
+    """The project of this id."""
+    row = connection.execute(_project_query(projects.c.id == project_id)).first()
+    if row is None:
+        raise NotFoundError(f"there is no project {project_id}")
+    return _project(row)
+
+
+def project_by_name(connection: sa.Connection, name: str) -> Project:
+    """The project of this name."""
+    row = connection.execute(_project_query(projects.c.name == name)).first()
+    if row is None:
+        known = ", ".join(connection.execute(sa.select(projects.c.name).order_by(projects.c.name)).scalars())
+        raise NotFoundError(f"there is no project {name!r}; there is {known or 'none yet: import one first'}")
+    return _project(row)
+
+
+def all_projects(connection: sa.Connection, user_id: int | None) -> tuple[Project, ...]:
+    """Every project, or those that a user may work in."""
+    found = tuple(_project(row) for row in connection.execute(_project_query()))
+    own = () if user_id is None else member_projects(connection, user_id)
+    return tuple(project for project in found if not own or project.name in own)
+
+
+def member(connection: sa.Connection, project_id: int, user_id: int, *, lock: bool = True) -> tuple[User, Project]:
+    """A user and a project that they may work in, the user's row locked until the transaction ends."""
+    if lock:
+        connection.execute(sa.select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
+    user, project = user_by_id(connection, user_id), project_by_id(connection, project_id)
+    if user.disabled:
+        raise PermissionDeniedError(f"the account {user.name!r} is disabled")
+    own = member_projects(connection, user_id)
+    if own and project.name not in own:
+        raise PermissionDeniedError(f"{user.name!r} does not belong to the project {project.name!r}")
+    return user, project

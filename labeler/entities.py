@@ -1,0 +1,210 @@
+"""What the store gives and takes: frozen records of people, projects, assignments and judgments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from labeler.records import Prompt, Ranking
+
+UserRole = Literal["labeler", "manager", "admin"]
+USER_ROLES: tuple[UserRole, ...] = ("labeler", "manager", "admin")
+Kind = Literal["rank", "skip"]
+TASKS = ("rank",)
+"""What a project may ask of its labelers."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account. A labeler ranks, a manager also sees the project's pages, an admin everything."""
+
+    id: int
+    name: str
+    role: UserRole
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A set of tasks with its guidelines and rules.
+
+    Attributes:
+        overlap: how many different people judge each task.
+        dwell_seconds: a second submit sooner than this is taken for a double click and refused.
+        lease_seconds: how long a task stays reserved after it was shown or its draft last changed.
+        seed: decides which person starts where and sees the completions in which order.
+    """
+
+    id: int
+    name: str
+    task: str
+    guidelines: str
+    guidelines_version: int
+    overlap: int
+    dwell_seconds: float
+    lease_seconds: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A completion as a labeler sees it: with a letter, without its model."""
+
+    label: str
+    completion_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A task given to one person.
+
+    Attributes:
+        lease: when the reservation runs out, in seconds since 1970; None for the correction of a counted ranking,
+            whose slot cannot be lost.
+        completions: in the order in which this person sees them, the same after a reload.
+        draft: what was last saved, in the caller's own form; for a fresh correction, `Judgment.as_draft`.
+        draft_version: its version, 0 without a draft; the next save must carry a higher one.
+        correction_of: the judgment that a submit will replace, None for a first answer.
+        skip_of: the same id where that judgment was a skip, else None.
+    """
+
+    task_id: int
+    lease: float | None
+    project: Project
+    group_id: str
+    prompt: Prompt
+    completions: tuple[Shown, ...]
+    overlap: int
+    draft: dict[str, Any] | None
+    draft_version: int
+    correction_of: int | None
+    skip_of: int | None
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The completion ids as shown, left to right."""
+        return tuple(shown.completion_id for shown in self.completions)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An answer on its way in.
+
+    Attributes:
+        submission_id: made once by the client for each answer; sending it again does nothing more.
+        ranks: rank by completion id, 1 best, equal is a tie; every completion is ranked, unless all are bad.
+        strength: for two completions, 1 negligibly to 4 significantly better.
+        reason: why it is skipped; needed for a skip.
+        seconds: attention time.
+    """
+
+    submission_id: str
+    task_id: int
+    kind: Kind
+    ranks: Mapping[str, int | None] = field(default_factory=dict)
+    all_bad: bool = False
+    strength: int | None = None
+    note: str | None = None
+    reason: str | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """An answer as recorded, for good. `ranking` is None for a skip, `reason` is None for a ranking."""
+
+    id: int
+    task_id: int
+    group_id: str
+    annotator: str
+    user_id: int | None
+    origin: Literal["app", "import"]
+    kind: Kind
+    ranking: Ranking | None
+    reason: str | None
+    note: str | None
+    seconds: float | None
+    order: tuple[str, ...] | None
+    at: str | None
+    guidelines_version: int | None
+    supersedes: int | None
+    submission_id: str | None
+
+    def as_draft(self, completion_ids: tuple[str, ...]) -> dict[str, Any]:
+        """The answer under the names of `Submission`, to go on from.
+
+        Args:
+            completion_ids: of the task, in the group's own order.
+        """
+        ranking = self.ranking
+        return {
+            "kind": self.kind,
+            "ranks": dict(zip(completion_ids, ranking.ranks, strict=True)) if ranking else {},
+            "all_bad": bool(ranking and ranking.all_bad),
+            "strength": ranking.strength if ranking else None,
+            "note": self.note,
+            "reason": self.reason,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one person is in a project.
+
+    Attributes:
+        done: tasks that they ranked.
+        total: tasks that they ranked or may still get; skipped ones are in neither.
+        seconds_today: attention time of today (UTC).
+    """
+
+    done: int
+    total: int
+    seconds_today: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One of a person's own standing judgments, in short."""
+
+    judgment_id: int
+    task_id: int
+    at: str
+    prompt_preview: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What an import added."""
+
+    groups: int
+    judgments: int
+    demonstrations: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCounts:
+    """How a project stands; ``judgments`` and ``skips`` are the standing ones."""
+
+    tasks: int
+    finished: int
+    started: int
+    judgments: int
+    skips: int
+    corrections: int
+    demonstrations: int
+    live_leases: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorCounts:
+    """What one annotator did; ``seconds`` sums the attention time of standing answers where it is known."""
+
+    annotator: str
+    judgments: int
+    skips: int
+    corrections: int
+    seconds: float

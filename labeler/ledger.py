@@ -1,0 +1,115 @@
+"""The append-only table of judgments: rows in, records out, and which ones stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from labeler.entities import Judgment, Submission
+from labeler.errors import NotFoundError
+from labeler.records import Ranking
+from labeler.schema import judgments, tasks
+
+_OWN_COLUMNS = ("annotator", "at", "seconds")
+_later = judgments.alias("later")
+
+STANDS = ~sa.exists().where(_later.c.supersedes == judgments.c.id)
+"""True for a judgment that no correction has replaced."""
+
+
+def rfc3339(moment: float) -> str:
+    """Seconds since 1970 as the UTC time that goes into files, to the second."""
+    return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def answer_of_ranking(ranking: Ranking) -> dict[str, Any]:
+    """What of a ranking goes into the answer column; absent optionals are left out."""
+    values = {f.name: getattr(ranking, f.name) for f in fields(ranking) if f.name not in _OWN_COLUMNS}
+    return {name: value for name, value in values.items() if value not in (None, False)}
+
+
+def _ranking(row: sa.Row[Any]) -> Ranking:
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.answer.items()
+    }
+    if "flags" in given:
+        given["flags"] = tuple(tuple(names) for names in given["flags"])
+    return Ranking(annotator=row.annotator, at=row.at, seconds=row.seconds, **given)
+
+
+def to_judgment(row: sa.Row[Any]) -> Judgment:
+    """A row of `select` as a record."""
+    ranking = _ranking(row) if row.kind == "rank" else None
+    order = row.answer.get("order")
+    return Judgment(
+        **{
+            name: getattr(row, name) for name in ("id", "task_id", "group_id", "annotator", "user_id", "origin", "kind")
+        },
+        **{name: getattr(row, name) for name in ("seconds", "at", "guidelines_version", "supersedes", "submission_id")},
+        ranking=ranking,
+        reason=row.answer.get("reason"),
+        note=row.answer.get("note"),
+        order=None if order is None else tuple(order),
+    )
+
+
+def select(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Judgments with the group id of their task, for `to_judgment`."""
+    return sa.select(judgments, tasks.c.group_id).join(tasks).where(*conditions)
+
+
+def by_id(connection: sa.Connection, judgment_id: int) -> Judgment:
+    """One judgment, standing or not."""
+    row = connection.execute(select(judgments.c.id == judgment_id)).first()
+    if row is None:
+        raise NotFoundError(f"there is no judgment {judgment_id}")
+    return to_judgment(row)
+
+
+def latest(connection: sa.Connection, annotator: str, task_id: int) -> Judgment | None:
+    """The annotator's standing judgment of a task, if they gave one."""
+    mine = (judgments.c.annotator == annotator, judgments.c.task_id == task_id)
+    row = connection.execute(select(*mine).order_by(judgments.c.id.desc()).limit(1)).first()
+    return None if row is None else to_judgment(row)
+
+
+def last_answer(connection: sa.Connection, project_id: int, user_id: int) -> tuple[int, float]:
+    """Id and moment of the user's last answer in a project; zeros before the first."""
+    mine = sa.select(judgments.c.id, judgments.c.created).where(
+        judgments.c.user_id == user_id, judgments.c.project_id == project_id
+    )
+    row = connection.execute(mine.order_by(judgments.c.id.desc()).limit(1)).first()
+    return (0, 0.0) if row is None else (row.id, row.created)
+
+
+def judged(connection: sa.Connection, task_id: int) -> int:
+    """How many different people's rankings of a task stand."""
+    people = sa.func.count(judgments.c.annotator.distinct())
+    query = sa.select(people).where(judgments.c.task_id == task_id, judgments.c.kind == "rank", STANDS)
+    return int(connection.execute(query).scalar_one())
+
+
+def append(connection: sa.Connection, values: Mapping[str, Any]) -> int:
+    """Add one judgment; returns its id."""
+    return int(connection.execute(sa.insert(judgments).values(**values).returning(judgments.c.id)).scalar_one())
+
+
+def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Judgment]:
+    """Standing judgments in the order in which they were recorded."""
+    for row in connection.execute(select(STANDS, *conditions).order_by(judgments.c.id)):
+        yield to_judgment(row)
+
+
+def answer_of_submission(
+    submission: Submission, ranks: tuple[int | None, ...], order: tuple[str, ...]
+) -> dict[str, Any]:
+    """The answer column for a submission; ranks in the group's own order, order as shown."""
+    if submission.kind == "skip":
+        values: dict[str, Any] = {"reason": submission.reason, "note": submission.note, "order": order}
+        return {name: value for name, value in values.items() if value is not None}
+    ranking = Ranking("-", ranks, submission.strength, all_bad=submission.all_bad, note=submission.note, order=order)
+    return answer_of_ranking(ranking)

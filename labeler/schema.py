@@ -1,0 +1,178 @@
+"""The tables of the labeling database, for SQLite and PostgreSQL alike.
+
+Judgments are append-only: triggers (see the first migration) refuse to change or delete them, and a correction is a new
+row that names the one it replaces in `supersedes`. Everything else that the queue needs to be fast is derived from them
+and kept on the task: `remaining` (slots still to be judged) and `stage` (see `labeler.queue.stage`).
+
+The tables change only through `labeler/migrations`; a test compares what the migrations build with what stands here.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+REVISION = "0001"
+"""The migration that this version of the program needs."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("created", sa.Float, nullable=False),
+)
+
+projects = sa.Table(
+    "projects",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("task", sa.Text, nullable=False),
+    sa.Column("overlap", sa.Integer, nullable=False),
+    sa.Column("dwell_seconds", sa.Float, nullable=False),
+    sa.Column("lease_seconds", sa.Float, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+)
+
+guidelines = sa.Table(
+    "guidelines",
+    metadata,
+    sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+)
+
+memberships = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("user_id", sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id"), nullable=False),
+    sa.Column("group_id", sa.Text, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),  # the native row of the group, without its rankings
+    sa.Column("overlap", sa.Integer, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("remaining", sa.Integer, nullable=False),
+    sa.Column("stage", sa.Integer, nullable=False),
+    sa.Column("shuffle", sa.Integer, nullable=False),
+    sa.UniqueConstraint("project_id", "group_id"),
+)
+# The queue reads this index from one end: it holds only tasks that somebody is still wanted for.
+sa.Index(
+    "ix_tasks_open",
+    tasks.c.project_id,
+    tasks.c.priority.desc(),
+    tasks.c.stage,
+    tasks.c.shuffle,
+    tasks.c.id,
+    sqlite_where=tasks.c.remaining > 0,
+    postgresql_where=tasks.c.remaining > 0,
+)
+
+demonstrations = sa.Table(
+    "demonstrations",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id"), nullable=False),
+    sa.Column("demonstration_id", sa.Text, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),  # the native row
+    sa.UniqueConstraint("project_id", "demonstration_id"),
+)
+
+judgments = sa.Table(
+    "judgments",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id"), nullable=False),
+    sa.Column("task_id", sa.ForeignKey("tasks.id"), nullable=False),
+    sa.Column("user_id", sa.ForeignKey("users.id")),  # null: came with an import
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),  # app, import
+    sa.Column("kind", sa.Text, nullable=False),  # rank, skip
+    sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("seconds", sa.Float),
+    sa.Column("at", sa.Text),
+    sa.Column("guidelines_version", sa.Integer),
+    sa.Column("supersedes", sa.ForeignKey("judgments.id"), unique=True),
+    sa.Column("submission_id", sa.Text, unique=True),
+    sa.Column("fingerprint", sa.Text),
+    sa.Column("created", sa.Float, nullable=False),
+)
+sa.Index("ix_judgments_annotator", judgments.c.annotator, judgments.c.task_id)
+sa.Index("ix_judgments_user", judgments.c.user_id, judgments.c.project_id, judgments.c.id)
+sa.Index("ix_judgments_task", judgments.c.task_id)
+# Whatever the program does, nobody answers a task twice other than by a correction.
+sa.Index(
+    "uq_judgments_first_answer",
+    judgments.c.user_id,
+    judgments.c.task_id,
+    unique=True,
+    sqlite_where=judgments.c.supersedes.is_(None),
+    postgresql_where=judgments.c.supersedes.is_(None),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("user_id", sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("task_id", sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("expires", sa.Float, nullable=False),
+    sa.Index("ix_leases_task", "task_id", "expires"),
+)
+
+drafts = sa.Table(
+    "drafts",
+    metadata,
+    sa.Column("user_id", sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("task_id", sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("correction_of", sa.ForeignKey("judgments.id")),
+    sa.Column("saved", sa.Float, nullable=False),
+)
+
+invitations = sa.Table(
+    "invitations",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("expires", sa.Float, nullable=False),
+    sa.Index("ix_invitations_user", "user_id"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("expires", sa.Float, nullable=False),
+    sa.Index("ix_sessions_user", "user_id"),
+)
+
+failures = sa.Table(
+    "failures",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("last", sa.Float, nullable=False),
+)

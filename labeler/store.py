@@ -1,0 +1,291 @@
+"""The labeling database as the rest of the program sees it: one object, frozen records in and out, no SQL outside.
+
+Every method is one transaction. A method that changes something either does all of it or, raising, nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from labeler import claims, content, directory, work
+from labeler.claims import ContendedError, Seeker
+from labeler.database import Database
+from labeler.entities import (
+    AnnotatorCounts,
+    Assignment,
+    HistoryItem,
+    ImportCounts,
+    Judgment,
+    Progress,
+    Project,
+    ProjectCounts,
+    Shown,
+    Submission,
+    User,
+    UserRole,
+)
+from labeler.errors import ConflictError, StoreError
+from labeler.records import Demonstration, Group
+
+__all__ = [
+    "AnnotatorCounts",
+    "Assignment",
+    "HistoryItem",
+    "ImportCounts",
+    "Judgment",
+    "Progress",
+    "Project",
+    "ProjectCounts",
+    "Shown",
+    "Store",
+    "Submission",
+    "User",
+]
+
+ATTEMPTS, PAUSE_SECONDS = 200, 0.01
+"""How often and at what distance a person asks again while others hold every candidate (PostgreSQL only)."""
+
+
+class Store:
+    """One labeling database; threads may share it.
+
+    Args:
+        database: the connections, see `create` and `open`.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self.database = database
+        self.clock = clock
+
+    @classmethod
+    def create(cls, url: str, clock: Callable[[], float] = time.time) -> Store:
+        """Create the database at a URL, or bring its tables to this version; what it holds stays."""
+        database = Database(url)
+        database.upgrade()
+        return cls(database, clock)
+
+    @classmethod
+    def open(cls, url: str, clock: Callable[[], float] = time.time) -> Store:
+        """Open an existing database of this version.
+
+        Raises:
+            StoreError: it is missing or of another version; names the command that mends it.
+        """
+        database = Database(url)
+        database.check()
+        return cls(database, clock)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+    # People and projects
+
+    def add_user(self, name: str, role: UserRole, projects: Sequence[str] = ()) -> User:
+        """Add an account, without a password yet, for some projects by name (none: for every project)."""
+        with self.database.write() as connection:
+            return directory.add_user(connection, name, role, projects, self.clock())
+
+    def user(self, name: str) -> User:
+        """The account of this name."""
+        with self.database.read() as connection:
+            return directory.user_by_name(connection, name)
+
+    def users(self) -> tuple[User, ...]:
+        """Every account, by name."""
+        with self.database.read() as connection:
+            return directory.all_users(connection)
+
+    def memberships(self, user_id: int) -> tuple[str, ...]:
+        """Names of the projects that an account is restricted to; empty: every project."""
+        with self.database.read() as connection:
+            return directory.member_projects(connection, user_id)
+
+    def add_project(
+        self,
+        name: str,
+        *,
+        task: str = "rank",
+        guidelines: str = "",
+        overlap: int = 1,
+        dwell_seconds: float = 0.4,
+        lease_seconds: float = 1800.0,
+        seed: int = 0,
+    ) -> Project:
+        """Add a project; see `labeler.entities.Project` for its rules."""
+        project = Project(0, name, task, guidelines, 1, overlap, dwell_seconds, lease_seconds, seed)
+        with self.database.write() as connection:
+            return directory.add_project(connection, project, self.clock())
+
+    def set_guidelines(self, project_id: int, text: str) -> Project:
+        """Publish a new version of the guidelines; judgments remember the version that they were made under."""
+        with self.database.write() as connection:
+            return directory.set_guidelines(connection, project_id, text, self.clock())
+
+    def guideline_versions(self, project_id: int) -> dict[int, str]:
+        """Every version of a project's guidelines."""
+        with self.database.read() as connection:
+            return directory.guideline_versions(connection, project_id)
+
+    def project(self, name: str) -> Project:
+        """The project of this name."""
+        with self.database.read() as connection:
+            return directory.project_by_name(connection, name)
+
+    def projects(self, user_id: int | None = None) -> tuple[Project, ...]:
+        """Every project, or those that a user may work in."""
+        with self.database.read() as connection:
+            return directory.all_projects(connection, user_id)
+
+    # Content
+
+    def import_groups(
+        self,
+        project_id: int,
+        groups: Iterable[Group],
+        demonstrations: Iterable[Demonstration] = (),
+        *,
+        overlap: int | None = None,
+    ) -> ImportCounts:
+        """Add groups as tasks (their rankings as judgments of those annotators) and demonstrations; all or nothing.
+
+        Args:
+            project_id: where to.
+            groups: at least two completions each; ids new to the project.
+            demonstrations: ids new to the project.
+            overlap: people per task, the project's own where None; rankings that come along count.
+
+        Raises:
+            DataError: a group cannot be ranked or an id occurs twice.
+            ConflictError: the project has a group or demonstration of that id.
+        """
+        with self.database.write() as connection:
+            directory.lock_project(connection, project_id)
+            project = directory.project_by_id(connection, project_id)
+            people = project.overlap if overlap is None else overlap
+            return content.add(connection, project, groups, demonstrations, overlap=people, now=self.clock())
+
+    def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
+        """Set how urgent tasks are, by group id: 0 (usual) to 100 (first)."""
+        with self.database.write() as connection:
+            content.set_priorities(connection, directory.project_by_id(connection, project_id), priorities)
+
+    def groups(self, project_id: int) -> Iterator[Group]:
+        """Every group with its standing rankings, in the order of import, as of one moment."""
+        for group, _ in self.judged_groups(project_id):
+            yield group
+
+    def judged_groups(self, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
+        """Like `groups`, each with its standing judgments beside it: rankings and skips."""
+        with self.database.read() as connection:
+            yield from content.groups(connection, project_id)
+
+    def judgments(self, project_id: int) -> Iterator[Judgment]:
+        """Every standing judgment, rankings and skips, by task."""
+        for _, answers in self.judged_groups(project_id):
+            yield from answers
+
+    def demonstrations(self, project_id: int) -> Iterator[Demonstration]:
+        """Every demonstration in the order of import."""
+        with self.database.read() as connection:
+            yield from content.written(connection, project_id)
+
+    def counts(self, project_id: int) -> ProjectCounts:
+        """How a project stands."""
+        with self.database.read() as connection:
+            return content.counts(connection, project_id, self.clock())
+
+    def annotator_counts(self, project_id: int) -> tuple[AnnotatorCounts, ...]:
+        """What each annotator did in a project, by name."""
+        with self.database.read() as connection:
+            return content.annotator_counts(connection, project_id)
+
+    # Labeling; each raises PermissionDeniedError for a disabled user or one who does not belong to the project
+
+    def next_task(self, project_id: int, user_id: int) -> Assignment | None:
+        """The next thing to do, reserved for `lease_seconds`; None when nothing is left for this person.
+
+        A running correction comes first, then the task that this person holds already (or comes back to with a draft),
+        then a new one. Nobody gets a task that they have answered, and no more people than the overlap hold it.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                with self._seeker(project_id, user_id) as (connection, seeker):
+                    return work.next_task(connection, seeker)
+            except ContendedError:
+                time.sleep(PAUSE_SECONDS)
+        raise StoreError("the database is too busy to hand out a task; try again")
+
+    def save_draft(self, user_id: int, task_id: int, draft: Mapping[str, Any], version: int) -> None:
+        """Keep an unfinished answer (any JSON object) and prolong the lease.
+
+        A version that is not higher than the kept one is ignored, and so is a late save of an answered task.
+        """
+        with self._on_task(user_id, task_id) as (connection, seeker):
+            work.save_draft(connection, seeker, task_id, draft, version)
+
+    def submit(self, user_id: int, submission: Submission) -> Judgment:
+        """Record an answer for good and end the lease and draft, in one transaction.
+
+        The same submission id with the same content again returns the recorded judgment and changes nothing. A task
+        whose lease ran out is accepted as long as a slot is free. With a running correction (`undo`) the new judgment
+        replaces the earlier one. A skip takes no slot and is not shown to this person again.
+
+        Raises:
+            ConflictError: the slot was taken meanwhile (the draft is kept), the task was answered before, the
+                submission id was used for something else, or it came within the project's dwell time.
+            PermissionDeniedError: the task was never given to this person.
+            DataError: the answer does not fit the task.
+        """
+        try:
+            with self._on_task(user_id, submission.task_id) as (connection, seeker):
+                return work.submit(connection, seeker, submission)
+        except exc.IntegrityError as error:
+            raise ConflictError(
+                "this answer was recorded a moment ago by another request; nothing was changed"
+            ) from error
+
+    def undo(self, project_id: int, user_id: int, judgment_id: int | None = None) -> Assignment | None:
+        """Bring this person's last judgment, or the named one, back for correction; None if there is none.
+
+        It opens a draft prefilled with the judgment (a running correction is returned as it is), which survives a
+        reload. The judgment stands until the corrected one is submitted. A skip can be taken back while the task
+        still wants somebody; otherwise ConflictError.
+        """
+        with self._seeker(project_id, user_id) as (connection, seeker):
+            return work.undo(connection, seeker, judgment_id)
+
+    def cancel_correction(self, user_id: int, task_id: int) -> None:
+        """Forget a running correction; the judgment stands as it is."""
+        with self._on_task(user_id, task_id) as (connection, seeker):
+            work.cancel_correction(connection, seeker, task_id)
+
+    def progress(self, project_id: int, user_id: int) -> Progress:
+        """How far this person is."""
+        with self.database.read() as connection:
+            user, project = directory.member(connection, project_id, user_id, lock=False)
+            return work.progress(connection, Seeker(user, project, self.clock()))
+
+    def history(self, project_id: int, user_id: int, limit: int = 50) -> tuple[HistoryItem, ...]:
+        """This person's own standing judgments, latest first."""
+        with self.database.read() as connection:
+            user, project = directory.member(connection, project_id, user_id, lock=False)
+            return work.history(connection, Seeker(user, project, self.clock()), limit)
+
+    @contextmanager
+    def _seeker(self, project_id: int, user_id: int) -> Iterator[tuple[sa.Connection, Seeker]]:
+        with self.database.write() as connection:
+            yield connection, Seeker(*directory.member(connection, project_id, user_id), self.clock())
+
+    @contextmanager
+    def _on_task(self, user_id: int, task_id: int) -> Iterator[tuple[sa.Connection, Seeker]]:
+        with self.database.write() as connection:
+            project_id = claims.project_of(connection, task_id)
+            yield connection, Seeker(*directory.member(connection, project_id, user_id), self.clock())

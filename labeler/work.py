@@ -1,0 +1,286 @@
+"""The labeler's side: get a task, keep a draft, submit, look back, correct.
+
+Every function runs inside one transaction of the caller and begins by locking the row of the user, so that two tabs or
+a double click of one person take turns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import sqlalchemy as sa
+
+from labeler import claims, ledger
+from labeler.claims import Seeker
+from labeler.content import task_group
+from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown, Submission
+from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
+from labeler.formats import parse_group
+from labeler.queue import label, shown_order
+from labeler.records import Group, Ranking
+from labeler.schema import drafts, judgments, leases, tasks
+
+PREVIEW = 120
+"""Characters of a prompt in the history."""
+
+
+def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
+    """A running correction first, then the task already held, then a new one; None when nothing is left."""
+    for draft in _corrections(connection, seeker):
+        correction = ledger.by_id(connection, draft.correction_of)
+        if correction.kind == "rank" or _reserve(connection, seeker, draft.task_id):
+            return _assignment(connection, seeker, draft.task_id)
+    found = claims.kept(connection, seeker)
+    if found is None:
+        found = claims.fresh(connection, seeker)
+    return None if found is None else _assignment(connection, seeker, found)
+
+
+def _corrections(connection: sa.Connection, seeker: Seeker) -> Any:
+    mine = (drafts.c.user_id == seeker.user.id, tasks.c.project_id == seeker.project.id)
+    query = sa.select(drafts).join(tasks).where(*mine, drafts.c.correction_of.is_not(None))
+    return connection.execute(query.order_by(drafts.c.correction_of)).all()
+
+
+def _reserve(connection: sa.Connection, seeker: Seeker, task_id: int) -> bool:
+    claims.lock_task(connection, task_id)
+    if not claims.is_free(connection, seeker, task_id):
+        return False
+    claims.hold(connection, seeker, task_id)
+    return True
+
+
+def _draft(connection: sa.Connection, user_id: int, task_id: int) -> Any:
+    mine = (drafts.c.user_id == user_id, drafts.c.task_id == task_id)
+    return connection.execute(sa.select(drafts).where(*mine)).first()
+
+
+def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assignment:
+    group, overlap = task_group(connection, task_id)
+    draft = _draft(connection, seeker.user.id, task_id)
+    corrected = ledger.by_id(connection, draft.correction_of) if draft and draft.correction_of else None
+    mine = (leases.c.user_id == seeker.user.id, leases.c.task_id == task_id)
+    return Assignment(
+        task_id=task_id,
+        lease=connection.execute(sa.select(leases.c.expires).where(*mine)).scalar(),
+        project=seeker.project,
+        group_id=group.id,
+        prompt=group.prompt,
+        completions=_shown(group, seeker),
+        overlap=overlap,
+        draft=draft.content if draft else None,
+        draft_version=draft.version if draft else 0,
+        correction_of=corrected.id if corrected else None,
+        skip_of=corrected.id if corrected and corrected.kind == "skip" else None,
+    )
+
+
+def _shown(group: Group, seeker: Seeker) -> tuple[Shown, ...]:
+    order = shown_order(seeker.project.seed, group.id, seeker.user.name, len(group.completions))
+    ordered = [group.completions[index] for index in order]
+    return tuple(Shown(label(place), completion.id, completion.text) for place, completion in enumerate(ordered))
+
+
+def save_draft(
+    connection: sa.Connection, seeker: Seeker, task_id: int, content: Mapping[str, Any], version: int
+) -> None:
+    """Keep a draft and prolong the lease; an older save, or one after the answer, is ignored."""
+    old = _draft(connection, seeker.user.id, task_id)
+    if not (old or claims.held(connection, seeker.user.id, task_id)):
+        if ledger.latest(connection, seeker.user.name, task_id):
+            return
+        raise PermissionDeniedError(f"task {task_id} was not given to {seeker.user.name}; ask for the next task")
+    if old and old.version >= version:
+        return
+    if claims.held(connection, seeker.user.id, task_id):
+        _reserve(connection, seeker, task_id)
+    _put_draft(connection, seeker, task_id, content, version, of=old.correction_of if old else None)
+
+
+def _put_draft(
+    connection: sa.Connection, seeker: Seeker, task_id: int, content: Mapping[str, Any], version: int, *, of: int | None
+) -> None:
+    mine = (drafts.c.user_id == seeker.user.id, drafts.c.task_id == task_id)
+    values = {"content": dict(content), "version": version, "correction_of": of, "saved": seeker.now}
+    if connection.execute(sa.update(drafts).where(*mine).values(**values)).rowcount == 0:
+        connection.execute(sa.insert(drafts).values(user_id=seeker.user.id, task_id=task_id, **values))
+
+
+def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) -> Judgment:
+    """Record an answer, once; see `labeler.store.Store.submit` for the rules."""
+    fingerprint = _fingerprint(submission)
+    repeated = _replayed(connection, seeker, submission, fingerprint)
+    if repeated is not None:
+        return repeated
+    claims.lock_task(connection, submission.task_id)
+    group, _ = task_group(connection, submission.task_id)
+    order = tuple(shown.completion_id for shown in _shown(group, seeker))
+    answer = ledger.answer_of_submission(submission, _checked_ranks(submission, group), order)
+    _check_dwell(connection, seeker)
+    replaced = _replaced(connection, seeker, submission)
+    judgment_id = ledger.append(
+        connection,
+        {
+            "project_id": seeker.project.id,
+            "task_id": submission.task_id,
+            "user_id": seeker.user.id,
+            "annotator": seeker.user.name,
+            "origin": "app",
+            "kind": submission.kind,
+            "answer": answer,
+            "seconds": submission.seconds,
+            "at": ledger.rfc3339(seeker.now),
+            "guidelines_version": seeker.project.guidelines_version,
+            "supersedes": replaced,
+            "submission_id": submission.submission_id,
+            "fingerprint": fingerprint,
+            "created": seeker.now,
+        },
+    )
+    claims.refresh(connection, submission.task_id)
+    claims.drop(connection, seeker.user.id, submission.task_id)
+    return ledger.by_id(connection, judgment_id)
+
+
+def _fingerprint(submission: Submission) -> str:
+    return sha256(json.dumps(asdict(submission), sort_keys=True).encode()).hexdigest()
+
+
+def _replayed(connection: sa.Connection, seeker: Seeker, submission: Submission, fingerprint: str) -> Judgment | None:
+    if not submission.submission_id:
+        raise DataError("the submission has no id", field="submission_id")
+    known = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint)
+    row = connection.execute(known.where(judgments.c.submission_id == submission.submission_id)).first()
+    if row is None:
+        return None
+    if (row.user_id, row.fingerprint) != (seeker.user.id, fingerprint):
+        raise ConflictError("this submission id was used before with another answer; nothing was changed")
+    return ledger.by_id(connection, row.id)
+
+
+def _check_dwell(connection: sa.Connection, seeker: Seeker) -> None:
+    _, before = ledger.last_answer(connection, seeker.project.id, seeker.user.id)
+    passed = seeker.now - before
+    if 0 <= passed < seeker.project.dwell_seconds:
+        raise ConflictError(
+            f"this came {passed:.2f} seconds after your last answer and was taken for a double click; submit again"
+        )
+
+
+def _checked_ranks(submission: Submission, group: Group) -> tuple[int | None, ...]:
+    """The ranks in the group's own order, checked against the group (all None for a skip)."""
+    ids = [completion.id for completion in group.completions]
+    if submission.seconds is not None and not 0 <= submission.seconds < float("inf"):
+        raise DataError("must be a number of seconds from 0 up", field="seconds")
+    if submission.kind == "skip":
+        if not (submission.reason or "").strip():
+            raise DataError("say why the task is skipped", field="reason")
+        return (None,) * len(ids)
+    if submission.kind != "rank":
+        raise DataError(f"the kind is {submission.kind!r}; it must be rank or skip", field="kind")
+    if not set(submission.ranks) <= set(ids) or (len(submission.ranks) < len(ids) and not submission.all_bad):
+        raise DataError("must hold each completion id of the task once", field="ranks")
+    ranks = tuple(submission.ranks.get(completion_id) for completion_id in ids)
+    if None in ranks and not submission.all_bad:
+        raise DataError(f"{ids[ranks.index(None)]!r} is not ranked; rank every completion", field="ranks")
+    ranking = Ranking("-", ranks, submission.strength)
+    Group("-", group.prompt, group.completions, (ranking,))  # checks the strength against the number of completions
+    return ranking.ranks
+
+
+def _replaced(connection: sa.Connection, seeker: Seeker, submission: Submission) -> int | None:
+    """Check that the person may answer now; returns the judgment that the answer replaces, None for a first answer."""
+    task_id = submission.task_id
+    draft = _draft(connection, seeker.user.id, task_id)
+    before = ledger.latest(connection, seeker.user.name, task_id)
+    if before is not None and (draft is None or draft.correction_of != before.id):
+        raise ConflictError("you have answered this task already; bring it back with undo to correct it")
+    if before is None and not claims.held(connection, seeker.user.id, task_id):
+        raise PermissionDeniedError(f"task {task_id} was not given to {seeker.user.name}; ask for the next task")
+    needs_slot = submission.kind == "rank" and (before is None or before.kind == "skip")
+    if needs_slot and not claims.is_free(connection, seeker, task_id):
+        raise ConflictError(
+            "your reservation of this task ran out and others took it; the draft is kept, go on with the next task"
+        )
+    return before.id if before else None
+
+
+def undo(connection: sa.Connection, seeker: Seeker, judgment_id: int | None) -> Assignment | None:
+    """Open one of the person's own standing judgments for correction; see `labeler.store.Store.undo`."""
+    mine = (judgments.c.user_id == seeker.user.id, judgments.c.project_id == seeker.project.id)
+    running = sa.select(drafts.c.correction_of).where(
+        drafts.c.user_id == seeker.user.id, drafts.c.correction_of.is_not(None)
+    )
+    wanted = judgments.c.id.not_in(running) if judgment_id is None else judgments.c.id == judgment_id
+    row = connection.execute(
+        ledger.select(ledger.STANDS, *mine, wanted).order_by(judgments.c.id.desc()).limit(1)
+    ).first()
+    if row is None and judgment_id is not None:
+        raise NotFoundError(f"judgment {judgment_id} is not a standing judgment of {seeker.user.name} in this project")
+    if row is None:
+        return None
+    judgment = ledger.to_judgment(row)
+    if judgment.kind == "skip" and not _reserve(connection, seeker, judgment.task_id):
+        raise ConflictError("others have finished the task that you skipped; it stays skipped")
+    if _draft(connection, seeker.user.id, judgment.task_id) is None:
+        group, _ = task_group(connection, judgment.task_id)
+        content = judgment.as_draft(tuple(completion.id for completion in group.completions))
+        _put_draft(connection, seeker, judgment.task_id, content, 1, of=judgment.id)
+    return _assignment(connection, seeker, judgment.task_id)
+
+
+def cancel_correction(connection: sa.Connection, seeker: Seeker, task_id: int) -> None:
+    """Forget a running correction; the judgment stands as it is."""
+    draft = _draft(connection, seeker.user.id, task_id)
+    if draft is None or draft.correction_of is None:
+        raise NotFoundError(f"there is no running correction of task {task_id}")
+    claims.drop(connection, seeker.user.id, task_id)
+
+
+def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
+    """See `labeler.entities.Progress`."""
+    mine = (judgments.c.user_id == seeker.user.id, judgments.c.project_id == seeker.project.id)
+    today = datetime.fromtimestamp(seeker.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    seconds = sa.select(sa.func.sum(judgments.c.seconds)).where(*mine, judgments.c.created >= today, ledger.STANDS)
+    done = sa.select(sa.func.count()).select_from(judgments).where(*mine, judgments.c.kind == "rank", ledger.STANDS)
+    open_tasks = sa.select(sa.func.count()).select_from(tasks).where(*seeker.open)
+    answered = (
+        sa.select(sa.func.count(judgments.c.task_id.distinct()))
+        .join(tasks)
+        .where(judgments.c.annotator == seeker.user.name, *seeker.open)
+    )
+    counts = [int(connection.execute(query).scalar_one()) for query in (done, open_tasks, answered)]
+    return Progress(counts[0], counts[0] + counts[1] - counts[2], connection.execute(seconds).scalar() or 0.0)
+
+
+def history(connection: sa.Connection, seeker: Seeker, limit: int) -> tuple[HistoryItem, ...]:
+    """The person's own standing judgments, latest first."""
+    mine = (judgments.c.user_id == seeker.user.id, judgments.c.project_id == seeker.project.id)
+    query = ledger.select(ledger.STANDS, *mine).add_columns(tasks.c.content)
+    rows = connection.execute(query.order_by(judgments.c.id.desc()).limit(limit)).all()
+    return tuple(_history_item(ledger.to_judgment(row), parse_group(row.content)) for row in rows)
+
+
+def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
+    text = " ".join(group.prompt[-1].content.split())
+    preview = text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
+    return HistoryItem(judgment.id, judgment.task_id, judgment.at or "", preview, summary(judgment, group))
+
+
+def summary(judgment: Judgment, group: Group) -> str:
+    """The judgment in the letters that the person saw: ``B = D > A > C``."""
+    if judgment.ranking is None:
+        return f"skipped: {judgment.reason}"
+    order = judgment.order or tuple(completion.id for completion in group.completions)
+    letters = {completion_id: label(place) for place, completion_id in enumerate(order)}
+    tiers: dict[int, list[str]] = {}
+    for completion, rank in zip(group.completions, judgment.ranking.ranks, strict=True):
+        if rank is not None:
+            tiers.setdefault(rank, []).append(letters[completion.id])
+    text = " > ".join(" = ".join(sorted(tiers[rank])) for rank in sorted(tiers))
+    return " ".join(part for part in (text, "(all bad)" if judgment.ranking.all_bad else "") if part)
