@@ -71,6 +71,17 @@ class Accounts:
             self._set_password(connection, user, hashed)
             return user
 
+    def enter(self, token: str) -> str:
+        """Use an invitation up for a session at once, without setting a password; for links that sign in by one click.
+
+        Raises:
+            NotFoundError: the invitation is used, expired or unknown.
+        """
+        with self.store.database.write() as connection:
+            user = self._invited(connection, token)
+            connection.execute(sa.delete(invitations).where(invitations.c.user_id == user.id))
+            return self._new_session(connection, user)
+
     def sign_in(self, name: str, password: str) -> str:
         """A session token for the right name and password.
 

@@ -267,6 +267,13 @@ class Store:
         with self._on_task(user_id, task_id) as (connection, seeker):
             work.cancel_correction(connection, seeker, task_id)
 
+    def shown(self, user_id: int, task_id: int) -> tuple[Shown, ...]:
+        """A task's completions in the order and with the letters of this person, whether or not they hold the task."""
+        with self.database.read() as connection:
+            project_id = claims.project_of(connection, task_id)
+            user, project = directory.member(connection, project_id, user_id, lock=False)
+            return work.shown(connection, Seeker(user, project, self.clock()), task_id)
+
     def progress(self, project_id: int, user_id: int) -> Progress:
         """How far this person is."""
         with self.database.read() as connection:

@@ -86,6 +86,11 @@ def _shown(group: Group, seeker: Seeker) -> tuple[Shown, ...]:
     return tuple(Shown(label(place), completion.id, completion.text) for place, completion in enumerate(ordered))
 
 
+def shown(connection: sa.Connection, seeker: Seeker, task_id: int) -> tuple[Shown, ...]:
+    """See `labeler.store.Store.shown`."""
+    return _shown(task_group(connection, task_id)[0], seeker)
+
+
 def save_draft(
     connection: sa.Connection, seeker: Seeker, task_id: int, content: Mapping[str, Any], version: int
 ) -> None:
