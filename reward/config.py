@@ -1,0 +1,184 @@
+"""Every command's settings: one frozen dataclass each, checked when it is built; the command line is made from them.
+
+The text under ``Attributes:`` is the help of the flag, so nothing is said twice. No torch in here: ``reward --help``
+must be fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from labeler.errors import UsageError
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+DEFAULT_BASE = "smollm2-135m"
+
+
+def need(condition: bool, flag: str, rule: str, value: object) -> None:
+    """Raise `UsageError` naming the flag and its rule unless the condition holds."""
+    if not condition:
+        raise UsageError(f"{flag} must be {rule}, not {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Settings of every command.
+
+    Attributes:
+        progress: Append progress to this file as JSON lines, for programs that watch.
+        debug: Show the Python traceback of an error.
+    """
+
+    progress: Path | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How completions are drawn from a policy.
+
+    Attributes:
+        temperature: Divides the logits before sampling; 0 takes the most likely token.
+        top_p: Sample from the likeliest tokens that together have this probability (nucleus sampling).
+        max_new_tokens: A completion is cut after so many tokens.
+        seed: Another seed draws other completions; the same seed draws the same ones.
+        precision: Number format of the policy's weights; auto takes bfloat16 where this machine computes faster in it.
+        device: Where the policy runs; auto takes a GPU where there is one.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_new_tokens: int = 256
+    seed: int = 0
+    precision: Precision = "auto"
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        need(0 <= self.temperature < float("inf"), "--temperature", "0 or more", self.temperature)
+        need(0 < self.top_p <= 1, "--top-p", "above 0 and at most 1", self.top_p)
+        need(self.max_new_tokens >= 1, "--max-new-tokens", "at least 1", self.max_new_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(Common):
+    """Compare a reward model with people's rankings: metrics.json, report.html and plots.
+
+    Attributes:
+        model: Folder of the reward model.
+        data: Rankings to judge it by: snapshot folders, group files (also .gz) or any format that import reads.
+        out: Folder for metrics.json, report.html and plots/.
+        split: Which groups to use. "held-out" leaves out the prompts that the model was trained or tuned on, as far
+            as the data or the model's manifest tells; "all" takes every group.
+        seed: Seed of the bootstrap behind the intervals.
+        device: Where the model runs; auto takes a GPU where there is one.
+    """
+
+    model: Path
+    data: tuple[str, ...]
+    out: Path
+    split: Literal["held-out", "all", "train", "valid", "test"] = "held-out"
+    seed: int = 0
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        need(bool(self.data), "--data", "at least one path", "nothing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateConfig(Sampling, Common):
+    """Sample completions of prompts from a policy, as groups to import or to rerank.
+
+    Attributes:
+        policy: What writes the completions: a local folder, smollm2-135m, or a name on the Hugging Face Hub.
+        prompts: Group files, rows of id and prompt, any format that import reads, or a .txt with a prompt a line.
+        k: Completions per prompt.
+        output: File for the groups, one a line.
+        name: What the completions give as their model; by default the name of the policy.
+        limit: Take only the first so many prompts.
+        resume: Continue an output that was cut; --no-resume starts over. Either way the finished file is the same.
+    """
+
+    policy: str
+    prompts: str
+    k: Annotated[int, arg(aliases=("--n",))] = 4
+    output: Path
+    name: str | None = None
+    limit: int | None = None
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        Sampling.__post_init__(self)
+        need(self.k >= 1, "--k", "at least 1", self.k)
+        need(self.limit is None or self.limit >= 1, "--limit", "at least 1", self.limit)
+        need(self.output.suffix != ".gz", "--output", "a plain file, since it is continued line by line", self.output)
+        local_policy(self.policy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerankConfig(Sampling, Common):
+    """Order candidates by a reward model (best of n), candidates from a file or sampled from a policy.
+
+    Attributes:
+        model: Folder of the reward model.
+        input: Groups with candidates; with --policy also rows of id and prompt, or a .txt with a prompt a line.
+        output: File for the groups with score, rank, ranking and best, one a line.
+        policy: Sample the candidates of every prompt from this policy; those of the input are left aside.
+        n: Candidates per prompt to sample from the policy.
+        raw: Give the model's own scores; by default they are shifted and scaled so that 0 is its training mean.
+    """
+
+    model: Path
+    input: str
+    output: Path
+    policy: str | None = None
+    n: int = 4
+    raw: bool = False
+
+    def __post_init__(self) -> None:
+        Sampling.__post_init__(self)
+        need(self.n >= 1, "--n", "at least 1", self.n)
+        if self.policy is not None:
+            local_policy(self.policy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickstartConfig(Common):
+    """The whole cycle on the sample data: fetch the base, train, evaluate, sample, rerank; then says what to open.
+
+    Attributes:
+        out: Folder for everything that is made; run again with the same folder, it continues after the last whole step.
+        base: Base of the reward model and the policy whose outputs are reranked.
+        data: Rankings with a test split; by default the sample data that comes with the product.
+        groups: Train on at most so many groups, to keep it short.
+        prompts: Sample for so many held-out prompts.
+        n: Candidates per prompt for best of n.
+        max_new_tokens: A candidate is cut after so many tokens.
+        seed: Seed of training and sampling.
+    """
+
+    out: Path = Path("runs/quickstart")
+    base: str = DEFAULT_BASE
+    data: Path | None = None
+    groups: int = 200
+    prompts: int = 6
+    n: int = 4
+    max_new_tokens: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for flag, value in (("groups", self.groups), ("prompts", self.prompts), ("n", self.n)):
+            need(value >= 1, f"--{flag}", "at least 1", value)
+        need(self.max_new_tokens >= 1, "--max-new-tokens", "at least 1", self.max_new_tokens)
+
+
+def local_policy(name: str) -> None:
+    """Raise `UsageError` for a policy behind a URL, which cannot be sampled yet."""
+    if name.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--policy {name}: completions come from local policies only; give a folder, smollm2-135m or a name on the Hub"
+        )
