@@ -197,6 +197,8 @@ def prompt(value: object, where: str = "prompt") -> Prompt:
         return (Message("user", check_text(value, where)),)
     if not isinstance(value, list | tuple):
         refuse(value, where, "a string or a list of messages")
+    if not value:
+        raise DataError("is empty; give at least one message", field=where)
     return messages(value, where)
 
 

@@ -28,8 +28,9 @@ def is_labelstudio(row: Row) -> bool:
 
 def parse_labelstudio(row: Row, place: Place) -> Group:
     """A Label Studio task: each Ranker or Pairwise result becomes a ranking, cancelled annotations do not count."""
-    data = fields.mapping(row["data"], "data")
-    annotations = [fields.mapping(a, f"annotations[{i}]") for i, a in enumerate(row["annotations"])]
+    data = fields.mapping(fields.required(row, "data"), "data")
+    found = fields.items(fields.required(row, "annotations"), "annotations")
+    annotations = [fields.mapping(a, f"annotations[{i}]") for i, a in enumerate(found)]
     prompt_name, prompt = find_prompt(data)
     answers, used = _list_answers(data) or _pair_answers(data, prompt_name, annotations)
     rankings = tuple(_labelstudio_rankings(annotations, answers))

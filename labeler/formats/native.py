@@ -42,7 +42,7 @@ def parse_group(row: Mapping[str, Any]) -> Group:
         id=fields.text(row, "id"),
         prompt=fields.prompt(fields.required(row, "prompt")),
         completions=tuple(_completion(item, f"completions[{i}]") for i, item in enumerate(completions)),
-        rankings=tuple(_ranking(item, f"rankings[{i}]") for i, item in enumerate(rankings)),
+        rankings=tuple(parse_ranking(item, f"rankings[{i}]") for i, item in enumerate(rankings)),
         source=fields.optional_text(row, "source") or "",
         split=fields.optional_text(row, "split"),
         meta=fields.meta(row),
@@ -61,7 +61,8 @@ def _completion(value: object, where: str) -> Completion:
         raise _placed(error, where) from error
 
 
-def _ranking(value: object, where: str) -> Ranking:
+def parse_ranking(value: object, where: str) -> Ranking:
+    """The object of one ranking; its length is checked where the group is built."""
     row = fields.mapping(value, where)
     fields.only(row, RANKING_FIELDS, f"{where}.")
     dot = f"{where}."
@@ -139,7 +140,7 @@ def group_to_row(group: Group) -> dict[str, Any]:
         "id": group.id,
         "prompt": prompt_rows(group.prompt),
         "completions": [{"id": c.id, "text": c.text, "model": c.model} for c in group.completions],
-        "rankings": [_ranking_row(ranking) for ranking in group.rankings],
+        "rankings": [ranking_row(ranking) for ranking in group.rankings],
         "source": group.source,
     }
     if group.split is not None:
@@ -148,12 +149,19 @@ def group_to_row(group: Group) -> dict[str, Any]:
     return row
 
 
+def prompt_cell(prompt: Prompt) -> str | list[dict[str, str]]:
+    """A prompt as its one user message's text where it is no more than that, else as message objects."""
+    single = len(prompt) == 1 and prompt[0].role == "user"
+    return prompt[0].content if single else prompt_rows(prompt)
+
+
 def prompt_rows(prompt: Prompt) -> list[dict[str, str]]:
     """Messages as the ``{"role", "content"}`` objects of every chat format."""
     return [{"role": message.role, "content": message.content} for message in prompt]
 
 
-def _ranking_row(ranking: Ranking) -> dict[str, Any]:
+def ranking_row(ranking: Ranking) -> dict[str, Any]:
+    """A ranking as a native object, absent fields left out."""
     row: dict[str, Any] = {"annotator": ranking.annotator, "ranks": list(ranking.ranks)}
     for name in _OPTIONAL:
         value = getattr(ranking, name)

@@ -120,5 +120,4 @@ def is_prompt(row: Row) -> bool:
 def parse_prompt(row: Row, place: Place) -> Group:
     """A group without completions: something to write demonstrations for, or to generate from."""
     name, prompt = find_prompt(row)
-    row = {**row, **fields.meta(row)}
-    return build_group(row, place, prompt=prompt, answers=(), rankings=(), used=frozenset({name, "meta"}))
+    return build_group(row, place, prompt=prompt, answers=(), rankings=(), used=frozenset({name}))

@@ -41,7 +41,7 @@ class Format:
         matches: whether a row is meant as one of this format, sound or not; None: never detected by its rows.
         parse: a row as a record; raises `DataError` with the field.
         key: where several rows make one group, the value that they share; then ``parse`` takes them as ``merge``.
-        merge: the rows of one group, in file order, as that group.
+        merge: the rows of one group with their lines, in file order, as that group.
         write: the rows of a group; None where it makes no sense.
         write_demonstration: the row of a demonstration, likewise.
     """
@@ -51,14 +51,9 @@ class Format:
     matches: Callable[[Row], bool] | None = None
     parse: Callable[[Row, Place], Record] | None = None
     key: Callable[[Row], str] | None = None
-    merge: Callable[[Sequence[Row], Place], Group] | None = None
+    merge: Callable[[Sequence[tuple[int, Row]], Place], Group] | None = None
     write: Callable[[Group], Iterator[dict[str, Any]]] | None = None
     write_demonstration: Callable[[Demonstration], dict[str, Any]] | None = None
-
-    @property
-    def reads(self) -> bool:
-        """Whether rows of this format can be read."""
-        return self.parse is not None or self.merge is not None
 
 
 def own_id(row: Row, place: Place) -> str:
@@ -98,6 +93,9 @@ def build_group(
     """A group from what a format found in a row; fields that it did not use are kept under ``meta``."""
     source = fields.optional_text(row, "source") or place.source
     meta = fields.rest(row, used | {"id", "prompt", "source", "split", "annotator"})
+    if isinstance(meta.get("meta"), Mapping):
+        meta = {**meta, **meta["meta"]}
+        del meta["meta"]
     return Group(own_id(row, place), prompt, answers, rankings, source, own_split(row, place), meta)
 
 
