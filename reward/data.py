@@ -2,8 +2,8 @@
 
 What people judged is what is scored. `render` puts the whole conversation through the tokenizer's chat template,
 nothing is stripped, and the text is tokenized without adding special tokens, so that any other program that tokenizes
-the same text gets the same ids. What does not fit the context is shortened by one rule (`fit`) that looks only at the prompt and
-this one completion, never at the others of its group, so a score does not depend on company.
+the same text gets the same ids. What does not fit the context is shortened by one rule (`fit`) that looks only at the
+prompt and this one completion, never at the others of its group, so a score does not depend on company.
 """
 
 from __future__ import annotations
@@ -304,7 +304,7 @@ def prepare_tokenizer(tokenizer: PreTrainedTokenizerBase, *, encoder: bool) -> P
 
 
 def context_length(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, wanted: int | None = None) -> int:
-    """Tokens that prompt and completion may have: what is wanted (else `MAX_LENGTH`), at most what the model can take."""
+    """Tokens that prompt and completion may have: what is wanted (else `MAX_LENGTH`), at most what the model takes."""
     text_config = config.get_text_config()
     own = getattr(text_config, "max_position_embeddings", None) or getattr(text_config, "n_positions", None)
     return int(min(wanted or MAX_LENGTH, own or MAX_LENGTH, tokenizer.model_max_length))

@@ -1,0 +1,195 @@
+"""The reward model: a stock sequence classifier with one label, run on packed rows.
+
+`RewardModel` wraps what ``AutoModelForSequenceClassification`` loads and adds no weights of its own, so saving the
+wrapped model gives a plain Hugging Face folder. It chooses how to read a group by trying (`choose_mode`): attention by
+blocks, else a dense mask, else one padded sequence per completion, which always works.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from labeler.errors import ModelError
+from reward import attention
+from reward.base import load_tokenizer
+from reward.data import EncodedGroup, context_length, prepare_tokenizer
+from reward.packing import Inputs, PackedRow, dense_mask, pack, pad
+
+Mode = Literal["blocks", "dense", "padded"]
+TOLERANCE = 1e-4
+"""Scores of the self-check may differ by so much between packed and separate reading, relative to their size."""
+
+
+class RewardModel(nn.Module):
+    """Scores the completions of packed or padded inputs.
+
+    Args:
+        classifier: a ``*ForSequenceClassification`` with one label.
+        pad_id: its padding token.
+        max_length: tokens of the longest sequence that it will be given.
+    """
+
+    def __init__(self, classifier: PreTrainedModel, pad_id: int, max_length: int) -> None:
+        super().__init__()
+        self.classifier, self.pad_id, self.max_length = classifier, pad_id, max_length
+        self.mode: Mode = choose_mode(self)
+
+    @property
+    def shares_prefix(self) -> bool:
+        """True where the prompt of a group is read once."""
+        return self.mode != "padded"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def inputs(self, groups: list[EncodedGroup], budget: int) -> list[Inputs]:
+        """All completions of the groups as inputs of at most ``budget`` tokens each."""
+        return [*(pack(groups, budget) if self.shares_prefix else pad(groups, budget, self.pad_id))]
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Raw scores (T,) float32, one per completion, in the order of ``inputs.owners``."""
+        if not isinstance(inputs, PackedRow):
+            logits: Tensor = self.classifier(
+                input_ids=inputs.input_ids, attention_mask=inputs.attention_mask, use_cache=False
+            ).logits
+            return logits[:, 0].float()
+        backbone = getattr(self.classifier, self.classifier.base_model_prefix)
+        hidden: Tensor = backbone(
+            input_ids=inputs.input_ids, position_ids=inputs.position_ids, use_cache=False, **self._mask(inputs)
+        ).last_hidden_state
+        with torch.autocast(hidden.device.type, enabled=False):
+            ends = hidden[0, inputs.ends].float()
+            return nn.functional.linear(ends, head(self.classifier).weight.float())[:, 0]
+
+    def _mask(self, row: PackedRow) -> dict[str, Any]:
+        if self.mode == "dense":
+            return {"attention_mask": dense_mask(row)}
+        # A mask of four axes is passed on as it is; an empty one keeps transformers from building one.
+        return {"attention_mask": row.input_ids.new_empty(1, 1, 0, 0), "blocks": row.blocks}
+
+
+def head(classifier: PreTrainedModel) -> nn.Linear:
+    """The linear layer that gives the score."""
+    found = getattr(classifier, head_name(classifier))
+    linears = [found] if isinstance(found, nn.Linear) else [m for m in found.modules() if isinstance(m, nn.Linear)]
+    return linears[-1]
+
+
+def head_name(classifier: PreTrainedModel) -> str:
+    """Name of the head's attribute: "score" in decoders, "classifier" in most encoders."""
+    for name in ("score", "classifier"):
+        if hasattr(classifier, name):
+            return name
+    raise ModelError(f"{type(classifier).__name__} has no classification head that is known here; choose another base")
+
+
+def load_classifier(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """A sequence classifier with one label from a local folder, without noise on the terminal.
+
+    Raises:
+        ModelError: the folder cannot be read as such a model.
+    """
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, dtype=dtype)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{folder} cannot be loaded as a sequence classifier: {error}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+    return model.eval()
+
+
+def new_reward_model(
+    folder: Path, *, seed: int, max_length: int | None = None
+) -> tuple[RewardModel, PreTrainedTokenizerBase]:
+    """A base model with a fresh head, and its tokenizer made ready.
+
+    The head starts from N(0, 1/(d + 1)), as in Stiennon et al. 2020 (arXiv 2009.01325, section B.1). The model stays in
+    evaluation mode also in training: dropout would break the equality of packed and separate reading.
+
+    Args:
+        folder: a resolved base model.
+        seed: for the head.
+        max_length: tokens of prompt and completion together; by default what `context_length` says.
+    """
+    classifier = load_classifier(folder)
+    tokenizer = prepare_tokenizer(load_tokenizer(folder), encoder=head_name(classifier) != "score")
+    if len(tokenizer) > classifier.get_input_embeddings().num_embeddings:
+        classifier.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    linear = head(classifier)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        linear.weight.normal_(0.0, 1.0 / math.sqrt(linear.in_features + 1), generator=generator)
+        if linear.bias is not None:
+            linear.bias.zero_()
+    set_label(classifier, tokenizer)
+    limit = context_length(classifier.config, tokenizer, max_length)
+    return RewardModel(classifier, tokenizer.pad_token_id, limit), tokenizer
+
+
+def set_label(classifier: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Write into the config what other programs look for: one label, regression, the padding token, the head's name."""
+    config = classifier.config
+    config.id2label, config.label2id = {0: "reward"}, {"reward": 0}
+    config.problem_type = "regression"
+    config.value_head_prefix = head_name(classifier)
+    config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    config.pad_token_id = tokenizer.pad_token_id
+
+
+def choose_mode(model: RewardModel) -> Mode:
+    """How to read groups: the first of "blocks" and "dense" that gives the scores of separate sequences, else "padded".
+
+    Tried on a small made-up group rather than looked up by the model's name. A sliding window that the longest sequence
+    exceeds would not show there, so it is asked for.
+    """
+    config = model.classifier.config.get_text_config()
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    if head_name(model.classifier) != "score" or (window and window < model.max_length):
+        return "padded"
+    attention.register()
+    probe = _probe(config.vocab_size, model.pad_id)
+    modes: tuple[Mode, ...] = ("blocks", "dense") if model.device.type == "cpu" else ("dense",)
+    with torch.no_grad():
+        model.mode = "padded"
+        model.classifier.set_attn_implementation("sdpa")
+        expected = model(pad([probe], 10**6, model.pad_id)[0].to(model.device))
+        for mode in modes:
+            if _agrees(model, mode, probe, expected):
+                return mode
+    model.classifier.set_attn_implementation("sdpa")
+    return "padded"
+
+
+def _agrees(model: RewardModel, mode: Mode, probe: EncodedGroup, expected: Tensor) -> bool:
+    """Whether this mode gives the probe the expected scores (T,)."""
+    model.mode = mode
+    try:
+        model.classifier.set_attn_implementation(attention.NAME if mode == "blocks" else "sdpa")
+        scores = model(pack([probe], 10**6)[0].to(model.device))
+    except (NotImplementedError, RuntimeError, ValueError, TypeError):
+        return False
+    scale = max(1.0, float(expected.abs().max()))
+    tolerance = TOLERANCE if model.classifier.dtype == torch.float32 else 0.1
+    return bool((scores - expected).abs().max() <= tolerance * scale)
+
+
+def _probe(vocabulary: int, pad_id: int) -> EncodedGroup:
+    """A made-up group of a prefix and three tails of different lengths."""
+    ids = np.random.default_rng(0).integers(0, vocabulary, size=27).astype(np.int32)
+    ids[ids == pad_id] = (pad_id + 1) % vocabulary
+    return EncodedGroup("probe", (0, 1, 2), ids[:11], (ids[11:18], ids[18:19], ids[19:27]), (), ())
