@@ -180,5 +180,6 @@ def local_policy(name: str) -> None:
     """Raise `UsageError` for a policy behind a URL, which cannot be sampled yet."""
     if name.startswith(("http://", "https://")):
         raise UsageError(
-            f"--policy {name}: completions come from local policies only; give a folder, smollm2-135m or a name on the Hub"
+            f"--policy {name}: completions come from local policies only; "
+            "give a folder, smollm2-135m or a name on the Hub"
         )

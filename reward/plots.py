@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from reward.evaluate import Floats, Interval, Metrics
 
 INK, MUTED, ACCENT, WARM = "#444b54", "#8a929c", "#2f6fb0", "#c4622d"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 10,
     "font.family": "sans-serif",
     "axes.edgecolor": MUTED,
