@@ -1,0 +1,75 @@
+// Drawing the prompt and the completions of one task.
+
+import { button, el } from "./dom.js";
+import { exactNodes, foldLong } from "./text.js";
+
+const ROLES = { system: "system", user: "user", assistant: "assistant" };
+
+/** The prompt: the last turn in view, earlier turns behind a button. */
+export function drawPrompt(messages) {
+  const turns = messages.map((message) => drawTurn(message));
+  const earlier = turns.slice(0, -1);
+  const section = el("section", { class: "lb-prompt", "data-testid": "prompt", "aria-label": "Prompt" });
+  if (earlier.length) section.append(...earlierTurns(messages, earlier));
+  section.append(turns.at(-1).node);
+  return { node: section, folds: turns };
+}
+
+function drawTurn(message) {
+  const body = el("div", { class: "lb-text", dir: "auto" }, ...exactNodes(message.content));
+  const foot = el("div", { class: "lb-foot" });
+  const role = el("div", { class: "lb-role" }, ROLES[message.role]);
+  return { node: el("div", { class: "lb-turn", "data-role": message.role }, role, el("div", {}, body, foot)), body, foot };
+}
+
+function earlierTurns(messages, turns) {
+  const box = el("div", { class: "lb-earlier", hidden: true }, ...turns.map((turn) => turn.node));
+  const system = messages[0].role === "system" ? 1 : 0;
+  const count = turns.length - system;
+  const names = [system ? "system message" : "", count ? `${count} earlier turn${count > 1 ? "s" : ""}` : ""];
+  const name = names.filter(Boolean).join(" and ");
+  const toggle = button(`▸ ${name}`, { class: "lb-fold-turns", "aria-expanded": "false" });
+  toggle.addEventListener("click", () => {
+    box.hidden = !box.hidden;
+    toggle.textContent = `${box.hidden ? "▸" : "▾"} ${name}`;
+    toggle.setAttribute("aria-expanded", String(!box.hidden));
+    if (!box.hidden) foldLong(turns.filter((turn) => !turn.foot.hasChildNodes()));
+  });
+  return [toggle, box];
+}
+
+/**
+ * The completions as cards, in the order given by the server.
+ * @param {(label: string) => void} onTap the letter of a card was tapped
+ */
+export function drawCards(completions, onTap) {
+  const cards = completions.map((completion) => drawCard(completion, onTap));
+  const node = el("div", { class: "lb-cards", "data-k": completions.length }, ...cards.map((card) => card.node));
+  return { node, cards: new Map(cards.map((card) => [card.label, card])), folds: cards };
+}
+
+function drawCard({ label, text }, onTap) {
+  const body = el("div", { class: "lb-text", dir: "auto", "data-testid": "completion", "data-label": label }, ...exactNodes(text));
+  if (!text) body.setAttribute("data-empty", "the completion is empty");
+  const foot = el("div", { class: "lb-foot" });
+  const letter = button(label, { class: "lb-letter", "aria-pressed": "false", onclick: () => onTap(label), tabindex: "-1" });
+  const rank = el("span", { class: "lb-card-rank" });
+  const head = el("header", { class: "lb-card-head" }, letter, rank);
+  const node = el(
+    "article",
+    { class: "lb-card", "data-card": label, tabindex: "0", "aria-label": `Completion ${label}` },
+    head, body, foot,
+  );
+  return { label, node, body, foot, letter, rank };
+}
+
+/** Show on each card where it is ranked. */
+export function markCards(cards, ranks) {
+  for (const { label, node, letter, rank } of cards.values()) {
+    const at = ranks[label];
+    rank.textContent = at ? `rank ${at}` : "unranked";
+    node.classList.toggle("lb-ranked", Boolean(at));
+    letter.setAttribute("aria-pressed", String(Boolean(at)));
+    letter.setAttribute("aria-label", at ? `${label}, rank ${at}: take off the ranking` : `Rank ${label} next`);
+  }
+}

@@ -1,0 +1,99 @@
+// Help, guidelines, history and the reason for a skip. Native dialogs: they keep the focus and close with Escape.
+
+import { button, el } from "./dom.js";
+import { exactNodes } from "./text.js";
+
+const REASONS = [
+  "I cannot judge the subject",
+  "The prompt is unclear",
+  "The prompt asks for something harmful",
+  "A text is broken or in a language I do not read",
+  "It contains personal data",
+];
+
+const KEYS = [
+  ["A B C …", "rank next; already ranked letters stay where they are"],
+  ["=", "the next letter ties with the one before"],
+  ["Backspace", "take the last one back"],
+  ["Enter", "submit"],
+  ["Tab", "go to a chip or a completion"],
+  ["1 2 3 …", "put the focused one at that rank; the same digit on two is a tie"],
+  ["← →", "move the focused chip: into a tie with its neighbour, then past it"],
+  ["↑ ↓", "rank the focused chip next; take it off the ranking"],
+  ["x", "all bad"],
+  ["s", "skip, with a reason"],
+  ["n", "note"],
+  ["u", "bring the last one back to correct it"],
+  ["v", "compare two completions, differences marked"],
+  ["m", "unfold or fold every long text"],
+  ["g", "guidelines (Shift+G where G is a completion)"],
+  ["h", "history (Shift+H where H is a completion)"],
+  ["?", "this sheet"],
+];
+
+/** Open a dialog inside `root`, and take it out of the page when it closes. */
+function open(root, title, content, { side = false, testid = null } = {}) {
+  const close = button("Close", { class: "lb-quiet", onclick: () => dialog.close() }, "Esc");
+  const head = el("header", {}, el("h2", {}, title), close);
+  const dialog = el("dialog", { class: side ? "lb-dialog lb-side" : "lb-dialog", "aria-label": title, "data-testid": testid }, head, content);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  root.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+export function openHelp(root) {
+  const rows = KEYS.flatMap(([keys, meaning]) => [el("dt", {}, el("kbd", {}, keys)), el("dd", {}, meaning)]);
+  const mouse = el("p", {}, "Chips can also be dragged: onto a rank for a tie, between ranks for a rank of their own, and back to the unranked ones. Tapping chips or letters ranks them in that order.");
+  return open(root, "Keys", el("div", {}, el("dl", { class: "lb-keys" }, ...rows), mouse), { testid: "help" });
+}
+
+export function openGuidelines(root, project) {
+  const text = project.guidelines || "No guidelines were written for this project.";
+  const version = project.guidelines ? el("p", { class: "lb-muted" }, `Version ${project.guidelines_version}`) : null;
+  const body = el("div", {}, version, el("div", { class: "lb-text", dir: "auto" }, ...exactNodes(text)));
+  return open(root, `Guidelines: ${project.name}`, body, { side: true, testid: "guidelines" });
+}
+
+/** @param {(judgmentId: number) => void} onReopen */
+export function openHistory(root, items, onReopen) {
+  const rows = items.map((item) => {
+    const reopen = button("Correct", { class: "lb-quiet", onclick: () => (dialog.close(), onReopen(item.judgment)) });
+    const when = el("time", { datetime: item.at, class: "lb-muted" }, shortTime(item.at));
+    const what = el("div", { class: "lb-history-what" }, el("div", { class: "lb-clip" }, ...exactNodes(item.prompt)), el("div", {}, item.summary, " · ", when));
+    return el("li", {}, what, reopen);
+  });
+  const list = rows.length ? el("ul", { class: "lb-history" }, ...rows) : el("p", {}, "Nothing judged yet.");
+  const dialog = open(root, "Your last judgments", list, { side: true, testid: "history" });
+  return dialog;
+}
+
+function shortTime(at) {
+  const time = new Date(at);
+  return Number.isNaN(time.valueOf()) ? at : time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** @param {(reason: string) => void} onSkip called with a non-empty reason */
+export function openSkip(root, before, onSkip) {
+  const known = REASONS.includes(before);
+  const choices = REASONS.map((reason) =>
+    el("label", {}, el("input", { type: "radio", name: "lb-reason", value: reason, checked: reason === before }), reason),
+  );
+  const more = el("input", { type: "text", maxlength: "2000", autofocus: true, autocomplete: "off", "aria-label": "Reason in your own words", placeholder: "Or in your own words", "data-testid": "skip-text" });
+  more.value = known ? "" : (before ?? "");
+  const confirm = el("button", { type: "submit", class: "lb-primary", "data-testid": "skip-confirm" }, "Skip this task");
+  const form = el("form", { class: "lb-skip" }, el("p", {}, "Why? A skipped task does not come back to you."), ...choices, more, confirm);
+  const reason = () => [form.querySelector("input:checked")?.value, more.value.trim()].filter(Boolean).join(": ");
+  const update = () => (confirm.disabled = !reason());
+  form.addEventListener("input", update);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!reason()) return;
+    dialog.close();
+    onSkip(reason());
+  });
+  const dialog = open(root, "Skip", form, { testid: "skip-dialog" });
+  update();
+  return dialog;
+}

@@ -1,0 +1,101 @@
+// Saving the draft of one task as it grows. A copy stays in the browser until the server has it.
+
+import { backoff, request } from "./http.js";
+
+const QUIET = 250; // milliseconds without a change before a save
+
+export class Draft {
+  /**
+   * @param {string} owner whose draft it is: two people may share a browser
+   * @param {{id: number, draft_version: number, draft: object|null}} task
+   * @param {() => object} read the present draft
+   * @param {(state: "saved"|"saving"|"failed"|"signed-out"|"lost", error?: Error) => void} onState
+   */
+  constructor(owner, task, read, onState) {
+    this.key = `labeler-draft:${owner}:${task.id}`;
+    this.taskId = task.id;
+    this.version = task.draft_version;
+    this.read = read;
+    this.onState = onState;
+    this.dirty = this.sending = this.closed = this.stopped = false;
+    this.attempt = 0;
+    this.timer = 0;
+  }
+
+  /** The copy in this browser, if it is newer than what the server gave us. */
+  unsent() {
+    const kept = JSON.parse(localStorage.getItem(this.key) ?? "null");
+    return kept && kept.version > this.version ? kept.draft : null;
+  }
+
+  /** Something changed: save soon. */
+  changed() {
+    if (this.closed) return;
+    this.dirty = true;
+    this.attempt = 0;
+    this.#keep();
+    this.onState("saving");
+    this.#later(QUIET);
+  }
+
+  /** Save now what is not saved yet; resolves when it is, or has failed. */
+  async flush() {
+    clearTimeout(this.timer);
+    if (this.dirty && !this.sending && !this.closed) await this.#send();
+  }
+
+  /** The page goes away: a last save that outlives it. */
+  leave() {
+    if (!this.dirty || this.closed) return;
+    this.version += 1;
+    request("PUT", "/api/draft", this.#body(), { keepalive: true }).catch(() => {});
+  }
+
+  /** The task is answered: stop saving and drop the copy. */
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    localStorage.removeItem(this.key);
+  }
+
+  #later(delay) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), delay);
+  }
+
+  #keep() {
+    localStorage.setItem(this.key, JSON.stringify({ version: this.version + 1, draft: this.read() }));
+  }
+
+  #body() {
+    return { task: this.taskId, version: this.version, draft: this.read() };
+  }
+
+  async #send() {
+    this.sending = true;
+    this.dirty = false;
+    this.version += 1;
+    try {
+      await request("PUT", "/api/draft", this.#body(), { timeout: 10000 });
+      this.attempt = 0;
+      if (!this.dirty && !this.closed) this.#saved();
+    } catch (error) {
+      this.dirty = true;
+      if (!this.closed) this.#failed(error);
+    }
+    this.sending = false;
+    if (this.dirty && !this.closed && !this.stopped) this.#later(this.attempt ? backoff(this.attempt - 1) : QUIET);
+  }
+
+  #saved() {
+    localStorage.removeItem(this.key);
+    this.onState("saved");
+  }
+
+  #failed(error) {
+    this.attempt += 1;
+    this.stopped = error.signedOut || [404, 409].includes(error.status);
+    if (error.signedOut) this.onState("signed-out", error);
+    else this.onState(this.stopped ? "lost" : "failed", error);
+  }
+}

@@ -1,0 +1,98 @@
+// The keyboard of the labeling screen: one place that says which key does what.
+
+import { takesText } from "./dom.js";
+
+/**
+ * Listen for keys until the returned function is called. Keys are taken before the page around the board sees them.
+ * @param {object} board what the keys act on: its methods are the commands
+ */
+export function listen(board) {
+  const down = (event) => {
+    if (event.key === "Enter") board.enterHeld = true;
+    if (!board.ready() || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (takesText(event.target)) return leaveText(event, board);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = command(event, board);
+    if (!act) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    act();
+  };
+  const up = (event) => {
+    if (event.key === "Enter") board.enterHeld = board.enterStale = false;
+  };
+  const blur = () => (board.enterHeld = false);
+  window.addEventListener("keydown", down, { capture: true });
+  window.addEventListener("keyup", up, { capture: true });
+  window.addEventListener("blur", blur);
+  return () => {
+    window.removeEventListener("keydown", down, { capture: true });
+    window.removeEventListener("keyup", up, { capture: true });
+    window.removeEventListener("blur", blur);
+  };
+}
+
+function leaveText(event, board) {
+  const done = event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey));
+  if (!done || event.target.matches("select")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  board.focusBoard();
+}
+
+/** The action for a key press, or null to leave the key to the page. */
+function command(event, board) {
+  const letter = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  // Completions G and H take the keys of two panels; with Shift those keys open the panels all the same.
+  const panel = { G: () => board.openGuidelines(), H: () => board.openHistory() }[letter];
+  if (panel && (event.shiftKey || !board.hasLabel(letter))) return panel;
+  if (board.hasLabel(letter)) return () => board.typeLetter(letter, event.repeat);
+  if (/^[1-9]$/.test(letter)) return digit(board, Number(letter));
+  return arrow(event, board) ?? plain(event, letter, board);
+}
+
+function digit(board, rank) {
+  const label = focusedLabel();
+  if (!label) return () => board.say("Go to a chip or a completion with Tab first; then digits put it at that rank.");
+  return () => board.typeRank(label, rank);
+}
+
+function arrow(event, board) {
+  const label = document.activeElement?.matches?.(".lb-chip") ? document.activeElement.dataset.label : null;
+  if (!label) return null;
+  return {
+    ArrowLeft: () => board.step(label, -1),
+    ArrowRight: () => board.step(label, 1),
+    ArrowUp: () => board.typeLetter(label, false),
+    ArrowDown: () => board.unrank(label),
+  }[event.key];
+}
+
+function plain(event, letter, board) {
+  if (event.key === "Enter") return onOwnControl(event.target) ? null : () => board.enter(event.repeat);
+  const commands = {
+    "=": () => board.toggleTie(),
+    Backspace: () => board.takeBack(),
+    Escape: () => board.escape(),
+    "?": () => board.openHelp(),
+    X: () => board.toggleAllBad(),
+    S: () => board.openSkip(),
+    N: () => board.openNote(),
+    U: () => board.undo(),
+    V: () => board.toggleCompare(),
+    M: () => board.toggleFolds(),
+  };
+  const act = commands[letter];
+  return act && !(event.repeat && /^[SUNVMX?]$/.test(letter)) ? act : null;
+}
+
+/** Enter on these presses them; on chips and completions it submits. */
+function onOwnControl(target) {
+  return target instanceof HTMLElement && target.matches("button:not(.lb-chip, .lb-letter, .lb-submit), a, summary");
+}
+
+/** The chip or completion that has the focus. */
+function focusedLabel() {
+  const focused = document.activeElement;
+  return focused?.closest?.(".lb-chip, .lb-letter")?.textContent || focused?.closest?.("[data-card]")?.dataset.card || null;
+}

@@ -1,0 +1,24 @@
+"""The labeling page: one component that talks to the labeling API, without a Streamlit run while ranking."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from labeler.app.session import MANAGERS, current_user
+from labeler.routes.assets import ASSETS, FOLDER
+
+LOADER = """
+export default function ({ parentElement, data }) {
+  const screen = parentElement.appendChild(document.createElement("div"));
+  const started = import(new URL(data.module, location.origin)).then(({ mount }) => mount(screen, data));
+  return () => started.then((stop) => stop()).then(() => screen.remove());
+}
+"""
+
+
+def draw() -> None:
+    """Mount the board; managers keep the navigation above it."""
+    bare = current_user().role not in MANAGERS
+    css = (FOLDER / "board.css").read_text(encoding="utf-8")
+    board = st.components.v2.component("labeler_board", css=css, js=LOADER, isolate_styles=False)
+    board(key="board", data={"module": f"{ASSETS}/board.js", "bare": bare})

@@ -1,0 +1,21 @@
+"""Streamlit runs this file for every page: it decides which pages there are for this person."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from labeler.app import label
+from labeler.app.session import MANAGERS, current_user
+from labeler.routes.assets import FOLDER
+
+st.set_page_config(page_title="Label", page_icon=str(FOLDER / "icon.svg"), layout="wide")
+
+
+def main() -> None:
+    """Draw the page that was asked for."""
+    manager = current_user().role in MANAGERS
+    pages = [st.Page(label.draw, title="Label", url_path="label", default=True)]
+    st.navigation(pages, position="top" if manager else "hidden").run()
+
+
+main()

@@ -1,0 +1,11 @@
+"""The routes beside Streamlit: sign-in, the labeling API and health, with the checks that every request passes."""
+
+from __future__ import annotations
+
+from labeler.routes.assets import asset_routes
+from labeler.routes.board import board_routes
+from labeler.routes.doors import door_routes
+from labeler.routes.guard import Guard
+from labeler.routes.services import Services
+
+__all__ = ["Guard", "Services", "asset_routes", "board_routes", "door_routes"]

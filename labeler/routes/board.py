@@ -1,0 +1,132 @@
+"""The labeling API that the board talks to: JSON in, JSON out, one store call or two for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from labeler.entities import Assignment, User
+from labeler.errors import DataError, ProductError
+from labeler.routes import wire
+from labeler.routes.services import Services, answer_for, refusal
+from labeler.routes.wire import Json, field
+from labeler.store import Store
+
+BODY_BYTES = 256 * 1024
+
+Action = Callable[[Store, User, Json], Json]
+
+
+def projects(store: Store, user: User, body: Json) -> Json:
+    """Who one is and where one may work."""
+    own = [wire.project_out(project) for project in store.projects(user.id)]
+    return {"user": {"name": user.name, "role": user.role}, "projects": own}
+
+
+def task(store: Store, user: User, body: Json) -> Json:
+    """The next thing to do."""
+    project_id = field(body, "project", int)
+    return _answer(store, user, project_id, store.next_task(project_id, user.id))
+
+
+def draft(store: Store, user: User, body: Json) -> Json:
+    """Keep an unfinished answer."""
+    task_id, version = field(body, "task", int), field(body, "version", int)
+    kept = wire.draft_in(field(body, "draft", dict), store.shown(user.id, task_id))
+    store.save_draft(user.id, task_id, kept, version)
+    return {"version": version}
+
+
+def submit(store: Store, user: User, body: Json) -> Json:
+    """Record an answer; the next task comes with the reply."""
+    shown = store.shown(user.id, field(body, "task", int))
+    store.submit(user.id, wire.submission_in(body, shown))
+    return task(store, user, body)
+
+
+def undo(store: Store, user: User, body: Json) -> Json:
+    """Bring a judgment of one's own back for correction."""
+    project_id = field(body, "project", int)
+    judgment_id = field(body, "judgment", int, optional=True)
+    return _answer(store, user, project_id, store.undo(project_id, user.id, judgment_id))
+
+
+def cancel_correction(store: Store, user: User, body: Json) -> Json:
+    """Leave the judgment as it was; the next task comes with the reply."""
+    store.cancel_correction(user.id, field(body, "task", int))
+    return task(store, user, body)
+
+
+def history(store: Store, user: User, body: Json) -> Json:
+    """One's own last judgments."""
+    return {"items": [wire.history_out(item) for item in store.history(field(body, "project", int), user.id)]}
+
+
+def _answer(store: Store, user: User, project_id: int, assignment: Assignment | None) -> Json:
+    progress = store.progress(project_id, user.id)
+    return {"task": wire.task_out(assignment), "progress": wire.progress_out(progress)}
+
+
+def board_routes(services: Services) -> list[BaseRoute]:
+    """The routes under ``/api/``."""
+    table: list[tuple[str, str, Action]] = [
+        ("GET", "projects", projects),
+        ("GET", "task", task),
+        ("GET", "history", history),
+        ("PUT", "draft", draft),
+        ("POST", "submit", submit),
+        ("POST", "undo", undo),
+        ("POST", "cancel-correction", cancel_correction),
+    ]
+    return [Route(f"/api/{name}", _endpoint(services, action), methods=[method]) for method, name, action in table]
+
+
+def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            body = _query(request) if request.method == "GET" else await _body(request)
+            return JSONResponse(await run_in_threadpool(action, services.store, request.state.user, body))
+        except _TooLarge:
+            return refusal(413, f"The request is larger than {BODY_BYTES // 1024} KiB.")
+        except ProductError as error:
+            return answer_for(error)
+        except ClientDisconnect:
+            return refusal(400, "The request broke off.")
+
+    return endpoint
+
+
+class _TooLarge(Exception):  # noqa: N818  (never seen outside)
+    """The body is over the limit."""
+
+
+def _query(request: Request) -> Json:
+    value = request.query_params.get("project", "")
+    return {"project": int(value)} if value.isdecimal() and len(value) < 10 else {}
+
+
+async def _body(request: Request) -> Json:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise DataError("send JSON with the content type application/json")
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > BODY_BYTES:
+            raise _TooLarge
+    try:
+        body = json.loads(received, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise DataError("the request is not valid JSON") from None
+    if not isinstance(body, dict):
+        raise DataError("the request must be a JSON object")
+    return body
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)

@@ -1,0 +1,52 @@
+"""What the routes work with, and how an error becomes an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.responses import JSONResponse
+
+from labeler.accounts import Accounts
+from labeler.errors import (
+    ConflictError,
+    DataError,
+    NotFoundError,
+    PermissionDeniedError,
+    ProductError,
+    UsageError,
+)
+from labeler.store import Store
+
+COOKIE = "labeler_session"
+
+STATUS: dict[type[ProductError], int] = {
+    UsageError: 400,
+    DataError: 400,
+    PermissionDeniedError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The database and the accounts in it.
+
+    Attributes:
+        one_click: links under ``/signin/`` sign in without a password; only the demo has them.
+    """
+
+    store: Store
+    accounts: Accounts
+    one_click: bool = False
+
+
+def refusal(status: int, sentence: str) -> JSONResponse:
+    """An error as the page reads it."""
+    return JSONResponse({"error": sentence}, status_code=status)
+
+
+def answer_for(error: ProductError) -> JSONResponse:
+    """The answer for an error of ours; what is nobody's mistake (a busy database) is 503 and may be tried again."""
+    sentence = str(error)
+    return refusal(STATUS.get(type(error), 503), sentence[:1].upper() + sentence[1:])

@@ -1,0 +1,141 @@
+"""Between the page's JSON and the store's records. The page speaks in letters as shown; ids and models stay here.
+
+A task on its way out (a draft looks the same in both directions)::
+
+    {"id": 7, "prompt": [{"role": "user", "content": "…"}], "completions": [{"label": "A", "text": "…"}, …],
+     "draft": {"ranks": {"B": 1, "A": 2}, "trail": ["B", "A"], "tie": false, "all_bad": false, "note": "",
+               "reason": null, "seconds": 12.5},
+     "draft_version": 3, "correction": false}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from labeler.entities import Assignment, HistoryItem, Progress, Project, Shown, Submission
+from labeler.errors import DataError
+
+Json = dict[str, Any]
+LONGEST_NOTE = 10_000
+
+
+def field(body: Mapping[str, Any], name: str, kind: type, *, optional: bool = False) -> Any:
+    """A field of the body, checked for its type; None where it may be missing."""
+    value = body.get(name)
+    if value is None and optional:
+        return None
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise DataError(f"must be of type {kind.__name__}", field=name)
+    return value
+
+
+def text(body: Mapping[str, Any], name: str) -> str | None:
+    """A text that may be missing; empty counts as missing."""
+    value: str | None = field(body, name, str, optional=True)
+    if value is not None and len(value) > LONGEST_NOTE:
+        raise DataError(f"must be at most {LONGEST_NOTE} characters long", field=name)
+    return value or None
+
+
+def seconds(body: Mapping[str, Any]) -> float:
+    """Attention time: a number from 0 up."""
+    value = body.get("seconds", 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise DataError("must be a number of seconds from 0 up", field="seconds")
+    return float(value)
+
+
+def ranks(body: Mapping[str, Any], shown: Sequence[Shown]) -> dict[str, int | None]:
+    """Ranks by letter as ranks by completion id."""
+    ids = {item.label: item.completion_id for item in shown}
+    given = field(body, "ranks", dict)
+    for label, rank in given.items():
+        if label not in ids:
+            raise DataError(f"there is no completion {label!r}", field="ranks")
+        if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= len(ids):
+            raise DataError(f"must be a whole number from 1 to {len(ids)}", field=f"ranks.{label}")
+    return {ids[label]: rank for label, rank in given.items()}
+
+
+def draft_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
+    """A draft from the page as the store keeps it, under the names of `Submission`."""
+    ids = {item.label: item.completion_id for item in shown}
+    trail = field(body, "trail", list)
+    return {
+        "ranks": ranks(body, shown),
+        "trail": [ids[label] for label in trail if isinstance(label, str) and label in ids],
+        "tie": field(body, "tie", bool),
+        "all_bad": field(body, "all_bad", bool),
+        "note": text(body, "note"),
+        "reason": text(body, "reason"),
+        "seconds": seconds(body),
+    }
+
+
+def draft_out(draft: Mapping[str, Any] | None, shown: Sequence[Shown]) -> Json | None:
+    """A kept draft, or a judgment that is being corrected, as the page reads it."""
+    if draft is None:
+        return None
+    labels = {item.completion_id: item.label for item in shown}
+    kept = draft.get("ranks") or {}
+    return {
+        "ranks": {labels[name]: rank for name, rank in kept.items() if rank is not None},
+        "trail": [labels[name] for name in draft.get("trail") or ()],
+        "tie": bool(draft.get("tie")),
+        "all_bad": bool(draft.get("all_bad")),
+        "note": draft.get("note") or "",
+        "reason": draft.get("reason"),
+        "seconds": draft.get("seconds") or 0.0,
+    }
+
+
+def submission_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Submission:
+    """An answer from the page."""
+    kind = field(body, "kind", str)
+    return Submission(
+        submission_id=field(body, "submission_id", str),
+        task_id=field(body, "task", int),
+        kind=kind,
+        ranks=ranks(body, shown) if kind == "rank" else {},
+        all_bad=kind == "rank" and field(body, "all_bad", bool),
+        note=text(body, "note"),
+        reason=text(body, "reason") if kind == "skip" else None,
+        seconds=seconds(body),
+    )
+
+
+def task_out(assignment: Assignment | None) -> Json | None:
+    """A task without anything that tells where its completions came from."""
+    if assignment is None:
+        return None
+    return {
+        "id": assignment.task_id,
+        "prompt": [{"role": message.role, "content": message.content} for message in assignment.prompt],
+        "completions": [{"label": item.label, "text": item.text} for item in assignment.completions],
+        "draft": draft_out(assignment.draft, assignment.completions),
+        "draft_version": assignment.draft_version,
+        "correction": assignment.correction_of is not None,
+    }
+
+
+def progress_out(progress: Progress) -> Json:
+    """How far this person is."""
+    return {"done": progress.done, "total": progress.total, "seconds_today": progress.seconds_today}
+
+
+def project_out(project: Project) -> Json:
+    """What the page needs of a project."""
+    return {
+        "id": project.id,
+        "name": project.name,
+        "guidelines": project.guidelines,
+        "guidelines_version": project.guidelines_version,
+        "dwell_seconds": project.dwell_seconds,
+    }
+
+
+def history_out(item: HistoryItem) -> Json:
+    """One line of the history."""
+    return {"judgment": item.judgment_id, "at": item.at, "prompt": item.prompt_preview, "summary": item.summary}
