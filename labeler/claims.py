@@ -16,7 +16,7 @@ from labeler import ledger
 from labeler.entities import Project, User
 from labeler.errors import NotFoundError
 from labeler.queue import circle_start, stage
-from labeler.schema import drafts, judgments, leases, tasks
+from labeler.schema import WANTED, drafts, judgments, leases, tasks
 
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
@@ -54,7 +54,7 @@ class Seeker:
     @property
     def open(self) -> tuple[sa.ColumnElement[bool], ...]:
         """Conditions of the project's tasks that still want somebody; they match the queue's index."""
-        return tasks.c.project_id == self.project.id, tasks.c.remaining > 0
+        return tasks.c.project_id == self.project.id, WANTED
 
 
 def project_of(connection: sa.Connection, task_id: int) -> int:
@@ -67,7 +67,7 @@ def project_of(connection: sa.Connection, task_id: int) -> int:
 
 def lock_task(connection: sa.Connection, task_id: int, *, wait: bool = True) -> bool:
     """Lock a task's row until the transaction ends; False if it must not wait and somebody else holds it."""
-    row = sa.select(tasks.c.id).where(tasks.c.id == task_id).with_for_update(skip_locked=not wait)
+    row = sa.select(tasks.c.id).where(tasks.c.id == task_id).with_for_update(skip_locked=not wait, key_share=True)
     return connection.execute(row).first() is not None
 
 
@@ -137,7 +137,8 @@ def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
             found = _take(connection, seeker, _look(connection, seeker, (*run, half)))
             if found is not None:
                 return found
-    anything = sa.select(tasks.c.id).where(*seeker.open, ~seeker.answered, seeker.free).limit(FIRST_LOOK)
+    anything = sa.select(tasks.c.id).where(*seeker.open, ~seeker.answered, seeker.free)
+    anything = anything.order_by(tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id).limit(FIRST_LOOK)
     return _take(connection, seeker, connection.execute(anything).scalars().all())
 
 

@@ -26,6 +26,7 @@ PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
+    "cache_size=-32000",  # KiB per connection; the default of 2 MB holds no index of a large project
     "recursive_triggers=ON",  # else INSERT OR REPLACE would delete behind the append-only trigger
 )
 

@@ -43,9 +43,10 @@ def user_by_name(connection: sa.Connection, name: str) -> User:
     return User(*row)
 
 
-def user_by_id(connection: sa.Connection, user_id: int) -> User:
-    """The account of this id."""
-    row = connection.execute(_USER.where(users.c.id == user_id)).first()
+def user_by_id(connection: sa.Connection, user_id: int, *, lock: bool = False) -> User:
+    """The account of this id, its row locked until the transaction ends where asked."""
+    query = _USER.where(users.c.id == user_id)
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).first()
     if row is None:
         raise NotFoundError(f"there is no user {user_id}")
     return User(*row)
@@ -144,9 +145,7 @@ def all_projects(connection: sa.Connection, user_id: int | None) -> tuple[Projec
 
 def member(connection: sa.Connection, project_id: int, user_id: int, *, lock: bool = True) -> tuple[User, Project]:
     """A user and a project that they may work in, the user's row locked until the transaction ends."""
-    if lock:
-        connection.execute(sa.select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
-    user, project = user_by_id(connection, user_id), project_by_id(connection, project_id)
+    user, project = user_by_id(connection, user_id, lock=lock), project_by_id(connection, project_id)
     if user.disabled:
         raise PermissionDeniedError(f"the account {user.name!r} is disabled")
     own = member_projects(connection, user_id)

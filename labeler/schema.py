@@ -77,6 +77,8 @@ tasks = sa.Table(
     sa.Column("shuffle", sa.Integer, nullable=False),
     sa.UniqueConstraint("project_id", "group_id"),
 )
+WANTED = tasks.c.remaining > sa.literal_column("0")
+"""Somebody is still wanted for the task; a literal, so that the database knows that the partial index applies."""
 # The queue reads this index from one end: it holds only tasks that somebody is still wanted for.
 sa.Index(
     "ix_tasks_open",
@@ -85,9 +87,11 @@ sa.Index(
     tasks.c.stage,
     tasks.c.shuffle,
     tasks.c.id,
-    sqlite_where=tasks.c.remaining > 0,
-    postgresql_where=tasks.c.remaining > 0,
+    sqlite_where=WANTED,
+    postgresql_where=WANTED,
 )
+# Narrow, to count them.
+sa.Index("ix_tasks_wanted", tasks.c.project_id, tasks.c.id, sqlite_where=WANTED, postgresql_where=WANTED)
 
 demonstrations = sa.Table(
     "demonstrations",

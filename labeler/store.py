@@ -67,9 +67,7 @@ class Store:
     @classmethod
     def create(cls, url: str, clock: Callable[[], float] = time.time) -> Store:
         """Create the database at a URL, or bring its tables to this version; what it holds stays."""
-        database = Database(url)
-        database.upgrade()
-        return cls(database, clock)
+        return cls._checked(Database(url), Database.upgrade, clock)
 
     @classmethod
     def open(cls, url: str, clock: Callable[[], float] = time.time) -> Store:
@@ -78,8 +76,15 @@ class Store:
         Raises:
             StoreError: it is missing or of another version; names the command that mends it.
         """
-        database = Database(url)
-        database.check()
+        return cls._checked(Database(url), Database.check, clock)
+
+    @classmethod
+    def _checked(cls, database: Database, check: Callable[[Database], None], clock: Callable[[], float]) -> Store:
+        try:
+            check(database)
+        except BaseException:
+            database.close()
+            raise
         return cls(database, clock)
 
     def close(self) -> None:

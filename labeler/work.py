@@ -32,8 +32,12 @@ PREVIEW = 120
 def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
     """A running correction first, then the task already held, then a new one; None when nothing is left."""
     for draft in _corrections(connection, seeker):
-        correction = ledger.by_id(connection, draft.correction_of)
-        if correction.kind == "rank" or _reserve(connection, seeker, draft.task_id):
+        slot_kept = ledger.by_id(connection, draft.correction_of).kind == "rank"
+        # A taken-back skip whose slot others took is not in the way; looked at before it is locked, so that a
+        # transaction does not hold one task while it waits for another.
+        if slot_kept or (
+            claims.is_free(connection, seeker, draft.task_id) and _reserve(connection, seeker, draft.task_id)
+        ):
             return _assignment(connection, seeker, draft.task_id)
     found = claims.kept(connection, seeker)
     if found is None:
@@ -126,8 +130,8 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     group, _ = task_group(connection, submission.task_id)
     order = tuple(shown.completion_id for shown in _shown(group, seeker))
     answer = ledger.answer_of_submission(submission, _checked_ranks(submission, group), order)
-    _check_dwell(connection, seeker)
     replaced = _replaced(connection, seeker, submission)
+    _check_dwell(connection, seeker)
     judgment_id = ledger.append(
         connection,
         {
@@ -254,11 +258,8 @@ def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     seconds = sa.select(sa.func.sum(judgments.c.seconds)).where(*mine, judgments.c.created >= today, ledger.STANDS)
     done = sa.select(sa.func.count()).select_from(judgments).where(*mine, judgments.c.kind == "rank", ledger.STANDS)
     open_tasks = sa.select(sa.func.count()).select_from(tasks).where(*seeker.open)
-    answered = (
-        sa.select(sa.func.count(judgments.c.task_id.distinct()))
-        .join(tasks)
-        .where(judgments.c.annotator == seeker.user.name, *seeker.open)
-    )
+    own = sa.select(judgments.c.task_id).where(judgments.c.annotator == seeker.user.name)
+    answered = open_tasks.where(tasks.c.id.in_(own))
     counts = [int(connection.execute(query).scalar_one()) for query in (done, open_tasks, answered)]
     return Progress(counts[0], counts[0] + counts[1] - counts[2], connection.execute(seconds).scalar() or 0.0)
 

@@ -127,6 +127,7 @@ def _content() -> None:
         sqlite_where=wanted,
         postgresql_where=wanted,
     )
+    op.create_index("ix_tasks_wanted", "tasks", ["project_id", "id"], sqlite_where=wanted, postgresql_where=wanted)
     op.create_table(
         "demonstrations",
         sa.Column("id", sa.Integer, nullable=False),

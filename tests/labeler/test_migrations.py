@@ -1,0 +1,63 @@
+"""The migrations build the tables that the program means, from nothing, on both databases."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from labeler import schema
+from labeler.store import Store
+
+
+def test_from_empty_to_what_the_program_means(empty_database_url: str):
+    store = Store.create(empty_database_url)
+    with store.database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+        indexes = {index["name"] for index in sa.inspect(connection).get_indexes("tasks")}
+        assert {"ix_tasks_open", "ix_tasks_wanted"} <= indexes
+    store.close()
+
+
+def test_creating_twice_changes_nothing(empty_database_url: str):
+    for _ in range(2):
+        store = Store.create(empty_database_url)
+        assert store.database.revision() == schema.REVISION
+        store.close()
+
+
+def test_the_program_asks_for_the_newest_revision():
+    config = Config()
+    config.set_main_option("script_location", "labeler:migrations")
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.REVISION]
+
+
+def test_the_queue_reads_its_index(tmp_path, clock):
+    """No statement of the labeling flow may read all tasks or judgments of a project."""
+    from store_helpers import ask, people, project, ranking
+
+    store = Store.create(f"sqlite:///{tmp_path / 'plan.db'}", clock)
+    essays = project(store, groups=50, overlap=2)
+    (ann,) = people(store, "ann")
+    statements = []
+    sa.event.listen(
+        store.database.engine,
+        "before_cursor_execute",
+        lambda c, cursor, text, values, *_: statements.append((text, values)),
+    )
+    for _ in range(3):
+        task = ask(store, essays, ann)
+        store.save_draft(ann.id, task.task_id, {}, 1)
+        store.submit(ann.id, ranking(task))
+    plans = set()
+    with store.database.read() as connection:
+        for text, values in list(statements):
+            if not text.startswith(("BEGIN", "INSERT")):
+                plans |= {row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)}
+    store.close()
+    assert any("ix_tasks_open" in plan for plan in plans)
+    assert [plan for plan in plans if plan.startswith("SCAN")] == []

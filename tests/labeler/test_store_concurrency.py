@@ -1,0 +1,111 @@
+"""Many at once, and a process that dies in the middle."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import sqlalchemy as sa
+from store_helpers import ask, people, project, ranking
+
+from labeler.errors import ConflictError
+from labeler.store import Store
+
+
+def test_twenty_people_at_once(store: Store):
+    """Every task gets exactly its overlap, nobody judges a task twice, nothing fails."""
+    essays = project(store, groups=30, overlap=2)
+    users = people(store, *(f"p{i}" for i in range(20)))
+    start = Barrier(len(users))
+
+    def work(user):
+        start.wait()
+        while task := store.next_task(essays.id, user.id):
+            store.save_draft(user.id, task.task_id, {}, 1)
+            store.submit(user.id, ranking(task))
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        list(pool.map(work, users))
+    judged = Counter((j.task_id, j.annotator) for j in store.judgments(essays.id))
+    assert set(judged.values()) == {1}
+    assert Counter(Counter(task_id for task_id, _ in judged).values()) == {2: 30}
+    assert store.counts(essays.id).live_leases == 0
+
+
+def test_one_answer_sent_by_many_requests_counts_once(store: Store):
+    essays = project(store, groups=3)
+    (ann,) = people(store, "ann")
+    answer = ranking(ask(store, essays, ann))
+    with ThreadPoolExecutor(8) as pool:
+        judgments = set(pool.map(lambda _: store.submit(ann.id, answer).id, range(8)))
+    assert len(judgments) == 1
+    assert len(list(store.judgments(essays.id))) == 1
+
+
+def test_two_tabs_of_one_person_share_a_task(store: Store):
+    essays = project(store, groups=30, overlap=2)
+    (ann,) = people(store, "ann")
+    with ThreadPoolExecutor(8) as pool:
+        tasks = set(pool.map(lambda _: ask(store, essays, ann).task_id, range(16)))
+    assert len(tasks) == 1
+
+
+def test_of_two_answers_to_a_slot_one_counts(store: Store, clock):
+    essays = project(store, groups=1)
+    users = people(store, *(f"p{i}" for i in range(6)))
+    tasks = []
+    for user in users:  # each holds it for a while and leaves
+        tasks.append((user, ask(store, essays, user)))
+        clock.now += essays.lease_seconds
+
+    def submit(pair):
+        try:
+            return store.submit(pair[0].id, ranking(pair[1]))
+        except ConflictError:
+            return None
+
+    with ThreadPoolExecutor(6) as pool:
+        accepted = [judgment for judgment in pool.map(submit, tasks) if judgment]
+    assert len(accepted) == 1
+    assert list(store.judgments(essays.id)) == accepted
+
+
+LABEL_FOREVER = """
+import sys
+from labeler.store import Store, Submission
+store = Store.open(sys.argv[1])
+project, user = store.project("essays"), store.user("ann")
+for n in range(10**6):
+    task = store.next_task(project.id, user.id)
+    ranks = {shown.completion_id: 1 for shown in task.completions}
+    store.submit(user.id, Submission(f"n{n}", task.task_id, "rank", ranks))
+    print(f"n{n}", flush=True)
+"""
+
+
+def test_a_killed_process_loses_no_acknowledged_answer(store: Store, database_url: str):
+    essays = project(store, groups=400)
+    people(store, "ann")
+    process = subprocess.Popen([sys.executable, "-c", LABEL_FOREVER, database_url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged = [process.stdout.readline().strip() for _ in range(40)]
+    process.send_signal(signal.SIGKILL)
+    acknowledged += process.stdout.read().split()  # those it had told us of before it died
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+
+    reopened = Store.open(database_url, store.clock)
+    stored = [judgment.submission_id for judgment in reopened.judgments(essays.id)]
+    assert set(acknowledged) <= set(stored)
+    assert len(stored) - len(acknowledged) <= 1
+    counts = reopened.counts(essays.id)
+    assert (counts.judgments, counts.finished) == (len(stored), len(stored))
+    if reopened.database.sqlite:
+        with reopened.database.read() as connection:
+            assert connection.execute(sa.text("PRAGMA integrity_check")).scalar() == "ok"
+    reopened.close()
