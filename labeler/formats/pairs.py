@@ -126,7 +126,8 @@ def _standard(prompt: object, chosen: str, rejected: str) -> tuple[Prompt, str, 
 def _chat(prompt: object, chosen: Prompt, rejected: Prompt) -> tuple[Prompt, str, str]:
     """Two conversations that share all but the last, assistant, turn; the prompt may be given or be in both."""
     explicit = () if prompt is None else fields.prompt(prompt)
-    if chosen[: len(explicit)] == explicit == rejected[: len(explicit)]:
+    longer = min(len(chosen), len(rejected)) > len(explicit)
+    if longer and chosen[: len(explicit)] == explicit == rejected[: len(explicit)]:
         chosen, rejected = chosen[len(explicit) :], rejected[len(explicit) :]
     elif chosen[:-1] and chosen[:-1] == rejected[:-1] and chosen[-2] == explicit[-1]:
         explicit = ()  # the conversations hold the prompt and a system message before it

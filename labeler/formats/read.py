@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -223,8 +224,17 @@ def _merged(
 
 def _place(row: RawRow) -> Place:
     """What a row without an id or source is called."""
-    name = row.file.removeprefix("hf:").replace("/", "-") if row.file.startswith("hf:") else Path(row.file).name
-    return Place(f"{name.partition('.')[0]}-{row.line}", row.file if row.file.startswith("hf:") else name, row.split)
+    stem, source = _names(row.file)
+    return Place(f"{stem}-{row.line}", source, row.split)
+
+
+@lru_cache(maxsize=64)
+def _names(file: str) -> tuple[str, str]:
+    """The first part of a row's id, and its source, from the file that it is in."""
+    if file.startswith("hf:"):
+        return file.removeprefix("hf:").replace("/", "-"), file
+    name = Path(file).name
+    return name.partition(".")[0], name
 
 
 def _write_bad(bad: list[BadRow], path: Path) -> None:

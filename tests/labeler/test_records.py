@@ -1,0 +1,116 @@
+"""The records: what they accept, how they compare, and that their errors name the field."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from group_strategies import groups
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import rankdata
+
+from labeler.errors import DataError
+from labeler.records import Completion, Demonstration, Group, Message, Ranking, Tally, dense_ranks
+
+PROMPT = (Message("user", "Name a prime."),)
+PAIR = (Completion("a", "7"), Completion("b", "9"))
+
+
+@given(st.lists(st.integers(-50, 50), min_size=1))
+def test_dense_ranks_are_those_of_scipy(ranks: list[int]) -> None:
+    assert list(dense_ranks(ranks)) == rankdata(ranks, method="dense").tolist()
+
+
+@given(st.lists(st.none() | st.integers(-9, 9)))
+def test_dense_ranks_leave_out_what_was_not_ranked(ranks: list[int | None]) -> None:
+    dense = dense_ranks(ranks)
+    assert [rank is None for rank in dense] == [rank is None for rank in ranks]
+    assert list(dense_ranks([r for r in ranks if r is not None])) == [r for r in dense if r is not None]
+    assert dense_ranks(dense) == dense
+
+
+def test_ranks_are_stored_dense() -> None:
+    assert Ranking("ann", (10, 3, 3, None)).ranks == (2, 1, 1, None)
+
+
+def test_compare() -> None:
+    ranking = Ranking("ann", (1, 2, 2, None))
+    assert [ranking.compare(0, 1), ranking.compare(1, 0), ranking.compare(1, 2), ranking.compare(0, 3)] == [
+        1,
+        -1,
+        0,
+        None,
+    ]
+
+
+@given(groups())
+def test_tallies_count_every_comparison_once(group: Group) -> None:
+    ranks = np.array([[np.nan if r is None else r for r in ranking.ranks] for ranking in group.rankings])
+    for tally in group.tallies():
+        first, second = ranks[:, tally.i], ranks[:, tally.j]
+        counts = (int((first < second).sum()), int((first == second).sum()), int((first > second).sum()))
+        assert (tally.wins_i, tally.ties, tally.wins_j) == counts
+        assert sum(counts) > 0
+    pairs = (
+        sum(not np.isnan(ranks[:, [i, j]]).any(axis=1).all() for j in range(len(group.completions)) for i in range(j))
+        if len(ranks)
+        else 0
+    )
+    assert len(list(group.tallies())) == pairs
+
+
+@pytest.mark.parametrize(
+    ("wins_i", "ties", "wins_j", "majority"),
+    [(2, 0, 1, 1), (1, 0, 2, -1), (1, 0, 1, 0), (0, 3, 0, 0), (1, 2, 0, 0), (2, 2, 0, 1), (2, 2, 1, 1), (1, 2, 1, 0)],
+)
+def test_majority(wins_i: int, ties: int, wins_j: int, majority: int) -> None:
+    assert Tally(0, 1, wins_i, ties, wins_j).majority == majority
+
+
+@pytest.mark.parametrize(
+    ("build", "field"),
+    [
+        (lambda: Message("human", "x"), "role"),  # type: ignore[arg-type]
+        (lambda: Message("user", None), "content"),  # type: ignore[arg-type]
+        (lambda: Completion("", "x"), "id"),
+        (lambda: Completion("a", None), "text"),  # type: ignore[arg-type]
+        (lambda: Completion("a", "x", 3), "model"),  # type: ignore[arg-type]
+        (lambda: Ranking("", (1,)), "annotator"),
+        (lambda: Ranking("ann", (1, True)), "ranks[1]"),
+        (lambda: Ranking("ann", (1.5,)), "ranks[0]"),  # type: ignore[arg-type]
+        (lambda: Ranking("ann", (1, 2), strength=5), "strength"),
+        (lambda: Ranking("ann", (1,), ratings=(8,)), "ratings[0]"),
+        (lambda: Ranking("ann", (1,), seconds=-1), "seconds"),
+        (lambda: Ranking("ann", (1,), weight=-1), "weight"),
+        (lambda: Group("", PROMPT, PAIR), "id"),
+        (lambda: Group("g", (), PAIR), "prompt"),
+        (lambda: Group("g", (*PROMPT, Message("system", "x")), PAIR), "prompt[1].role"),
+        (lambda: Group("g", PROMPT, (PAIR[0], PAIR[0])), "completions"),
+        (lambda: Group("g", PROMPT, PAIR, split="dev"), "split"),
+        (lambda: Group("g", PROMPT, PAIR, (Ranking("ann", (1,)),)), "rankings[0].ranks"),
+        (lambda: Group("g", PROMPT, PAIR, (Ranking("ann", (1, 2), flags=((),)),)), "rankings[0].flags"),
+        (lambda: Group("g", PROMPT, PAIR, (Ranking("ann", (1, 2), order=("a", "a")),)), "rankings[0].order"),
+        (lambda: Group("g", PROMPT, PAIR[:1], (Ranking("ann", (1,), strength=1),)), "rankings[0].strength"),
+        (lambda: Demonstration("", PROMPT, "x"), "id"),
+        (lambda: Demonstration("d", (), "x"), "prompt"),
+        (lambda: Demonstration("d", PROMPT, None), "completion"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_record_that_cannot_be_names_its_field(build: object, field: str) -> None:
+    with pytest.raises(DataError) as caught:
+        build()  # type: ignore[operator]
+    assert caught.value.field == field
+
+
+def test_records_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PAIR[0].text = "8"  # type: ignore[misc]
+
+
+def test_data_errors_name_the_place() -> None:
+    error = DataError("is null; give a string", field="prompt").at(file="a.jsonl", line=3)
+    assert str(error) == "a.jsonl:3: prompt: is null; give a string"
+    assert error.at(file="b.jsonl", line=9).line == 3
+    assert str(DataError("is empty", line=2)) == "line 2: is empty"
