@@ -62,14 +62,15 @@ class Database:
         if self.sqlite:
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
+        self._reader = self.engine if self.sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
         # Threads of one process queue here in turn; SQLite's own waiting would poll.
         self._turn: Any = threading.Lock() if self.sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that only reads."""
-        with self._errors(), self.engine.begin() as connection:
+        """A transaction that only reads, and sees the database as of one moment."""
+        with self._errors(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +37,7 @@ from labeler.records import Demonstration, Group
 __all__ = [
     "AnnotatorCounts",
     "Assignment",
+    "Frozen",
     "HistoryItem",
     "ImportCounts",
     "Judgment",
@@ -50,6 +52,31 @@ __all__ = [
 
 ATTEMPTS, PAUSE_SECONDS = 200, 0.01
 """How often and at what distance a person asks again while others hold every candidate (PostgreSQL only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """One project inside one reading transaction; see `Store.frozen`."""
+
+    connection: sa.Connection
+    project: Project
+    now: float
+
+    def groups(self) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
+        """Every group with its standing rankings, in the order of import; beside it the judgments, skips included."""
+        return content.groups(self.connection, self.project.id)
+
+    def demonstrations(self) -> Iterator[Demonstration]:
+        """Every demonstration in the order of import."""
+        return content.written(self.connection, self.project.id)
+
+    def counts(self) -> ProjectCounts:
+        """How the project stands."""
+        return content.counts(self.connection, self.project.id, self.now)
+
+    def guideline_versions(self) -> dict[int, str]:
+        """Every version of the guidelines."""
+        return directory.guideline_versions(self.connection, self.project.id)
 
 
 class Store:
@@ -182,30 +209,33 @@ class Store:
         with self.database.write() as connection:
             content.set_priorities(connection, directory.project_by_id(connection, project_id), priorities)
 
+    @contextmanager
+    def frozen(self, project_id: int) -> Iterator[Frozen]:
+        """A project's content as of one moment, to be read several times while others go on labeling."""
+        with self.database.read() as connection:
+            yield Frozen(connection, directory.project_by_id(connection, project_id), self.clock())
+
     def groups(self, project_id: int) -> Iterator[Group]:
         """Every group with its standing rankings, in the order of import, as of one moment."""
-        for group, _ in self.judged_groups(project_id):
-            yield group
-
-    def judged_groups(self, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
-        """Like `groups`, each with its standing judgments beside it: rankings and skips."""
-        with self.database.read() as connection:
-            yield from content.groups(connection, project_id)
+        with self.frozen(project_id) as frozen:
+            for group, _ in frozen.groups():
+                yield group
 
     def judgments(self, project_id: int) -> Iterator[Judgment]:
         """Every standing judgment, rankings and skips, by task."""
-        for _, answers in self.judged_groups(project_id):
-            yield from answers
+        with self.frozen(project_id) as frozen:
+            for _, answers in frozen.groups():
+                yield from answers
 
     def demonstrations(self, project_id: int) -> Iterator[Demonstration]:
         """Every demonstration in the order of import."""
-        with self.database.read() as connection:
-            yield from content.written(connection, project_id)
+        with self.frozen(project_id) as frozen:
+            yield from frozen.demonstrations()
 
     def counts(self, project_id: int) -> ProjectCounts:
         """How a project stands."""
-        with self.database.read() as connection:
-            return content.counts(connection, project_id, self.clock())
+        with self.frozen(project_id) as frozen:
+            return frozen.counts()
 
     def annotator_counts(self, project_id: int) -> tuple[AnnotatorCounts, ...]:
         """What each annotator did in a project, by name."""

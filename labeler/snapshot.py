@@ -1,0 +1,223 @@
+"""Freeze a project's judgments into files for training, and read them back checked.
+
+A snapshot is a folder: ``groups.jsonl`` (each judged group with everybody's standing rankings and its split),
+``demonstrations.jsonl`` and ``manifest.json`` (what is in there, with the SHA-256 of each file). It holds no time of
+its own making: the same judgments give the same bytes. Annotators appear under their account names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from labeler.errors import DataError, UsageError
+from labeler.formats import (
+    demonstration_to_row,
+    dumps,
+    group_to_row,
+    parse_demonstration,
+    parse_group,
+    prompt_key,
+    split_of,
+)
+from labeler.records import SPLITS, Demonstration, Group
+from labeler.store import Frozen, Project, Store
+
+SCHEMA = 1
+MANIFEST, GROUPS, DEMONSTRATIONS = "manifest.json", "groups.jsonl", "demonstrations.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot as read back."""
+
+    manifest: Mapping[str, Any]
+    groups: tuple[Group, ...]
+    demonstrations: tuple[Demonstration, ...]
+
+
+def freeze(store: Store, project: Project, out: str | Path) -> dict[str, Any]:
+    """Write a project's snapshot, as of one moment; returns its manifest.
+
+    A group keeps the split that it was imported with; the others are split by prompt (`labeler.formats.split_of`). A
+    prompt that occurs in several groups is in one split only: the most held-out one that any of them came with.
+
+    Args:
+        store: where the judgments are.
+        project: which.
+        out: a folder that is missing, empty or an earlier snapshot, which is replaced in one step.
+
+    Raises:
+        UsageError: ``out`` is anything else.
+    """
+    target = Path(out).absolute()
+    _check_replaceable(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        with store.frozen(project.id) as frozen:
+            manifest = _write(frozen, folder)
+        folder.chmod(0o755)  # mkdtemp keeps it to its owner
+        _swap(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return manifest
+
+
+def read_snapshot(folder: str | Path) -> Snapshot:
+    """Read a snapshot.
+
+    Raises:
+        DataError: it is no snapshot, of a later version, or a file was changed; names the file.
+    """
+    place = Path(folder)
+    manifest = _read_manifest(place)
+    if manifest.get("schema") != SCHEMA:
+        raise DataError(f"has the schema {manifest.get('schema')!r}; this version reads {SCHEMA}", file=str(place))
+    for name, facts in manifest["files"].items():
+        path = place / name
+        if not path.is_file():
+            raise DataError("is missing; take the snapshot again", file=str(path))
+        if _digest(path) != facts["sha256"]:
+            raise DataError("was changed since the snapshot was taken; take it again", file=str(path))
+    groups = tuple(parse_group(row) for row in _rows(place / GROUPS))
+    return Snapshot(manifest, groups, tuple(parse_demonstration(row) for row in _rows(place / DEMONSTRATIONS)))
+
+
+def _check_replaceable(target: Path) -> None:
+    if not target.exists() and not target.is_symlink():
+        return
+    if target.is_symlink() or not target.is_dir():
+        raise UsageError(f"--out {target} is not a folder; name another")
+    if any(target.iterdir()):
+        try:
+            _read_manifest(target)
+        except DataError:
+            raise UsageError(f"--out {target} holds something that is no snapshot; name an empty folder") from None
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError("is missing; this is no snapshot", file=str(path)) from None
+    except ValueError as error:
+        raise DataError("is not JSON; take the snapshot again", file=str(path)) from error
+    if not isinstance(manifest, dict) or manifest.get("kind") != "labeler snapshot":
+        raise DataError("is not the manifest of a snapshot", file=str(path))
+    return manifest
+
+
+def _write(frozen: Frozen, folder: Path) -> dict[str, Any]:
+    excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
+    splits, moved = _splits(group for group, _ in frozen.groups())
+    tally = _Tally(Counter(), Counter(), {name: set() for name in SPLITS})
+    _write_rows(folder / GROUPS, (group_to_row(group) for group in _judged(frozen, splits, tally, excluded)))
+    shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, frozen.demonstrations()))
+    excluded["corrected_judgments"] = frozen.counts().corrections
+    project = frozen.project
+    manifest = {
+        "kind": "labeler snapshot",
+        "schema": SCHEMA,
+        "project": {"name": project.name, "task": project.task, "overlap": project.overlap, "seed": project.seed},
+        "guidelines": [{"version": n, "text": text} for n, text in frozen.guideline_versions().items()],
+        "counts": {
+            "groups": tally.groups.total(),
+            "rankings": tally.annotators.total(),
+            "annotators": len(tally.annotators),
+            "demonstrations": shown,
+        },
+        "splits": {name: {"groups": tally.groups[name], "prompts": len(tally.prompts[name])} for name in SPLITS},
+        "groups_moved_to_keep_prompts_in_one_split": moved,
+        "excluded": dict(excluded),
+        "files": {
+            name: {"sha256": _digest(folder / name), "bytes": (folder / name).stat().st_size}
+            for name in (GROUPS, DEMONSTRATIONS)
+        },
+    }
+    _write_text(folder / MANIFEST, [json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"])
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """What went into the file: groups by split, rankings by annotator, prompts by split."""
+
+    groups: Counter[str]
+    annotators: Counter[str]
+    prompts: dict[str, set[str]]
+
+
+def _splits(groups: Iterable[Group]) -> tuple[dict[str, str], int]:
+    """The split that each prompt came with, and how many groups must leave their own for it."""
+    found: dict[str, str] = {}
+    own: Counter[tuple[str, str]] = Counter()
+    for group in groups:
+        if group.split:
+            key = prompt_key(group.prompt)
+            found[key] = max(group.split, found.get(key, group.split), key=SPLITS.index)
+            own[key, group.split] += 1
+    return found, sum(count for (key, split), count in own.items() if found[key] != split)
+
+
+def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: Counter[str]) -> Iterator[Group]:
+    for group, judgments in frozen.groups():
+        excluded["skipped_judgments"] += sum(judgment.kind == "skip" for judgment in judgments)
+        if not group.rankings:
+            excluded["groups_without_ranking"] += 1
+            continue
+        key = prompt_key(group.prompt)
+        split = splits.get(key) or split_of(key, seed=frozen.project.seed)
+        tally.groups[split] += 1
+        tally.prompts[split].add(key)
+        tally.annotators.update(ranking.annotator for ranking in group.rankings)
+        yield replace(group, split=split)
+
+
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    return _write_text(path, (f"{dumps(row)}\n" for row in rows))
+
+
+def _write_text(path: Path, lines: Iterable[str]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write(line)
+            count += 1
+        file.flush()
+        os.fsync(file.fileno())
+    return count
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def _digest(path: Path) -> str:
+    digest = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _swap(folder: Path, target: Path) -> None:
+    """Put the finished folder in the place of an earlier one."""
+    if not target.exists():
+        folder.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    target.rename(old / "snapshot")
+    folder.rename(target)
+    shutil.rmtree(old)
