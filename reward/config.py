@@ -72,8 +72,8 @@ class EvaluateConfig(Common):
         model: Folder of the reward model.
         data: Rankings to judge it by: snapshot folders, group files (also .gz) or any format that import reads.
         out: Folder for metrics.json, report.html and plots/.
-        split: Which groups to use. "held-out" leaves out the prompts that the model was trained or tuned on, as far
-            as the data or the model's manifest tells; "all" takes every group.
+        split: Which groups to use: auto leaves out the prompts that the model was trained or tuned on, unless nothing
+            else is there; all takes every group; train, valid and test are the splits as training makes them.
         seed: Seed of the bootstrap behind the intervals.
         device: Where the model runs; auto takes a GPU where there is one.
     """
@@ -81,7 +81,7 @@ class EvaluateConfig(Common):
     model: Path
     data: tuple[str, ...]
     out: Path
-    split: Literal["held-out", "all", "train", "valid", "test"] = "held-out"
+    split: Literal["auto", "all", "train", "valid", "test"] = "auto"
     seed: int = 0
     device: Device = "auto"
 

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from reward.evaluate import Floats, Interval, Metrics
 
@@ -56,8 +57,10 @@ def accuracy_plot(metrics: Metrics) -> Figure:
             )
         axes.set_yticks(range(len(rows)), [row[0] for row in reversed(rows)])
         axes.set_ylim(-0.5, len(rows) - 0.3)
-        axes.set_xlim(min(0.4, metrics.length_only_accuracy - 0.05), 1.0)
-        axes.set_xlabel("share of preferences ordered right, with 95 % interval over prompts")
+        lowest = min(bound for _, value, interval, _ in rows for bound in (value, *(interval or ())))
+        axes.set_xlim(min(0.4, lowest - 0.03), 1.02)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        axes.set_xlabel("preferences ordered right, with 95 % interval over prompts")
         axes.grid(visible=False, axis="y")
     return figure
 
@@ -65,7 +68,7 @@ def accuracy_plot(metrics: Metrics) -> Figure:
 def reliability_plot(metrics: Metrics) -> Figure:
     """How often the model is right at each level of its own confidence; the diagonal is perfect calibration."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(4.6, 4.0)
+        figure, axes = _axes(3.9, 3.4)
         axes.plot((0.5, 1), (0.5, 1), color=MUTED, linewidth=1, linestyle="--", label="perfect")
         most = max(b.pairs for b in metrics.reliability)
         for b in metrics.reliability:
@@ -88,13 +91,13 @@ def gap_plot(gap: Floats, right: Floats) -> Figure:
     """
     signed = gap * (2 * right - 1)
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(4.6, 4.0)
+        figure, axes = _axes(3.9, 3.4)
         limit = float(abs(signed).max()) or 1.0
         edges = [limit * (step / 12 - 1) for step in range(25)]
         axes.hist(signed[signed < 0], bins=edges, color=WARM, label="against people")
         axes.hist(signed[signed >= 0], bins=edges, color=ACCENT, label="with people")
         axes.axvline(0, color=INK, linewidth=1)
-        axes.set_xlabel("score of the preferred minus score of the other (logits)")
+        axes.set_xlabel("score: preferred minus other (logits)")
         axes.set_ylabel("pairs")
         axes.legend(frameon=False)
     return figure
@@ -108,9 +111,13 @@ def length_plot(lengths: Sequence[int], rewards: Sequence[float]) -> Figure:
         rewards: raw score per completion (N).
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(4.6, 4.0)
+        figure, axes = _axes(3.9, 3.4)
         axes.scatter([max(length, 1) for length in lengths], rewards, s=9, color=ACCENT, alpha=0.4, linewidths=0)
         axes.set_xscale("log")
+        decades = max(lengths, default=1) / max(min(lengths, default=1), 1)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 1000 else (1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("characters (log scale)")
         axes.set_ylabel("raw score")
     return figure
@@ -126,7 +133,7 @@ def training_plot(steps: Sequence[int], losses: Sequence[float], valid: Sequence
     window = max(1, len(losses) // 10)
     smooth = [sum(losses[max(0, i - window + 1) : i + 1]) / min(i + 1, window) for i in range(len(losses))]
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(4.6, 4.0)
+        figure, axes = _axes(3.9, 3.4)
         axes.plot(steps, losses, color=ACCENT, alpha=0.25, linewidth=0.8)
         axes.plot(steps, smooth, color=ACCENT, linewidth=2, label="training loss")
         axes.axhline(0.6931, color=MUTED, linewidth=1, linestyle="--")
@@ -136,6 +143,7 @@ def training_plot(steps: Sequence[int], losses: Sequence[float], valid: Sequence
         if valid:
             twin = axes.twinx()
             twin.plot(*zip(*valid, strict=True), "o-", color=WARM, label="validation accuracy")
+            twin.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
             twin.set_ylabel("validation accuracy", color=WARM)
             twin.grid(visible=False)
     return figure

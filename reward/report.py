@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from labeler.errors import DataError
+from labeler.formats.files import replacing
 from labeler.records import Group
 from reward import plots
 from reward.evaluate import FEW_PROMPTS, Interval, Metrics, collect_pairs, correctness
@@ -52,9 +52,16 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
-def interval_text(interval: Interval | None) -> str:
-    """``(0.61, 0.7)`` as ``61.0 – 70.0 %``."""
-    return "–" if interval is None else f"{100 * interval[0]:.1f} – {100 * interval[1]:.1f} %"
+def points(value: float) -> str:
+    """``-0.069`` as ``−6.9 points``: a difference of two shares."""
+    return f"{100 * value:+.1f} points".replace("-", "−")
+
+
+def interval_text(interval: Interval | None, unit: str = "%") -> str:
+    """``(-0.01, 0.7)`` as ``−1.0 to 70.0 %``."""
+    if interval is None:
+        return "–"
+    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} {unit}".replace("-", "−")
 
 
 def better_than_length(metrics: Metrics) -> bool:
@@ -64,7 +71,6 @@ def better_than_length(metrics: Metrics) -> bool:
 
 def verdict(metrics: Metrics) -> str:
     """One or two plain sentences: what was measured, and whether it beats the length baseline."""
-    gain = 100 * metrics.gain_over_length
     said = (
         f"The model orders {percent(metrics.accuracy)} of people's preferences right"
         f" (95 % interval {interval_text(metrics.accuracy_ci95)};"
@@ -72,9 +78,10 @@ def verdict(metrics: Metrics) -> str:
         f" Always choosing the longer text gets {percent(metrics.length_only_accuracy)}"
     )
     if better_than_length(metrics):
-        return f"{said}, so the model is better by {gain:.1f} points, more than chance explains."
+        gain = points(metrics.gain_over_length).lstrip("+")
+        return f"{said}, so the model is better by {gain}, more than chance explains."
     return (
-        f"{said}; the difference of {gain:+.1f} points may be chance."
+        f"{said}; the difference of {points(metrics.gain_over_length)} may be chance."
         " This model has not shown that it learned more than length."
     )
 
@@ -129,8 +136,8 @@ def _cards(metrics: Metrics) -> list[dict[str, str]]:
         {"name": "accuracy", "value": percent(metrics.accuracy), "note": interval_text(metrics.accuracy_ci95)},
         {
             "name": "over the longer text",
-            "value": f"{100 * metrics.gain_over_length:+.1f} points",
-            "note": interval_text(metrics.gain_over_length_ci95),
+            "value": points(metrics.gain_over_length),
+            "note": interval_text(metrics.gain_over_length_ci95, "points"),
         },
         {
             "name": "two people agree",
@@ -183,6 +190,7 @@ def render(
     *,
     title: str,
     subtitle: Sequence[str] = (),
+    notes: Sequence[str] = (),
     provenance: Mapping[str, Any] | None = None,
     history: History | None = None,
 ) -> tuple[str, dict[str, Figure]]:
@@ -192,6 +200,7 @@ def render(
         metrics: from `reward.evaluate.evaluate` on these groups and scores.
         groups: G groups. scores: G lists of raw scores.
         title: heading. subtitle: lines under it.
+        notes: warnings besides those that the metrics give rise to, e.g. what was left out.
         provenance: names and values for the table "How it was made".
         history: the training run, if its curve is to be shown.
     """
@@ -207,7 +216,7 @@ def render(
         metrics=metrics,
         verdict=verdict(metrics),
         better=better_than_length(metrics),
-        warnings=warnings(metrics),
+        warnings=[*notes, *warnings(metrics)],
         cards=_cards(metrics),
         figures={"training": None} | {name: plots.svg(figure) for name, figure in made.items()},
         length_correlation=float(spearmanr(lengths, flat).statistic) if varied else 0.0,
@@ -220,19 +229,23 @@ def render(
     return page, made
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new one, never a half."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).replace(path)
+def write_report(
+    out: Path, metrics: Metrics, page: str, made: Mapping[str, Figure], *, notes: Sequence[str] = ()
+) -> Path:
+    """Write metrics.json (with all warnings), report.html and plots/*.png into ``out``; returns the path of the page.
 
-
-def write_report(out: Path, metrics: Metrics, page: str, made: Mapping[str, Figure]) -> Path:
-    """Write metrics.json, report.html and plots/*.png into ``out`` and return the path of the page."""
-    (out / "plots").mkdir(parents=True, exist_ok=True)
-    for name, figure in made.items():
-        figure.savefig(out / "plots" / f"{name}.png", dpi=160, metadata={"Software": None})
-    write_atomically(out / "metrics.json", json.dumps(metrics.to_json(), indent=2, allow_nan=False) + "\n")
-    write_atomically(out / "report.html", page)
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    figures = json.dumps(metrics.to_json() | {"warnings": [*notes, *warnings(metrics)]}, indent=2, allow_nan=False)
+    try:
+        (out / "plots").mkdir(parents=True, exist_ok=True)
+        for name, figure in made.items():
+            figure.savefig(out / "plots" / f"{name}.png", dpi=160, metadata={"Software": None})
+        for name, text in (("metrics.json", figures + "\n"), ("report.html", page)):
+            with replacing(out / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        problem = f"cannot be written: {error.strerror or error}; choose another folder"
+        raise DataError(problem, file=str(out)) from error
     return out / "report.html"

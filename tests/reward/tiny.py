@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
@@ -13,6 +14,10 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
+
+from labeler.records import Completion, Group, Message, Ranking
+from reward.artifact import Scorer, save_artifact
+from reward.model import new_reward_model
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 CHATML = (
@@ -54,3 +59,37 @@ def policy(folder: Path, family="llama", template=CHATML, seed=0) -> Path:
     model.save_pretrained(folder)
     tokenizer(template).save_pretrained(folder)
     return folder
+
+
+def reward_model(folder: Path, seed=0, **more) -> Path:
+    """An artifact with random weights, saved by the product from the policy of this file."""
+    base = policy(folder.with_name(f"{folder.name}-base"), seed=seed)
+    model, ready = new_reward_model(base, seed=seed)
+    save_artifact(folder, Scorer(model, ready, **({"mean": 0.5, "std": 2.0} | more)), "card\n")
+    return folder
+
+
+def ranked_groups(count=12, k=3, seed=0, **fields):
+    """Groups about different prompts, each ranked by two people who mostly agree; longer is mostly better."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for index in range(count):
+        texts = ["word " * int(n) for n in rng.choice(range(1, 9), size=k, replace=False)]
+        rankings = []
+        for person in ("ann", "bob"):
+            order = np.argsort([-len(text) + rng.normal(0, 6) for text in texts])
+            ranks = [0] * k
+            for rank, position in enumerate(order, start=1):
+                ranks[position] = rank
+            rankings.append(Ranking(person, tuple(ranks)))
+        made.append(
+            Group(
+                f"g{index}",
+                (Message("user", f"Question {index}?"),),
+                tuple(Completion(f"c{i}", text, f"model-{i}") for i, text in enumerate(texts)),
+                tuple(rankings),
+                "tiny",
+                **fields,
+            )
+        )
+    return made

@@ -1,0 +1,73 @@
+"""The command line ``reward``: one subcommand per configuration of `reward.config`, made from its fields by tyro.
+
+The recipes, and torch with them, are imported only when their command runs, so that ``reward --help`` is fast.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, Union
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, subcommand
+
+from labeler.errors import ProductError
+from reward import config
+
+COMMANDS: dict[str, tuple[type[config.Common], str]] = {
+    "evaluate": (config.EvaluateConfig, "reward.assess"),
+    "rerank": (config.RerankConfig, "reward.rerank"),
+    "generate": (config.GenerateConfig, "reward.generate"),
+    "quickstart": (config.QuickstartConfig, "reward.quickstart"),
+}
+"""Command → its configuration and the module whose ``run`` takes it."""
+
+ABOUT = "Reward models from human rankings: train, evaluate, sample, rerank. `reward COMMAND --help` explains each."
+INTERRUPTED = 130  # what shells report for a program stopped by Ctrl-C
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    debug = "--debug" in (sys.argv if argv is None else argv)
+    try:
+        chosen = parse(argv)
+        recipe = next(module for kind, module in COMMANDS.values() if isinstance(chosen, kind))
+        import_module(recipe).run(chosen)
+    except SystemExit as stop:  # from tyro: help was asked for, or the usage is wrong
+        return stop.code if isinstance(stop.code, int) else 2
+    except ProductError as error:
+        return _fail(str(error), error.exit_code, debug=debug)
+    except KeyboardInterrupt:
+        return _fail("stopped", INTERRUPTED, debug=debug)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # a bug, or something about this machine that nobody foresaw
+        return _fail(f"{type(error).__name__}: {error} (run again with --debug for the traceback)", 1, debug=debug)
+    return 0
+
+
+def parse(argv: Sequence[str] | None) -> config.Common:
+    """The configuration that a command line describes.
+
+    Raises:
+        UsageError: a value is out of its range. SystemExit: help was asked for, or an option is missing or unknown.
+    """
+    kinds: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, (kind, _) in COMMANDS.items())]  # noqa: UP007
+    found: config.Common = tyro.cli(kinds, prog="reward", description=ABOUT, args=argv, config=(FlagCreatePairsOff,))
+    return found
+
+
+def _fail(message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"reward: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
