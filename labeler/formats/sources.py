@@ -151,7 +151,7 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 def _object(raw: bytes) -> Mapping[str, Any] | DataError:
     """The JSON object of a line, or what is wrong with the line."""
     try:
-        value = _DECODER.decode(raw.decode().strip())
+        value = _DECODER.decode(raw.decode())
     except UnicodeDecodeError as error:
         return _not_utf8(raw, error)
     except json.JSONDecodeError as error:
@@ -257,7 +257,7 @@ def _table_row(header: Sequence[str], cells: Sequence[str]) -> Mapping[str, Any]
     if len(cells) != len(header):
         problem = f"has {len(cells)} cells where the header has {len(header)} ({', '.join(header)}); quote the texts"
         return DataError(problem)
-    return decode_cells(dict(zip(header, cells, strict=True)))
+    return decode_cells(dict(zip(header, cells, strict=True)), only_text=True)
 
 
 def _parquet_rows(path: Path) -> Iterator[RawRow]:

@@ -231,14 +231,19 @@ def write_long(group: Group) -> Iterator[dict[str, Any]]:
             }
 
 
-def decode_cells(row: Row) -> dict[str, Any]:
-    """A table's row with the JSON in its cells read: nested columns, and conversations among the texts."""
-    return {name: _decoded(name, value) if isinstance(value, str) else value for name, value in row.items()}
+def decode_cells(row: Row, *, only_text: bool = False) -> dict[str, Any]:
+    """A table's row with the JSON in its cells read.
+
+    Args:
+        row: the row as stored.
+        only_text: cells are all text (CSV), so that a conversation, too, can only stand as JSON in its cell.
+    """
+    return {name: _decoded(name, value, only_text) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _decoded(name: str, value: Any) -> Any:
+def _decoded(name: str, value: Any, chats: bool = True) -> Any:
     """The JSON of a nested column, or of a conversation; any other text, however it looks, stays text."""
-    chat = name in _CHATS
+    chat = chats and name in _CHATS
     if not isinstance(value, str) or not (chat or name in _NESTED):
         return value
     if name in _NESTED and not value:

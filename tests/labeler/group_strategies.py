@@ -70,7 +70,7 @@ def groups(draw: st.DrawFn, prompt: st.SearchStrategy[Prompt] | None = None, mod
     model = st.none() | (texts if models else names)
     return Group(
         id=draw(names),
-        prompt=draw(prompt or prompts()),
+        prompt=draw(prompts() if prompt is None else prompt),
         completions=tuple(Completion(i, draw(texts), draw(model)) for i in ids),
         rankings=tuple(draw(st.lists(rankings(ids), max_size=3))),
         source=draw(texts),
