@@ -16,7 +16,7 @@ from reward.artifact import Scorer
 from reward.config import EvaluateConfig
 from reward.data import EncodedGroup
 from reward.evaluate import Metrics, evaluate
-from reward.progress import Progress
+from reward.progress import Progress, tell
 from reward.report import History, render, verdict, write_report
 from reward.splits import scored_only, split_groups
 
@@ -51,8 +51,7 @@ def run(config: EvaluateConfig) -> Metrics:
             history=history(scorer.manifest),
         )
         path = write_report(config.out, metrics, page, figures, notes=notes)
-        for line in (verdict(metrics), *notes, f"Open {path}"):
-            progress.say(line)
+    tell(verdict(metrics), *notes, f"Open {path}")
     return metrics
 
 

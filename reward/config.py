@@ -48,7 +48,7 @@ class Sampling:
         max_new_tokens: A completion is cut after so many tokens.
         seed: Another seed draws other completions; the same seed draws the same ones.
         precision: Number format of the policy's weights; auto takes bfloat16 where this machine computes faster in it.
-        device: Where the policy runs; auto takes a GPU where there is one.
+        device: Where models run; auto takes a GPU where there is one.
     """
 
     temperature: float = 1.0
@@ -130,6 +130,7 @@ class RerankConfig(Sampling, Common):
         policy: Sample the candidates of every prompt from this policy; those of the input are left aside.
         n: Candidates per prompt to sample from the policy.
         raw: Give the model's own scores; by default they are shifted and scaled so that 0 is its training mean.
+        page: Also write an HTML page here that shows the best and the worst candidate of each prompt.
     """
 
     model: Path
@@ -138,6 +139,7 @@ class RerankConfig(Sampling, Common):
     policy: str | None = None
     n: int = 4
     raw: bool = False
+    page: Path | None = None
 
     def __post_init__(self) -> None:
         Sampling.__post_init__(self)
@@ -152,7 +154,9 @@ class QuickstartConfig(Common):
 
     Attributes:
         out: Folder for everything that is made; run again with the same folder, it continues after the last whole step.
-        base: Base of the reward model and the policy whose outputs are reranked.
+        base: Base of the reward model: smollm2-135m, minilm-l6, a local folder, or a name on the Hugging Face Hub.
+        policy: What writes the outputs that are reranked; by default the base, or smollm2-135m for a base that cannot
+            write.
         data: Rankings with a test split; by default the sample data that comes with the product.
         groups: Train on at most so many groups, to keep it short.
         prompts: Sample for so many held-out prompts.
@@ -163,6 +167,7 @@ class QuickstartConfig(Common):
 
     out: Path = Path("runs/quickstart")
     base: str = DEFAULT_BASE
+    policy: str | None = None
     data: Path | None = None
     groups: int = 200
     prompts: int = 6

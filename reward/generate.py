@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from labeler.errors import DataError, UsageError
+from labeler.errors import DataError, ModelError, UsageError
 from labeler.formats import dumps, group_to_row
 from labeler.records import Completion, Group, Prompt
 from reward.base import identity, load_causal, resolve
 from reward.config import GenerateConfig, Sampling
 from reward.data import prepare_tokenizer
-from reward.progress import Progress
+from reward.progress import Progress, tell
 from reward.prompts import read_prompts
 from reward.sampling import end_tokens, prompt_seed, sample
 
@@ -55,6 +55,8 @@ class Policy:
             ModelError: it cannot be found or read, or this machine lacks the device.
         """
         folder = resolve(policy)
+        if not writes_text(folder):
+            raise ModelError(f"{policy} cannot write text; give a causal language model such as smollm2-135m")
         origin = identity(policy, folder)
         device = pick_device(sampling.device)
         model, tokenizer = load_causal(folder, dtype=pick_dtype(sampling.precision, device))
@@ -127,6 +129,12 @@ class Policy:
         }
 
 
+def writes_text(folder: Path) -> bool:
+    """Whether a resolved folder says that it holds a causal language model, not an encoder or a reward model."""
+    names = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or ["ForCausalLM"]
+    return any(name.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")) for name in names)
+
+
 def pick_device(wanted: str) -> torch.device:
     """The device, or for ``auto`` a GPU where there is one.
 
@@ -160,7 +168,7 @@ def run(config: GenerateConfig) -> int:
     with Progress(config.progress) as progress:
         policy = Policy.load(config.policy, config, name=config.name)
         write_file(policy, prompts, config.k, config, config.output, resume=config.resume, progress=progress)
-        progress.say(f"{len(prompts)} groups with {config.k} completions each are in {config.output}.")
+    tell(f"{len(prompts)} groups with {config.k} completions each: {config.output}")
     return len(prompts)
 
 

@@ -143,6 +143,13 @@ class Stage:
             self._progress.say(f"{self._name} {event} {self._step}/{self._total} {seconds:.1f} s {text}".rstrip())
 
 
+def tell(*lines: str) -> None:
+    """The result of a command for people, on standard output; call it when no bar is drawn any more."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def _open(path: Path) -> IO[str]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ equal scores share a rank), and the group has ``ranking`` (completion ids, best 
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,10 +23,11 @@ from labeler.errors import DataError
 from labeler.formats import dumps, group_to_row, iter_groups
 from labeler.formats.files import replacing
 from labeler.records import Group, Ranks, dense_ranks
+from reward import best_of_n
 from reward.artifact import Scorer
 from reward.config import RerankConfig
 from reward.generate import Policy, write_file
-from reward.progress import Progress
+from reward.progress import Progress, tell
 from reward.prompts import read_prompts
 
 CHUNK = 16
@@ -149,9 +151,23 @@ def run(config: RerankConfig) -> int:
         )
         if config.policy is not None:
             candidates.unlink()
+        if config.page is not None:
+            write_page(config, config.page)
         seconds = time.monotonic() - started
-        progress.say(f"{completions} candidates of {done} groups scored in {seconds:.1f} s: {config.output}.")
+    tell(f"{completions} candidates of {done} groups scored in {seconds:.1f} s: {config.output}")
     return done
+
+
+def write_page(config: RerankConfig, page: Path) -> None:
+    """The page of the best and worst candidates, from the finished output."""
+    with config.output.open(encoding="utf-8") as file:
+        html = best_of_n.render(
+            (json.loads(line) for line in file),
+            title="Best of n",
+            lines=[f"Candidates in the order of {config.model.resolve().name}; the scores are its opinion, no proof."],
+        )
+    with replacing(page) as temporary:
+        temporary.write_text(html, encoding="utf-8")
 
 
 def _sample(config: RerankConfig, candidates: Path, progress: Progress) -> None:
