@@ -20,6 +20,7 @@ from labeler.formats.scored import BESIDE, PROMPTS, find_prompt
 from labeler.formats.spec import Place, build_group, completions, person
 from labeler.records import Group, Message, Prompt, Ranking
 
+_PREFERENCE = re.compile("prefer|better|best|choice|choose|rank|winner|compar", re.IGNORECASE)
 _TIES = frozenset({"tie", "equal", "same", "both", "draw", "none", "neither"})
 
 
@@ -54,7 +55,8 @@ def parse_argilla(row: Row, place: Place) -> Group:
         problem = f"no ranking of, or choice between, {', '.join(names)} among the questions {asked}; export one"
         raise DataError(problem, field="responses")
     texts = [fields.text(data, name, "" if flat else "fields.") for name in names]
-    leftover = {k: v for k, v in data.items() if k not in names} | dict(row.get("metadata") or {})
+    leftover = {k: v for k, v in data.items() if k not in names}
+    leftover |= dict(fields.mapping(row.get("metadata") or {}, "metadata"))
     return build_group(
         {"id": row.get("id") or row.get("external_id"), **leftover},
         place,
@@ -99,7 +101,7 @@ def _flat_responses(row: Row) -> Iterator[_Response]:
     for name, values in row.items():
         if not name.endswith(".responses") or values is None:
             continue
-        users, statuses = row.get(f"{name}.users") or [], row.get(f"{name}.status") or []
+        users, statuses = (fields.items(row.get(f"{name}.{k}") or (), f"{name}.{k}") for k in ("users", "status"))
         for i, value in enumerate(fields.items(values, name)):
             if i >= len(statuses) or statuses[i] in (None, "submitted"):
                 user = person(users[i] if i < len(users) else None)
@@ -118,12 +120,14 @@ def _options(value: Any) -> list[str]:
 def _argilla_ranking(response: _Response, names: Sequence[str]) -> Iterator[Ranking]:
     """The ranking that an answer states, or nothing where it answers some other question."""
     options, value = _options(response.value), response.value
-    if isinstance(value, str) and value.lower() in _TIES and len(names) == 2:
+    if isinstance(value, str) and value.lower() in _TIES and len(names) == 2 and _PREFERENCE.search(response.question):
         yield Ranking(response.user, (1, 1))
         return
     places = [_index(option, names) for option in options]
-    if not options or None in places or (isinstance(value, str) and len(names) != 2):
+    if not options or None in places:
         return
+    if isinstance(value, str) and (len(names) != 2 or all(_plain(value) != _plain(name) for name in names)):
+        return  # a comment that happens to end in a number is no choice
     ranks: list[int | None] = [None] * len(names)
     for order, place in enumerate(places):
         entry = value[order] if isinstance(value, list | tuple) else None

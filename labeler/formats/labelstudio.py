@@ -59,7 +59,7 @@ def _item(item: Row, where: str) -> Completion:
 
 def _pair_answers(data: Row, prompt: str, annotations: Sequence[Row]) -> tuple[tuple[Completion, ...], frozenset[str]]:
     """The two texts of a Pairwise tag: those that ``to_name`` names, else the only two beside the prompt."""
-    results = (r for a in annotations for r in a.get("result") or () if isinstance(r, Mapping))
+    results = (r for a in annotations for r in fields.items(a.get("result") or (), "result") if isinstance(r, Mapping))
     tags = next((str(r.get("to_name", "")).split(",") for r in results if r.get("type") == "pairwise"), [])
     names = [tag.strip() for tag in tags if tag.strip() in data]
     if len(names) != 2:

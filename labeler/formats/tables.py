@@ -153,7 +153,10 @@ def _add_row(row: Row, answers: dict[str, Completion], judgments: dict[tuple[str
         if fields.cell(row.get(name)) is not None:
             convert(row[name], name)
     if any(fields.cell(row.get(name)) is not None for name in ("annotator", "rank", "score")):
-        key = str(fields.cell(row.get("annotator")) or ANONYMOUS), dumps({"": row.get("judgment")})
+        key = (
+            str(fields.cell(row.get("annotator")) or ANONYMOUS),
+            dumps({"": fields.plain(row.get("judgment"), "judgment")}),
+        )
         if judgments.setdefault(key, {}).setdefault(answer.id, row) is not row:
             raise DataError(f"{key[0]!r} judged {answer.id!r} in an earlier row too; keep one", field="annotator")
 

@@ -221,7 +221,7 @@ ARGILLA: dict[str, tuple[dict[str, Any], list[tuple[str, tuple[int | None, ...]]
                     {"value": ["response-2", "response-3", "response-1"], "user_id": "5e1f"},
                     {"value": ["response-2", "response-1"], "user_id": "77aa"},
                 ],
-                "comment": [{"value": "2 is prime, too", "user_id": "5e1f"}],
+                "comment": [{"value": "I like number 2", "user_id": "5e1f"}, {"value": "none", "user_id": "77aa"}],
             },
             "vectors": {},
             "_server_id": "0f",
@@ -286,7 +286,10 @@ def test_argilla_rankings(tmp_path: Path, name: str) -> None:
 def test_argilla_choices(tmp_path: Path, choice: str, ranks: tuple[int, int]) -> None:
     row = {
         "fields": {"system": "Be brief.", "prompt": "p", "response_a": "x", "response_b": "y"},
-        "responses": {"better": [{"value": choice, "user_id": "u"}]},
+        "responses": {
+            "better": [{"value": choice, "user_id": "u"}],
+            "comment": [{"value": "none", "user_id": "u"}, {"value": "I take 2", "user_id": "u"}],
+        },
     }
     group = one(tmp_path, row, expect="argilla")
     assert says(group) == ([("system", "Be brief."), ("user", "p")], ["x", "y"], [ranks])
