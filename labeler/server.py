@@ -24,10 +24,22 @@ STREAMLIT_OPTIONS = {
     "client.toolbarMode": "minimal",
     "global.developmentMode": False,
     "runner.magicEnabled": False,
+    "theme.font": "system-ui, sans-serif",
+    "theme.light.primaryColor": "#1f4fa8",
+    "theme.dark.primaryColor": "#7fa8f5",
     "server.enableCORS": False,  # Streamlit would look its own address up on the internet; the guard compares origins
     "server.fileWatcherType": "none",
     "server.headless": True,
 }
+
+
+def runs_folder(store: Store) -> Path:
+    """Where training keeps its folders: next to a SQLite database, else in the working folder."""
+    database = store.database
+    if not database.sqlite:
+        return Path("labeler-runs").absolute()
+    file = Path(str(database.url.database)).absolute()
+    return file.with_name(f"{file.stem}-runs")
 
 
 def build_app(store: Store, *, one_click: bool = False) -> st.App:
@@ -39,7 +51,7 @@ def build_app(store: Store, *, one_click: bool = False) -> st.App:
     """
     for option, value in STREAMLIT_OPTIONS.items():
         config.set_option(option, value)
-    services = Services(store, Accounts(store), one_click)
+    services = Services(store, Accounts(store), runs_folder(store), one_click)
     session.use(services)
     routes = [*asset_routes(), *door_routes(services), *board_routes(services)]
     return st.App(SCRIPT, routes=routes, middleware=[Middleware(Guard, services=services)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from labeler.app import label
+from labeler.app import label, overview, people, training
 from labeler.app.session import MANAGERS, current_user
 from labeler.routes.assets import FOLDER
 
@@ -15,6 +15,12 @@ def main() -> None:
     """Draw the page that was asked for."""
     manager = current_user().role in MANAGERS
     pages = [st.Page(label.draw, title="Label", url_path="label", default=True)]
+    if manager:
+        pages += [
+            st.Page(overview.draw, title="Overview", url_path="overview"),
+            st.Page(people.draw, title="People", url_path="people"),
+            st.Page(training.draw, title="Train & try", url_path="train"),
+        ]
     st.navigation(pages, position="top" if manager else "hidden").run()
 
 

@@ -23,9 +23,14 @@ def services() -> Services:
     return _services[0]
 
 
+def session_token() -> str | None:
+    """The session that the browser opened this page with."""
+    return st.context.cookies.get(COOKIE)
+
+
 def current_user() -> User:
     """Whose session this is; asked anew on every run of a page, so that a closed account is out at once."""
-    token = st.context.cookies.get(COOKIE)
+    token = session_token()
     user = services().accounts.user_for(token) if token else None
     return user or _stop("You are signed out. Load the page again to sign in.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.responses import JSONResponse
 
@@ -33,11 +34,13 @@ class Services:
     """The database and the accounts in it.
 
     Attributes:
+        runs: where training and sampling keep their folders.
         one_click: links under ``/signin/`` sign in without a password; only the demo has them.
     """
 
     store: Store
     accounts: Accounts
+    runs: Path
     one_click: bool = False
 
 

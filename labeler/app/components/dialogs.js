@@ -26,8 +26,8 @@ const KEYS = [
   ["u", "bring the last one back to correct it"],
   ["v", "compare two completions, differences marked"],
   ["m", "unfold or fold every long text"],
-  ["g", "guidelines (Shift+G where G is a completion)"],
-  ["h", "history (Shift+H where H is a completion)"],
+  ["g", "guidelines"],
+  ["h", "history"],
   ["?", "this sheet"],
 ];
 
@@ -45,7 +45,7 @@ function open(root, title, content, { side = false, testid = null } = {}) {
 
 export function openHelp(root) {
   const rows = KEYS.flatMap(([keys, meaning]) => [el("dt", {}, el("kbd", {}, keys)), el("dd", {}, meaning)]);
-  const mouse = el("p", {}, "Chips can also be dragged: onto a rank for a tie, between ranks for a rank of their own, and back to the unranked ones. Tapping chips or letters ranks them in that order.");
+  const mouse = el("p", {}, "Where a completion has the letter of a command, Shift with that letter gives the command. Chips can also be dragged: onto a rank for a tie, between ranks for a rank of their own, and back to the unranked ones. Tapping chips or letters ranks them in that order.");
   return open(root, "Keys", el("div", {}, el("dl", { class: "lb-keys" }, ...rows), mouse), { testid: "help" });
 }
 

@@ -43,12 +43,11 @@ function leaveText(event, board) {
 /** The action for a key press, or null to leave the key to the page. */
 function command(event, board) {
   const letter = event.key.length === 1 ? event.key.toUpperCase() : event.key;
-  // Completions G and H take the keys of two panels; with Shift those keys open the panels all the same.
-  const panel = { G: () => board.openGuidelines(), H: () => board.openHistory() }[letter];
-  if (panel && (event.shiftKey || !board.hasLabel(letter))) return panel;
-  if (board.hasLabel(letter)) return () => board.typeLetter(letter, event.repeat);
+  const plain = plainKey(event, letter, board);
+  // Where there are completions G, H and so on, they take the keys of commands; with Shift those still work.
+  if (board.hasLabel(letter) && !(plain && event.shiftKey)) return () => board.typeLetter(letter, event.repeat);
   if (/^[1-9]$/.test(letter)) return digit(board, Number(letter));
-  return arrow(event, board) ?? plain(event, letter, board);
+  return arrow(event, board) ?? plain;
 }
 
 function digit(board, rank) {
@@ -68,13 +67,15 @@ function arrow(event, board) {
   }[event.key];
 }
 
-function plain(event, letter, board) {
+function plainKey(event, letter, board) {
   if (event.key === "Enter") return onOwnControl(event.target) ? null : () => board.enter(event.repeat);
   const commands = {
     "=": () => board.toggleTie(),
     Backspace: () => board.takeBack(),
     Escape: () => board.escape(),
     "?": () => board.openHelp(),
+    G: () => board.openGuidelines(),
+    H: () => board.openHistory(),
     X: () => board.toggleAllBad(),
     S: () => board.openSkip(),
     N: () => board.openNote(),
@@ -83,7 +84,7 @@ function plain(event, letter, board) {
     M: () => board.toggleFolds(),
   };
   const act = commands[letter];
-  return act && !(event.repeat && /^[SUNVMX?]$/.test(letter)) ? act : null;
+  return act && !(event.repeat && /^[SUNVMXGH?]$/.test(letter)) ? act : null;
 }
 
 /** Enter on these presses them; on chips and completions it submits. */

@@ -1,0 +1,32 @@
+"""Name and sign-out on the managers' pages."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from labeler.entities import User
+
+FORM = """
+<form class="account" method="post" action="/logout">
+  <span></span><button type="submit" data-testid="sign-out">sign out</button>
+</form>
+"""
+STYLE = """
+.account { position: fixed; top: 0; right: 1.25rem; z-index: 999991; height: 3.75rem; display: flex; gap: 0.75rem; }
+.account { align-items: center; font-size: 0.875rem; }
+.account span { opacity: 0.75; }
+.account button { font: inherit; color: inherit; background: none; border: 0; padding: 0.25rem; cursor: pointer; }
+.account button:hover { text-decoration: underline; }
+.stMainBlockContainer { padding-top: 4.5rem; }
+"""
+SCRIPT = """
+export default function ({ parentElement, data }) {
+  parentElement.querySelector("span").textContent = data;
+}
+"""
+
+
+def draw(user: User) -> None:
+    """Who is signed in, and the way out."""
+    account = st.components.v2.component("labeler_account", html=FORM, css=STYLE, js=SCRIPT, isolate_styles=False)
+    account(key="account", data=user.name)
