@@ -7,6 +7,7 @@ nothing. An account starts without a password; it gets one from its manager or b
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 
@@ -15,7 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from labeler import directory
-from labeler.entities import User
+from labeler.entities import User, UserRole
 from labeler.errors import NotFoundError, PermissionDeniedError, UsageError
 from labeler.schema import failures, invitations, leases, sessions, users
 from labeler.store import Store
@@ -34,6 +35,23 @@ class Accounts:
         self.store = store
         self._hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106 for little memory
 
+    def add(self, name: str, role: UserRole, projects: Sequence[str] = (), password: str | None = None) -> str | None:
+        """Add an account with a password, or, without one, return the token of an invitation to set it.
+
+        Args:
+            name: what they sign in with.
+            role: what they may do.
+            projects: names of the projects that they may work in; none: every project.
+            password: 8 characters or more.
+        """
+        hashed = None if password is None else self._hash(password)
+        with self.store.database.write() as connection:
+            user = directory.add_user(connection, name, role, projects, self.store.clock())
+            if hashed is None:
+                return self._invite(connection, user, INVITATION_DAYS)
+            self._set_password(connection, user, hashed)
+            return None
+
     def set_password(self, name: str, password: str) -> None:
         """Give an account a new password; its sessions and open invitations end."""
         hashed = self._hash(password)
@@ -44,14 +62,8 @@ class Accounts:
         """A new one-time token for ``/invite/TOKEN``; earlier ones of this account stop working."""
         if days <= 0:
             raise UsageError("an invitation must last longer than 0 days")
-        token = secrets.token_urlsafe(32)
         with self.store.database.write() as connection:
-            user = directory.user_by_name(connection, name)
-            _check_enabled(user)
-            connection.execute(sa.delete(invitations).where(invitations.c.user_id == user.id))
-            row = {"token_hash": _digest(token), "user_id": user.id, "expires": self.store.clock() + days * 86400}
-            connection.execute(sa.insert(invitations).values(**row))
-        return token
+            return self._invite(connection, directory.user_by_name(connection, name), days)
 
     def invited(self, token: str) -> User:
         """Whom an invitation is for, without using it up; `NotFoundError` if it is used, expired or unknown."""
@@ -130,6 +142,14 @@ class Accounts:
             return self._hasher.verify(hashed, _bytes(password))
         except (VerifyMismatchError, InvalidHashError):
             return False
+
+    def _invite(self, connection: sa.Connection, user: User, days: float) -> str:
+        _check_enabled(user)
+        token = secrets.token_urlsafe(32)
+        connection.execute(sa.delete(invitations).where(invitations.c.user_id == user.id))
+        row = {"token_hash": _digest(token), "user_id": user.id, "expires": self.store.clock() + days * 86400}
+        connection.execute(sa.insert(invitations).values(**row))
+        return token
 
     def _set_password(self, connection: sa.Connection, user: User, hashed: str) -> None:
         _check_enabled(user)

@@ -21,6 +21,8 @@ from sqlalchemy import event, exc
 from labeler.errors import StoreError
 from labeler.schema import REVISION
 
+OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+"""Errors of the database that a statement of ours is to blame for, rather than its state or the machine's."""
 PRAGMAS = (
     "busy_timeout=30000",
     "journal_mode=WAL",
@@ -83,7 +85,9 @@ class Database:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (exc.OperationalError, exc.InternalError, exc.TimeoutError) as error:
+        except (exc.DatabaseError, exc.TimeoutError) as error:
+            if isinstance(error, OURS):
+                raise
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise StoreError(f"the database {safe(self.url)} refused: {reason}") from error
 

@@ -127,13 +127,19 @@ def project_by_id(connection: sa.Connection, project_id: int) -> Project:
     return _project(row)
 
 
+def find_project(connection: sa.Connection, name: str) -> Project | None:
+    """The project of this name, if there is one."""
+    row = connection.execute(_project_query(projects.c.name == name)).first()
+    return None if row is None else _project(row)
+
+
 def project_by_name(connection: sa.Connection, name: str) -> Project:
     """The project of this name."""
-    row = connection.execute(_project_query(projects.c.name == name)).first()
-    if row is None:
+    project = find_project(connection, name)
+    if project is None:
         known = ", ".join(connection.execute(sa.select(projects.c.name).order_by(projects.c.name)).scalars())
         raise NotFoundError(f"there is no project {name!r}; there is {known or 'none yet: import one first'}")
-    return _project(row)
+    return project
 
 
 def all_projects(connection: sa.Connection, user_id: int | None) -> tuple[Project, ...]:

@@ -38,13 +38,13 @@ class Project:
 
     id: int
     name: str
-    task: str
-    guidelines: str
-    guidelines_version: int
-    overlap: int
-    dwell_seconds: float
-    lease_seconds: float
-    seed: int
+    task: str = "rank"
+    guidelines: str = ""
+    guidelines_version: int = 1
+    overlap: int = 1
+    dwell_seconds: float = 0.4
+    lease_seconds: float = 1800.0
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,11 @@ class Serve(Command):
         """Open the database and serve it."""
         from labeler import server
 
-        store = self.open()
-        socket = server.listen(self.host, self.port)
-        print(f"serving on {server.address(socket)} (stop with Ctrl-C)", flush=True)
-        with suppress(KeyboardInterrupt):
-            server.serve(store, socket)
+        with self.store() as store:
+            socket = server.listen(self.host, self.port)
+            print(f"serving on {server.address(socket)} (stop with Ctrl-C)", flush=True)
+            with suppress(KeyboardInterrupt):
+                server.serve(store, socket)
 
 
 @dataclass(frozen=True, kw_only=True)

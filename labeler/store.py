@@ -152,9 +152,9 @@ class Store:
         seed: int = 0,
     ) -> Project:
         """Add a project; see `labeler.entities.Project` for its rules."""
-        project = Project(0, name, task, guidelines, 1, overlap, dwell_seconds, lease_seconds, seed)
+        rules = Project(0, name, task, guidelines, 1, overlap, dwell_seconds, lease_seconds, seed)
         with self.database.write() as connection:
-            return directory.add_project(connection, project, self.clock())
+            return directory.add_project(connection, rules, self.clock())
 
     def set_guidelines(self, project_id: int, text: str) -> Project:
         """Publish a new version of the guidelines; judgments remember the version that they were made under."""
@@ -203,6 +203,32 @@ class Store:
             project = directory.project_by_id(connection, project_id)
             people = project.overlap if overlap is None else overlap
             return content.add(connection, project, groups, demonstrations, overlap=people, now=self.clock())
+
+    def import_into(
+        self,
+        name: str,
+        groups: Iterable[Group],
+        demonstrations: Iterable[Demonstration] = (),
+        *,
+        task: str = "rank",
+        overlap: int | None = None,
+        guidelines: str | None = None,
+    ) -> tuple[Project, ImportCounts]:
+        """Like `import_groups`, into the project of this name, which is made (overlap 1 where None) if there is none.
+
+        Guidelines, where given, become the project's newest version. All or nothing, the new project included.
+        """
+        now = self.clock()
+        with self.database.write() as connection:
+            project = directory.find_project(connection, name)
+            if project is None:
+                rules = Project(0, name, task, overlap=1 if overlap is None else overlap)
+                project = directory.add_project(connection, rules, now)
+            directory.lock_project(connection, project.id)
+            if guidelines is not None:
+                project = directory.set_guidelines(connection, project.id, guidelines, now)
+            people = project.overlap if overlap is None else overlap
+            return project, content.add(connection, project, groups, demonstrations, overlap=people, now=now)
 
     def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
         """Set how urgent tasks are, by group id: 0 (usual) to 100 (first)."""

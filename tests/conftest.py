@@ -15,8 +15,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from labeler.store import Store
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure; pytest has its own timeout
+settings.load_profile("unhurried")
 
 
 @dataclass

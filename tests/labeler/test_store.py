@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
+from store_helpers import ask, group, people, project, ranking, skip
 
 from labeler import schema
 from labeler.errors import (
@@ -19,7 +20,6 @@ from labeler.errors import (
 )
 from labeler.records import Demonstration, Message, Ranking
 from labeler.store import Store
-from store_helpers import ask, group, people, project, ranking, skip
 
 
 def test_a_missing_database_names_the_command(tmp_path):
@@ -32,7 +32,7 @@ def test_a_missing_database_names_the_command(tmp_path):
 def test_an_outdated_schema_names_the_command(store: Store, database_url: str):
     with store.database.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0000'"))
-    with pytest.raises(StoreError, match="the schema is 0000.*labeler init"):
+    with pytest.raises(StoreError, match=r"the schema is 0000.*labeler init"):
         Store.open(database_url)
 
 

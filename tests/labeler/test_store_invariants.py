@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -103,10 +104,8 @@ class Queue(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES))
     def undo(self, name: str) -> None:
-        try:
+        with suppress(ConflictError):
             self.given[name] = self.store.undo(self.project.id, self.users[name].id) or self.given.get(name)
-        except ConflictError:
-            pass
 
     @rule(seconds=st.sampled_from([10.0, 99.0, 100.0]))
     def wait(self, seconds: float) -> None:

@@ -1,0 +1,328 @@
+"""The commands of ``labeler``: one dataclass each, whose fields are the flags and whose `run` does the work.
+
+What a command needs is imported when it runs, so that ``labeler --help`` is fast.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import AbstractContextManager, closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, subcommand
+
+from labeler.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from labeler.agreement import Estimate, Reliability
+    from labeler.entities import AnnotatorCounts, ImportCounts, ProjectCounts
+    from labeler.formats import Imported
+    from labeler.store import Store
+
+
+def default_db() -> str:
+    """Where the judgments are if ``--db`` does not say."""
+    return os.environ.get("LABELER_DB") or "sqlite:///labeler.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What every command takes.
+
+    Attributes:
+        db: the database, sqlite:///FILE or postgresql://USER@HOST/NAME; taken from LABELER_DB where it is set.
+        debug: show the traceback of an error.
+    """
+
+    db: str = field(default_factory=default_db)
+    debug: bool = False
+
+    def run(self) -> None:
+        """Do what the command says."""
+        raise NotImplementedError
+
+    def store(self) -> AbstractContextManager[Store]:
+        """The store of ``--db``, closed at the end of the block."""
+        from labeler.store import Store
+
+        return closing(Store.open(self.db))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Init(Command):
+    """Create the database, or bring an older one to this version."""
+
+    def run(self) -> None:
+        """Create or upgrade the tables."""
+        from labeler.database import safe
+        from labeler.store import Store
+
+        store = Store.create(self.db)
+        store.close()
+        print(f"ready: {safe(store.database.url)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddUser(Command):
+    """Add a person; without --password-stdin, print a one-time invitation link's path with which they set a password.
+
+    Attributes:
+        name: what they sign in with and appear as in the data.
+        role: a labeler ranks; a manager also sees the project's pages; an admin everything.
+        project: projects that they may work in (every project where none is named).
+        password_stdin: read their password from standard input instead of inviting them.
+        invite: print an invitation (also the default).
+    """
+
+    name: Positional[str]
+    role: Literal["labeler", "manager", "admin"] = "labeler"
+    project: UseAppendAction[tuple[tuple[str, ...], ...]] = ()
+    password_stdin: bool = False
+    invite: bool = False
+
+    def run(self) -> None:
+        """Add the account and its way in."""
+        from labeler.accounts import Accounts
+
+        if self.invite and self.password_stdin:
+            raise UsageError("give --invite or --password-stdin, not both")
+        projects = [name for names in self.project for name in names]
+        password = sys.stdin.readline().rstrip("\r\n") if self.password_stdin else None
+        with self.store() as store:
+            token = Accounts(store).add(self.name, self.role, projects, password)
+        print(f"added {self.name} ({self.role}; {', '.join(projects) or 'every project'})")
+        if token:
+            _print_invitation(token)
+
+
+def _print_invitation(token: str) -> None:
+    print(f"invitation, good once and for 7 days: /invite/{token}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InviteUser(Command):
+    """Print a new invitation for an account; accepting it sets a new password, earlier invitations end.
+
+    Attributes:
+        name: whom to invite.
+    """
+
+    name: Positional[str]
+
+    def run(self) -> None:
+        """Invite them."""
+        from labeler.accounts import Accounts
+
+        with self.store() as store:
+            _print_invitation(Accounts(store).invite(self.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListUsers(Command):
+    """List every account."""
+
+    def run(self) -> None:
+        """Print one line per account."""
+        with self.store() as store:
+            for user in store.users():
+                where = ", ".join(store.memberships(user.id)) or "every project"
+                print("\t".join([user.name, user.role, where, *(["disabled"] if user.disabled else [])]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisableUser(Command):
+    """Close an account: its sessions end, its judgments stay.
+
+    Attributes:
+        name: whose.
+    """
+
+    name: Positional[str]
+
+    def run(self) -> None:
+        """Close it."""
+        from labeler.accounts import Accounts
+
+        with self.store() as store:
+            Accounts(store).disable(self.name)
+        print(f"disabled {self.name}")
+
+
+@dataclass(frozen=True)
+class Users:
+    """Add, invite, list and disable the people who may sign in."""
+
+    action: (
+        Annotated[AddUser, subcommand("add")]
+        | Annotated[InviteUser, subcommand("invite")]
+        | Annotated[ListUsers, subcommand("list")]
+        | Annotated[DisableUser, subcommand("disable")]
+    )
+
+    def run(self) -> None:
+        """Do the action."""
+        self.action.run()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import(Command):
+    """Add prompts with completions to rank, rankings made elsewhere, and demonstrations to a project; all or nothing.
+
+    Attributes:
+        source: a file (.jsonl, .json, .csv, .tsv, .parquet, also .gz), a snapshot folder, a saved dataset's folder, or
+            hf:NAME[:CONFIG][/SPLIT].
+        project: into which project; it is made if there is none of this name.
+        task: what labelers do in a new project.
+        format: name of the format; auto looks at the first rows.
+        columns: our name of a field and its name in the source, as prompt=question.
+        overlap: how many different people judge each task (a new project's default is 1); rankings that come along
+            count.
+        guidelines: a text file (Markdown) that becomes the newest version of the project's guidelines.
+        skip_bad: leave bad rows out and write them with their reasons to this file, instead of importing nothing.
+    """
+
+    source: Positional[str]
+    project: str
+    task: Literal["rank"] = "rank"
+    format: str = "auto"
+    columns: tuple[str, ...] = ()
+    overlap: int | None = None
+    guidelines: Path | None = None
+    skip_bad: Path | None = None
+
+    def run(self) -> None:
+        """Read the source, then store it in one transaction."""
+        from labeler.formats import read
+
+        with self.store() as store:
+            found = read(self.source, format=self.format, columns=self._renamed(), skip_bad=self.skip_bad)
+            counts = self._add(store, found)
+        parts = [f"{number:,} {what}" for what, number in asdict(counts).items()]
+        left_out = f"; {found.skipped:,} bad rows written to {self.skip_bad}" if found.skipped else ""
+        print(f"imported into {self.project} ({found.format}): {', '.join(parts)}{left_out}")
+
+    def _add(self, store: Store, found: Imported) -> ImportCounts:
+        guidelines = None if self.guidelines is None else _read_text(self.guidelines)
+        try:
+            _, counts = store.import_into(
+                self.project,
+                found.groups,
+                found.demonstrations,
+                task=self.task,
+                overlap=self.overlap,
+                guidelines=guidelines,
+            )
+        except DataError as error:
+            raise error.at(file=self.source) from error
+        return counts
+
+    def _renamed(self) -> dict[str, str] | None:
+        for entry in self.columns:
+            if "=" not in entry:
+                raise UsageError(f"--columns {entry!r} must look like prompt=question")
+        return dict(entry.split("=", 1) for entry in self.columns) or None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError("is not UTF-8 text; save it as UTF-8", file=str(path)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Command):
+    """Freeze a project's judgments into a folder for training.
+
+    Attributes:
+        project: which.
+        out: a new or empty folder, or an earlier snapshot, which is replaced.
+    """
+
+    project: str
+    out: Path
+
+    def run(self) -> None:
+        """Write the folder."""
+        from labeler.snapshot import freeze
+
+        with self.store() as store:
+            manifest = freeze(store, store.project(self.project), self.out)
+        counts = ", ".join(f"{number:,} {what}" for what, number in manifest["counts"].items())
+        splits = ", ".join(f"{name} {facts['groups']:,}" for name, facts in manifest["splits"].items())
+        print(f"wrote {self.out}: {counts} (groups: {splits})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats(Command):
+    """Show how a project stands and how far its annotators agree.
+
+    Attributes:
+        project: which.
+        json: print one JSON object.
+    """
+
+    project: str
+    json: bool = False
+
+    def run(self) -> None:
+        """Count, compare and print."""
+        from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, reliability
+
+        with self.store() as store:
+            project = store.project(self.project)
+            counts, people = store.counts(project.id), store.annotator_counts(project.id)
+            agreement = reliability(store.groups(project.id))
+        if not self.json:
+            print("\n".join([*_count_lines(project.name, counts, people), *_agreement_lines(agreement)]))
+            return
+        references = {"training_labelers": INSTRUCTGPT_TRAINING, "held_out_labelers": INSTRUCTGPT_HELD_OUT}
+        figures = {
+            "project": project.name,
+            "counts": asdict(counts),
+            "annotators": [asdict(person) for person in people],
+            "reliability": asdict(agreement),
+            "instructgpt_agreement": references,
+        }
+        print(json.dumps(figures, ensure_ascii=False, indent=2))
+
+
+def _count_lines(name: str, counts: ProjectCounts, people: tuple[AnnotatorCounts, ...]) -> list[str]:
+    lines = [
+        f"{name}: {counts.tasks:,} tasks, {counts.finished:,} finished, {counts.started:,} started",
+        f"{counts.judgments:,} judgments, {counts.skips:,} skips, {counts.corrections:,} corrections, "
+        f"{counts.demonstrations:,} demonstrations, {counts.live_leases:,} being labeled now",
+    ]
+    if people:
+        lines.append(f"{'annotator':<24} {'judgments':>9} {'skips':>6} {'corrections':>11} {'minutes':>8}")
+    rows = (
+        f"{person.annotator:<24} {person.judgments:>9,} {person.skips:>6,} {person.corrections:>11,} "
+        f"{person.seconds / 60:>8.1f}"
+        for person in people
+    )
+    return [*lines, *rows]
+
+
+def _agreement_lines(found: Reliability) -> list[str]:
+    from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING
+
+    def figure(value: float | None) -> str:
+        return "–" if value is None else f"{value:.3f}"
+
+    return [
+        f"agreement of two annotators: {_share(found.agreement)}",
+        f"… where both had a preference: {_share(found.decided)}",
+        f"InstructGPT's labelers: {INSTRUCTGPT_TRAINING:.1%} (training), {INSTRUCTGPT_HELD_OUT:.1%} (held out)",
+        f"Fleiss' κ {figure(found.fleiss_kappa)}, Krippendorff's α {figure(found.krippendorff_alpha)}, "
+        f"Kendall's τ-b {figure(found.kendall_tau)}",
+    ]
+
+
+def _share(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "no task was compared by two people yet"
+    return f"{estimate.value:.1%} (95 % interval {estimate.low:.1%} to {estimate.high:.1%}, {estimate.comparisons:,})"

@@ -1,0 +1,204 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from labeler.accounts import Accounts
+from labeler.cli import COMMANDS, main
+from labeler.snapshot import read_snapshot
+from labeler.store import Store
+
+ROWS = [
+    {
+        "id": f"g{number}",
+        "prompt": f"Question {number}?",
+        "completions": [{"id": "a", "text": "Yes."}, {"id": "b", "text": "No."}],
+        "rankings": [{"annotator": "x", "ranks": [1, 2]}, {"annotator": "y", "ranks": [1, 2 if number else 1]}],
+    }
+    for number in range(4)
+]
+
+
+@pytest.fixture
+def db(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("LABELER_DB", database_url)
+    return database_url
+
+
+@pytest.fixture
+def groups(tmp_path: Path) -> Path:
+    path = tmp_path / "groups.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    return path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):
+    def run(*argv: object) -> tuple[int, str, str]:
+        code = main([str(arg) for arg in argv])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_from_nothing_to_a_snapshot(empty_database_url: str, groups: Path, tmp_path: Path, run):
+    at = ("--db", empty_database_url)
+    code, _, problem = run("stats", "--project", "qa", *at)
+    assert code == 1
+    assert problem.startswith("labeler: there is no labeling database at ")
+    assert "labeler init --db" in problem
+    assert run("init", *at)[0] == 0
+    assert run("init", *at)[0] == 0
+    guidelines = tmp_path / "guide.md"
+    guidelines.write_text("Prefer *true* answers.")
+    code, said, _ = run("import", groups, "--project", "qa", "--overlap", 3, "--guidelines", guidelines, *at)
+    assert (code, said) == (0, "imported into qa (native): 4 groups, 8 judgments, 0 demonstrations\n")
+    code, said, _ = run("snapshot", "--project", "qa", "--out", tmp_path / "snap", *at)
+    assert code == 0
+    assert "4 groups, 8 rankings" in said
+    assert [g.id for g in read_snapshot(tmp_path / "snap").groups] == ["g0", "g1", "g2", "g3"]
+    store = Store.open(empty_database_url)
+    assert (store.project("qa").guidelines, store.project("qa").overlap) == ("Prefer *true* answers.", 3)
+    store.close()
+
+
+def test_stats_for_people_and_programs(db: str, groups: Path, run):
+    run("import", groups, "--project", "qa")
+    code, said, _ = run("stats", "--project", "qa")
+    assert code == 0
+    assert "75.0%" in said
+    assert "72.6% (training), 77.3% (held out)" in said
+    code, said, _ = run("stats", "--project", "qa", "--json")
+    figures = json.loads(said)
+    assert figures["counts"]["judgments"] == 8
+    assert [person["annotator"] for person in figures["annotators"]] == ["x", "y"]
+    assert figures["reliability"]["agreement"]["value"] == 0.75
+    assert figures["reliability"]["decided"]["comparisons"] == 3
+
+
+def test_an_import_that_fails_stores_nothing(db: str, groups: Path, tmp_path: Path, run):
+    single = tmp_path / "single.jsonl"
+    single.write_text(json.dumps(ROWS[0] | {"completions": [{"id": "a", "text": "?"}], "rankings": []}))
+    for source, problem in ((single, "at least two completions"), (tmp_path / "none.jsonl", "none.jsonl")):
+        code, _, said = run("import", source, "--project", "qa")
+        assert code == 1
+        assert problem in said
+        assert str(source) in said
+    store = Store.open(db)
+    assert store.projects() == ()
+    store.close()
+    assert run("import", groups, "--project", "qa")[0] == 0
+    code, _, said = run("import", groups, "--project", "qa")
+    assert (code, said) == (1, "labeler: the project 'qa' has 'g0' already; nothing was imported\n")
+
+
+def test_bad_rows_can_be_left_out(db: str, groups: Path, tmp_path: Path, run):
+    groups.write_text(groups.read_text() + '{"id": "bad"}\n')
+    code, _, said = run("import", groups, "--project", "qa")
+    assert code == 1
+    assert "groups.jsonl:5" in said
+    code, said, _ = run("import", groups, "--project", "qa", "--skip-bad", tmp_path / "bad.jsonl")
+    assert code == 0
+    assert "1 bad rows written to" in said
+    assert len((tmp_path / "bad.jsonl").read_text().splitlines()) == 1
+
+
+def test_columns_are_renamed(db: str, tmp_path: Path, run):
+    path = tmp_path / "pairs.csv"
+    path.write_text("question,chosen,rejected\nWhy?,Because.,No.\n")
+    code, said, _ = run("import", path, "--project", "qa", "--columns", "prompt=question")
+    assert (code, said) == (0, "imported into qa (trl): 1 groups, 1 judgments, 0 demonstrations\n")
+    code, _, said = run("import", path, "--project", "qa", "--columns", "prompt")
+    assert code == 2
+    assert "prompt=question" in said
+
+
+def test_users(db: str, groups: Path, run, monkeypatch: pytest.MonkeyPatch):
+    for name in ("qa", "prose", "verse"):
+        run("import", groups, "--project", name)
+    store = Store.open(db)
+    accounts = Accounts(store)
+    code, said, _ = run("users", "add", "ann", "--role", "labeler", "--project", "qa", "verse", "--project", "prose")
+    assert code == 0
+    token = said.rsplit("/invite/", 1)[1].strip()
+    assert accounts.accept(token, "correct horse").name == "ann"
+    monkeypatch.setattr(sys, "stdin", io.StringIO("battery staple\n"))
+    code, said, _ = run("users", "add", "bob", "--role", "manager", "--password-stdin")
+    assert (code, said) == (0, "added bob (manager; every project)\n")
+    accounts.sign_in("bob", "battery staple")
+    assert "/invite/" in run("users", "invite", "bob")[1]
+    assert run("users", "disable", "bob")[0] == 0
+    expected = "ann\tlabeler\tprose, qa, verse\nbob\tmanager\tevery project\tdisabled\n"
+    assert run("users", "list")[1] == expected
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    for arguments, exit_code, problem in (
+        (("add", "cy", "--password-stdin"), 2, "8 to 1024 characters"),
+        (("add", "cy", "--password-stdin", "--invite"), 2, "not both"),
+        (("add", "cy", "--project", "poems"), 1, "there is prose, qa, verse"),
+        (("add", "ann"), 1, "already"),
+        (("disable", "cy"), 1, "no user 'cy'"),
+    ):
+        code, _, said = run("users", *arguments)
+        assert code == exit_code
+        assert problem in said
+        assert said.count("\n") == 1
+    assert [user.name for user in store.users()] == ["ann", "bob"]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["users"], ["stats"], ["init", "--nonsense"], ["import", "x", "--task", "y"]]
+)
+def test_wrong_usage_is_exit_code_2(run, arguments: list[str]):
+    assert run(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["users", "add"], ["users", "invite"]])
+def test_every_command_explains_itself(run, command: list[str]):
+    code, said, _ = run(*command, "--help")
+    assert code == 0
+    assert "usage: labeler" in said
+
+
+def test_a_damaged_file_is_one_line(tmp_path: Path, run):
+    path = tmp_path / "notes.db"
+    path.write_text("shopping list " * 100)
+    code, _, said = run("users", "list", "--db", f"sqlite:///{path}")
+    assert code == 1
+    assert "file is not a database" in said
+    assert said.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(db: str, groups: Path, tmp_path: Path, run):
+    run("import", groups, "--project", "qa")
+    (tmp_path / "file").write_text("")
+    code, _, said = run("snapshot", "--project", "qa", "--out", tmp_path / "file" / "snap")
+    assert code == 1
+    assert said.count("\n") == 1
+    assert "file" in said
+
+
+def test_debug_shows_the_traceback(tmp_path: Path, run):
+    code, _, said = run("users", "list", "--debug", "--db", f"sqlite:///{tmp_path / 'none.db'}")
+    assert code == 1
+    assert "Traceback" in said
+
+
+def test_help_is_fast_and_loads_nothing_heavy():
+    """Under a second; the bound here leaves room for a busy machine, the list of modules is what it rests on."""
+    code = (
+        "import sys; from labeler.cli import main; main(['--help']); "
+        "sys.exit(bool({'sqlalchemy', 'alembic', 'datasets', 'streamlit', 'numpy'} & set(sys.modules)))"
+    )
+    begin = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+    assert time.monotonic() - begin < 3
