@@ -7,6 +7,7 @@ of the offending field; nothing here opens a file or knows an outside format.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ def dense_ranks(ranks: Sequence[int | None]) -> Ranks:
     """Ranks in any spacing as dense ranks: ``(10, 3, 3, None)`` becomes ``(2, 1, 1, None)``."""
     order = {rank: place for place, rank in enumerate(sorted({r for r in ranks if r is not None}), start=1)}
     return tuple(None if rank is None else order[rank] for rank in ranks)
+
+
+def _is_whole(value: object, allowed: range | None = None) -> bool:
+    """Whether this is an integer (true and false are not) within the allowed ones."""
+    return isinstance(value, int) and not isinstance(value, bool) and (allowed is None or value in allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +111,18 @@ class Ranking:
         if not isinstance(self.annotator, str) or not self.annotator:
             raise DataError("the annotator must be a non-empty string", field="annotator")
         for index, rank in enumerate(self.ranks):
-            if rank is not None and (isinstance(rank, bool) or not isinstance(rank, int)):
+            if rank is not None and not _is_whole(rank):
                 raise DataError(f"the rank is {rank!r}; it must be a whole number or null", field=f"ranks[{index}]")
         object.__setattr__(self, "ranks", dense_ranks(self.ranks))
-        if self.strength is not None and self.strength not in (1, 2, 3, 4):
+        if self.strength is not None and not _is_whole(self.strength, range(1, 5)):
             raise DataError(f"the strength is {self.strength!r}; it must be 1, 2, 3 or 4", field="strength")
         for index, rating in enumerate(self.ratings or ()):
-            if rating is not None and rating not in range(1, 8):
+            if rating is not None and not _is_whole(rating, range(1, 8)):
                 raise DataError(f"the rating is {rating!r}; it must be 1 to 7 or null", field=f"ratings[{index}]")
-        if self.seconds is not None and self.seconds < 0:
-            raise DataError("the seconds must not be negative", field="seconds")
-        if self.weight is not None and self.weight < 0:
-            raise DataError("the weight must not be negative", field="weight")
+        for name in ("seconds", "weight"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value >= 0):
+                raise DataError(f"is {value!r}; it must be a finite number, 0 or more", field=name)
 
     def compare(self, i: int, j: int) -> int | None:
         """1 if completion i was put above j, -1 if below, 0 for a tie, None if either was not ranked."""
@@ -136,12 +142,7 @@ class Tally:
 
     @property
     def majority(self) -> int:
-        """1 if the majority put i above j, -1 if below, 0 for a tie.
-
-        It is a tie where the wins are evenly split, or where more people called it a tie than preferred either side.
-        """
-        if self.ties > max(self.wins_i, self.wins_j):
-            return 0
+        """1 if more people put i above j than below, -1 if fewer, 0 for an even split (or ties alone)."""
         return (self.wins_i > self.wins_j) - (self.wins_i < self.wins_j)
 
 

@@ -63,7 +63,7 @@ def test_tallies_count_every_comparison_once(group: Group) -> None:
 
 @pytest.mark.parametrize(
     ("wins_i", "ties", "wins_j", "majority"),
-    [(2, 0, 1, 1), (1, 0, 2, -1), (1, 0, 1, 0), (0, 3, 0, 0), (1, 2, 0, 0), (2, 2, 0, 1), (2, 2, 1, 1), (1, 2, 1, 0)],
+    [(2, 0, 1, 1), (1, 0, 2, -1), (1, 0, 1, 0), (0, 3, 0, 0), (1, 2, 0, 1), (2, 2, 0, 1), (2, 2, 1, 1), (1, 2, 1, 0)],
 )
 def test_majority(wins_i: int, ties: int, wins_j: int, majority: int) -> None:
     assert Tally(0, 1, wins_i, ties, wins_j).majority == majority
