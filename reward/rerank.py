@@ -26,7 +26,8 @@ from labeler.records import Group, Ranks, dense_ranks
 from reward import best_of_n
 from reward.artifact import Scorer
 from reward.config import RerankConfig
-from reward.generate import Policy, write_file
+from reward.generate import write_file
+from reward.policy import Policy
 from reward.progress import Progress, tell
 from reward.prompts import read_prompts
 

@@ -14,7 +14,8 @@ from labeler.errors import DataError, UsageError
 from labeler.formats import read
 from labeler.records import Group, Message
 from reward.config import GenerateConfig, Sampling
-from reward.generate import Policy, run
+from reward.generate import run
+from reward.policy import Policy
 from reward.prompts import read_prompts
 from reward.sampling import pick, prompt_seed, sample
 
