@@ -101,9 +101,7 @@ def welcome(demo: Demo, url: str) -> str:
 
 def open_browser(url: str, delay: float = 1.0) -> bool:
     """Show a page on the desktop of whoever started this from a terminal; False where there is no desktop."""
-    desktop = sys.platform in ("darwin", "win32") or bool(
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
+    desktop = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     if not (desktop and sys.stdout.isatty()):
         return False
     timer = threading.Timer(delay, webbrowser.open, (url,))
