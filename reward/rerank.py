@@ -165,7 +165,7 @@ def write_page(config: RerankConfig, page: Path) -> None:
         html = best_of_n.render(
             (json.loads(line) for line in file),
             title="Best of n",
-            lines=[f"Candidates in the order of {config.model.resolve().name}; the scores are its opinion, no proof."],
+            lines=[f"Candidates in the order of {config.model.resolve().name}; the scores are its opinion, not proof."],
         )
     with replacing(page) as temporary:
         temporary.write_text(html, encoding="utf-8")
