@@ -19,6 +19,7 @@ from labeler.errors import ProductError
 from reward import config
 
 COMMANDS: dict[str, tuple[type[config.Common], str]] = {
+    "train": (config.TrainConfig, "reward.train"),
     "evaluate": (config.EvaluateConfig, "reward.assess"),
     "rerank": (config.RerankConfig, "reward.rerank"),
     "generate": (config.GenerateConfig, "reward.generate"),

@@ -33,6 +33,21 @@ def words(command, place, **names):
     return [word.format(p=place, **names) for word in command.split()]
 
 
+def test_train_then_evaluate_its_data(place, tmp_path, capsys):
+    command = "train --data {p}/groups.jsonl --base {p}/policy --out {t}/rm --lr 1e-3 --progress {t}/progress.jsonl"
+    assert main(words(command, place, t=tmp_path)) == 0
+    assert "held-out" in capsys.readouterr().out
+    stages = {json.loads(line)["stage"] for line in (tmp_path / "progress.jsonl").read_text().splitlines()}
+    assert "train" in stages
+    assert main(words("evaluate --model {t}/rm --data {p}/groups.jsonl --out {t}/e", place, t=tmp_path)) == 0
+    metrics = json.loads((tmp_path / "e" / "metrics.json").read_text())
+    manifest = json.loads((tmp_path / "rm" / "reward.json").read_text())
+    assert 0 < metrics["groups"] == manifest["data"]["groups"]["test"] < 30  # only what it has not seen
+    assert any("left out" in warning for warning in metrics["warnings"])
+    assert metrics["accuracy"] == manifest["metrics"]["test"]["accuracy"]
+    assert "Training: loss" in (tmp_path / "e" / "report.html").read_text()
+
+
 def test_evaluate(place, tmp_path, capsys):
     more = tmp_path / "more.jsonl"
     write_groups(tiny.ranked_groups(5, seed=9), more)
