@@ -160,18 +160,19 @@ class Scorer:
         return (raw - self.mean) / self.std
 
 
-def save_artifact(folder: Path, scorer: Scorer, card: str) -> None:
+def save_artifact(folder: Path, scorer: Scorer, card: str, *, overwrite: bool = False) -> None:
     """Write the artifact: weights, tokenizer, manifest, fixtures and model card.
 
     Args:
-        folder: must not exist yet, or be empty.
+        folder: must not exist yet, or be empty, unless it is to be overwritten.
         scorer: what to save; its mean, std and calibration go along.
         card: text of README.md.
+        overwrite: replace what stands there.
     """
     classifier, tokenizer = scorer.model.classifier, scorer.tokenizer
     classifier.config.mean, classifier.config.std = scorer.mean, scorer.std
     manifest = scorer.manifest | {"max_length": scorer.model.max_length, "calibration": asdict(scorer.calibration)}
-    with whole_folder(folder) as scratch:
+    with whole_folder(folder, overwrite=overwrite) as scratch:
         with quiet():
             classifier.save_pretrained(scratch)
         save_tokenizer(tokenizer, scratch)
@@ -209,8 +210,10 @@ def fixtures(scorer: Scorer) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """A scratch folder that becomes ``folder`` if the block ends well, and vanishes otherwise.
+
+    With ``overwrite``, what stood there before is moved aside for the moment of the change and then removed.
 
     Raises:
         ModelError: the folder cannot be written, or is there already with something in it.
@@ -221,7 +224,13 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
         scratch.chmod(0o755)
         yield scratch
-        scratch.replace(folder)
+        if overwrite and folder.exists():
+            old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-old-"))
+            folder.replace(old / folder.name)
+            scratch.replace(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            scratch.replace(folder)
     except OSError as error:
         raise ModelError(f"{folder} cannot be written: {error.strerror or error}; choose an empty place") from error
     finally:

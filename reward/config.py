@@ -65,6 +65,69 @@ class Sampling:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainConfig(Common):
+    """Train a reward model on rankings; the result is a folder that transformers, TRL, OpenRLHF and vLLM load.
+
+    Attributes:
+        data: Rankings: snapshot folders, group files (also .gz) or any format that import reads.
+        out: Folder for the reward model. While training runs, its checkpoints lie beside it.
+        base: Base model: a local folder, smollm2-135m, minilm-l6, or a name on the Hugging Face Hub.
+        valid: Validate on these rankings; by default a tenth of the prompts is set aside, and a tenth for the test.
+        epochs: Passes over the training groups.
+        lr: Peak learning rate; it warms up, then falls along a cosine to a tenth.
+        seed: Seed of the head's first weights and of the order of the groups.
+        loss: pairwise compares every pair of a group; plackett-luce explains each person's ranking as a whole.
+        batch: Groups per optimizer step.
+        tokens_per_batch: Tokens that the model reads at once; bounds memory, changes no result. A larger group is cut.
+        max_length: Tokens of prompt and completion together; by default 2048 or what the base can take.
+        warmup: Share of the steps in which the learning rate rises.
+        weight_decay: Decoupled weight decay of matrices (AdamW).
+        clip: Largest norm of the gradient.
+        limit: Train on only the first so many groups.
+        precision: Number format of matrix products; weights, head and loss stay float32. auto measures this machine.
+        device: Where to train; auto takes a GPU where there is one.
+        evaluate_every: Validate after so many steps; 0 only at the end of an epoch.
+        checkpoint_every: Save the state after so many steps, and at the end of an epoch; 0 only there.
+        resume: Continue an unfinished run of the same settings after its last checkpoint; none there starts from anew.
+        overwrite: Replace what stands in --out, and forget an unfinished run.
+    """
+
+    data: tuple[str, ...]
+    out: Path
+    base: str = DEFAULT_BASE
+    valid: str | None = None
+    epochs: int = 1
+    lr: float = 2e-5
+    seed: int = 0
+    loss: Literal["pairwise", "plackett-luce"] = "pairwise"
+    batch: int = 8
+    tokens_per_batch: int = 4096
+    max_length: int | None = None
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    limit: int | None = None
+    precision: Precision = "auto"
+    device: Device = "auto"
+    evaluate_every: int = 0
+    checkpoint_every: int = 20
+    resume: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        need(bool(self.data), "--data", "at least one path", "nothing")
+        for flag in ("epochs", "batch", "tokens_per_batch", "max_length", "limit"):
+            value = getattr(self, flag)
+            need(value is None or value >= 1, f"--{flag.replace('_', '-')}", "at least 1", value)
+        for flag in ("lr", "clip"):
+            need(0 < getattr(self, flag) < float("inf"), f"--{flag}", "above 0", getattr(self, flag))
+        for flag in ("weight_decay", "evaluate_every", "checkpoint_every"):
+            need(getattr(self, flag) >= 0, f"--{flag.replace('_', '-')}", "0 or more", getattr(self, flag))
+        need(0 <= self.warmup < 1, "--warmup", "at least 0 and below 1", self.warmup)
+        need(not (self.resume and self.overwrite), "--resume", "without --overwrite, which starts from anew", "with it")
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateConfig(Common):
     """Compare a reward model with people's rankings: metrics.json, report.html and plots.
 

@@ -1,0 +1,138 @@
+"""The state of a training run on disk, so that a killed run continues bit by bit where its last checkpoint stood.
+
+A checkpoint is a folder with the weights, the optimizer's tensors and the position; it appears whole, and only then
+does the one before go. Nothing random is saved: the order of the groups is a function of seed and epoch, and there is
+no dropout. No pickle is involved.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, load_model, save_file, save_model
+from torch import nn
+
+from labeler.errors import TrainingError, UsageError
+from reward.artifact import whole_folder
+
+STATE, WEIGHTS, OPTIMIZER, SETTINGS = "state.json", "weights.safetensors", "optimizer.safetensors", "run.json"
+
+
+@dataclass
+class State:
+    """Where a run stands.
+
+    Attributes:
+        step: optimizer steps that are done.
+        steps, losses: the training loss (mean of the step's groups, in nats) after each of them.
+        valid: (step, accuracy, loss) of each validation.
+    """
+
+    step: int = 0
+    steps: list[int] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    valid: list[tuple[int, float, float]] = field(default_factory=list)
+
+
+def work_folder(out: Path) -> Path:
+    """Where the checkpoints of the run for ``out`` lie: beside it, so that ``out`` appears only when it is whole."""
+    return out.parent / f".{out.name}.training"
+
+
+def begin(out: Path, settings: Mapping[str, Any], *, resume: bool, overwrite: bool) -> Path | None:
+    """Make the work folder ready.
+
+    Args:
+        out: where the reward model will stand.
+        settings: everything that decides the result; a run continues only with the same.
+        resume: continue an unfinished run.
+        overwrite: forget an unfinished run, and a finished one.
+
+    Returns:
+        The checkpoint to continue from, or None to start.
+
+    Raises:
+        UsageError: something stands in the way; says which flag helps.
+    """
+    work = work_folder(out)
+    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"--out {out} is there already; choose another, or replace it with --overwrite")
+    last = latest(work)
+    if last is not None and resume:
+        _same(json.loads((work / SETTINGS).read_text(encoding="utf-8")), settings)
+        return last
+    if last is not None and not overwrite:
+        raise UsageError(
+            f"--out {out} has an unfinished run ({last.name}); continue it with --resume or start over with --overwrite"
+        )
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir(parents=True)
+        (work / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written: {error.strerror}; choose another place") from error
+    return None
+
+
+def latest(work: Path) -> Path | None:
+    """The last whole checkpoint in a work folder."""
+    found = sorted(work.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))
+    return found[-1] if found else None
+
+
+def save(work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> Path:
+    """Write a checkpoint and remove those before it."""
+    target = work / f"step-{state.step}"
+    tensors = {
+        f"{index}.{name}": tensor.contiguous()
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, tensor in values.items()
+    }
+    if not target.exists():
+        with whole_folder(target) as scratch:
+            save_model(model, str(scratch / WEIGHTS))
+            save_file(tensors, scratch / OPTIMIZER)
+            (scratch / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
+    for old in work.glob("step-*"):
+        if old != target:
+            shutil.rmtree(old, ignore_errors=True)
+    return target
+
+
+def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """Put weights and optimizer back as they were; returns the position.
+
+    Raises:
+        TrainingError: the checkpoint is damaged.
+    """
+    try:
+        load_model(model, folder / WEIGHTS)
+        tensors = load_file(folder / OPTIMIZER)
+        fields = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"the checkpoint {folder} cannot be read ({error}); start over with --overwrite") from error
+    restored: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        restored.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": restored, "param_groups": optimizer.state_dict()["param_groups"]})
+    fields["valid"] = [tuple(entry) for entry in fields["valid"]]
+    return State(**fields)
+
+
+def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    changed = [key for key in now if before.get(key) != json.loads(json.dumps(now[key]))]
+    if changed:
+        told = ", ".join(f"{key} was {before.get(key)!r} and is {now[key]!r}" for key in changed[:3])
+        raise UsageError(f"--resume continues a run with the same settings only: {told}; set them back or --overwrite")
+
+
+def forget(out: Path) -> None:
+    """Remove the checkpoints of the run for ``out``, which is whole now."""
+    shutil.rmtree(work_folder(out), ignore_errors=True)

@@ -1,0 +1,303 @@
+"""``reward train``: rankings → reward model, a recipe to read from top to bottom.
+
+1. Read the groups and split them by prompt; a prompt is in one split only.
+2. Take the base model, give it a scalar head, and turn every group into token ids.
+3. Per step, take ``batch`` groups, read each prompt once for all its completions, and descend the mean loss of the
+   groups: −log σ(r_better − r_worse), averaged over the pairs of a group (InstructGPT, arXiv 2203.02155, eq. 1).
+4. Shift the scores so that demonstrations (or the training completions) have mean 0, fit the temperature that turns
+   gaps into probabilities on the validation split, measure on validation and test, and save.
+
+Runs on one CPU, one GPU, or many processes under ``accelerate launch``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from labeler.errors import DataError, TrainingError, UsageError
+from labeler.formats import read
+from labeler.records import Demonstration, Group
+from reward import checkpoint
+from reward.artifact import Scorer, save_artifact
+from reward.assess import Choice, measure
+from reward.base import identity, resolve
+from reward.calibrate import centre, compared, finish
+from reward.card import model_card
+from reward.config import Precision, TrainConfig
+from reward.data import EncodedGroup
+from reward.evaluate import Metrics
+from reward.losses import LOSSES
+from reward.manifest import manifest, sha256_of_groups
+from reward.model import new_reward_model
+from reward.progress import Progress, tell
+from reward.splits import Splits, split_groups
+from reward.step import Batch, backward
+
+FLOOR = 0.1
+"""The learning rate ends at this share of its peak (InstructGPT, section C.2)."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run gives.
+
+    Attributes:
+        folder: the artifact.
+        scorer: the trained model, ready to score.
+        metrics: by split, "valid" and "test", where the split has compared pairs.
+        state: the course of the run.
+        seconds: wall time of the optimizer steps of this process.
+    """
+
+    folder: Path
+    scorer: Scorer
+    metrics: dict[str, Metrics]
+    state: checkpoint.State
+    seconds: float
+
+
+def run(config: TrainConfig) -> None:
+    """The command ``reward train``."""
+    with Progress(config.progress) as progress:
+        result = train(config, progress)
+    held_out = result.metrics.get("test") or result.metrics.get("valid")
+    if held_out:
+        tell(f"Accuracy on held-out prompts: {held_out.accuracy:.3f} over {held_out.comparisons} pairs.")
+    tell(f"The reward model is in {result.folder}")
+
+
+def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
+    """Train a reward model as the configuration says and save it.
+
+    Raises:
+        UsageError: something stands in ``config.out``, or the device is not there.
+        DataError: the rankings cannot be read, or there is nothing to compare.
+        ModelError: the base cannot be found or used.
+        TrainingError: the loss is no longer finite; names the group.
+    """
+    progress = progress or Progress(quiet=True)
+    splits, demonstrations = load(config)
+    base = resolve(config.base)
+    precision = pick_precision(config.precision, config.device)
+    settings = run_settings(config, splits, precision)
+    accelerator = Accelerator(mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=config.device == "cpu")
+    try:
+        last = None
+        if accelerator.is_main_process:
+            last = checkpoint.begin(config.out, settings, resume=config.resume, overwrite=config.overwrite)
+        accelerator.wait_for_everyone()
+        last = last or checkpoint.latest(checkpoint.work_folder(config.out))
+
+        model, tokenizer = new_reward_model(base, seed=config.seed, max_length=config.max_length)
+        scorer = Scorer(model, tokenizer)
+        encoded, report = scorer.encode(splits.train)
+        examples = [group for group in encoded if group.pairs]
+        if not examples:
+            raise DataError("no training group has a pair that somebody prefers strictly; give more rankings")
+        progress.say(
+            f"{len(examples)} groups to train on, {len(splits.valid)} to validate, {len(splits.test)} to test."
+        )
+        for line in report.lines():
+            progress.say(line)
+
+        started = time.monotonic()
+        state = fit(Course(config, scorer, examples, splits.valid, last), accelerator, progress)
+        seconds = time.monotonic() - started
+        metrics = {}
+        if accelerator.is_main_process:
+            with accelerator.autocast():
+                centred_on = centre(scorer, demonstrations, splits.train)
+            metrics = finish(scorer, splits, state, progress)
+            base_info = identity(config.base, base).to_json()
+            scorer.manifest = manifest(
+                settings=settings,
+                base=base_info,
+                splits=splits,
+                scorer=scorer,
+                metrics=metrics,
+                state=state,
+                report=report,
+                seconds=seconds,
+                centred_on=centred_on,
+            )
+            save_artifact(config.out, scorer, model_card(config.out.name, scorer.manifest), overwrite=config.overwrite)
+            checkpoint.forget(config.out)
+        accelerator.wait_for_everyone()
+        return TrainResult(config.out, scorer, metrics, state, seconds)
+    finally:
+        AcceleratorState._reset_state()  # the next run in this process may use another precision
+
+
+def load(config: TrainConfig) -> tuple[Splits, list[Demonstration]]:
+    """The groups of all sources, split by prompt, and the demonstrations that come with them."""
+    sources = [read(source) for source in config.data]
+    groups = [group for source in sources for group in source.groups]
+    valid = read(config.valid).groups if config.valid else None
+    splits = split_groups(groups, valid)
+    if config.limit:
+        splits = Splits(splits.train[: config.limit], splits.valid, splits.test, splits.rule)
+    return splits, [demonstration for source in sources for demonstration in source.demonstrations]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What `fit` needs: settings, the model in its scorer, groups to train on and to validate, and a checkpoint."""
+
+    config: TrainConfig
+    scorer: Scorer
+    examples: Sequence[EncodedGroup]
+    valid: Sequence[Group]
+    last: Path | None
+
+
+def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpoint.State:
+    """The optimizer steps; leaves the trained weights in the scorer's model."""
+    config, examples, plain, loss = course.config, course.examples, course.scorer.model, LOSSES[course.config.loss]
+    optimizer = make_optimizer(plain, config)
+    state = checkpoint.load(course.last, plain, optimizer) if course.last else checkpoint.State()
+    model, optimizer = accelerator.prepare(plain, optimizer)
+    per_epoch = math.ceil(len(examples) / config.batch)
+    total = config.epochs * per_epoch
+    world, rank, main = accelerator.num_processes, accelerator.process_index, accelerator.is_main_process
+    hold = (lambda: accelerator.no_sync(model)) if world > 1 else nullcontext
+
+    with progress.stage("train", total=total, done=state.step) as stage:
+        for step, groups in schedule(examples, config, start=state.step):
+            started = time.monotonic()
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = config.lr * rate(step, total, config.warmup)
+
+            mine = list(groups[rank::world]) or list(groups[:1])  # every process must take part in the exchange
+            weight = world / len(groups) if rank < len(groups) else 0.0
+            inputs = [each.to(accelerator.device) for each in plain.inputs(mine, config.tokens_per_batch)]
+            batch = Batch(mine, [weight] * len(mine), inputs)
+            losses = backward(model, batch, loss, accelerator.backward, hold)
+            check_finite(losses, mine)
+            norm = accelerator.clip_grad_norm_(model.parameters(), config.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+
+            mean = float(accelerator.reduce(losses.mean().to(accelerator.device), "mean"))
+            state.step = step + 1
+            state.steps.append(state.step)
+            state.losses.append(mean)
+            speed = sum(each.tokens for each in inputs) / (time.monotonic() - started)
+            stage.step(
+                state.step,
+                epoch=step // per_epoch,
+                loss=mean,
+                lr=parameters["lr"],
+                gradient_norm=float(norm),
+                tokens_per_second=round(speed, 1),
+            )
+            end_of_epoch = state.step % per_epoch == 0
+            if main and state.step < total and (end_of_epoch or due(state.step, config.evaluate_every)):
+                with accelerator.autocast():
+                    validate(course, state, progress)
+            if main and (end_of_epoch or due(state.step, config.checkpoint_every)):
+                checkpoint.save(checkpoint.work_folder(config.out), plain, optimizer, state)
+    accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    return state
+
+
+def schedule(
+    examples: Sequence[EncodedGroup], config: TrainConfig, *, start: int
+) -> Iterator[tuple[int, list[EncodedGroup]]]:
+    """(step, its groups) from step ``start`` to the end; the order of an epoch depends on seed and epoch alone."""
+    per_epoch = math.ceil(len(examples) / config.batch)
+    for epoch in range(start // per_epoch, config.epochs):
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(examples), generator=generator).tolist()
+        for place in range(per_epoch):
+            if (step := epoch * per_epoch + place) >= start:
+                yield step, [examples[i] for i in order[place * config.batch : (place + 1) * config.batch]]
+
+
+def rate(step: int, total: int, warmup: float) -> float:
+    """Share of the peak learning rate at a step (from 0): linear up, then a cosine down to `FLOOR`."""
+    rising = math.ceil(warmup * total)
+    if step < rising:
+        return (step + 1) / rising
+    done = (step - rising) / max(1, total - rising)
+    return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2
+
+
+def due(step: int, every: int) -> bool:
+    """Whether something that comes every so many steps comes now; 0 is never."""
+    return every > 0 and step % every == 0
+
+
+def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW in which only matrices decay."""
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
+
+
+def check_finite(losses: torch.Tensor, groups: Sequence[EncodedGroup]) -> None:
+    """Raise `TrainingError` naming the first group whose loss (of B) is NaN or infinite."""
+    bad = torch.nonzero(~torch.isfinite(losses)).flatten().tolist()
+    if bad:
+        raise TrainingError(
+            f"the loss of group {groups[bad[0]].id!r} is {float(losses[bad[0]])}; lower --lr or try --precision float32"
+        )
+
+
+def validate(course: Course, state: checkpoint.State, progress: Progress) -> None:
+    """Note the accuracy on the validation groups in the state and report it."""
+    groups = compared(course.valid)
+    if not groups:
+        return
+    metrics, _, _ = measure(course.scorer, Choice(groups), progress)
+    progress.say(f"validation after step {state.step}: accuracy {metrics.accuracy:.3f}, loss {metrics.log_loss:.3f}")
+    state.valid.append((state.step, metrics.accuracy, metrics.log_loss))
+
+
+def run_settings(config: TrainConfig, splits: Splits, precision: Precision) -> dict[str, Any]:
+    """Everything that decides the result: flags, and digests of the data."""
+    aside = ("out", "progress", "debug", "resume", "overwrite", "checkpoint_every")
+    flags = {name: value for name, value in asdict(config).items() if name not in aside}
+    digests = {name: sha256_of_groups(getattr(splits, name)) for name in ("train", "valid", "test")}
+    return flags | {"data": list(config.data), "precision": precision, "data_sha256": digests}
+
+
+def pick_precision(wanted: Precision, device: str) -> Precision:
+    """The number format of matrix products; ``auto`` is bfloat16 where this machine computes faster in it.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    if (device == "cuda" and not torch.cuda.is_available()) or (
+        device == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise UsageError(f"--device {device}: this machine has none; use --device auto")
+    if wanted != "auto":
+        return wanted
+    if device != "cpu" and torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if device != "cpu" and torch.backends.mps.is_available():
+        return "float32"
+    return "bfloat16" if product_seconds(torch.float32) > 1.3 * product_seconds(torch.bfloat16) else "float32"
+
+
+def product_seconds(dtype: torch.dtype, size: int = 768, repeats: int = 5) -> float:
+    """Median wall time of a matrix product on the CPU."""
+    matrix = torch.ones(size, size, dtype=dtype)
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        torch.mm(matrix, matrix)
+        times.append(time.perf_counter() - started)
+    return median(times)
