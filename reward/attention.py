@@ -95,8 +95,9 @@ class _BlockAttention(torch.autograd.Function):
     def forward(  # noqa: PLR0917 (apply takes positions only)
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, blocks: tuple[Block, ...], scale: float | None
     ) -> Tensor:
+        wide = torch.promote_types(query.dtype, torch.float32)
         out = torch.empty_like(query)
-        lse = query.new_empty(query.shape[:3], dtype=torch.float32)
+        lse = query.new_empty(query.shape[:3], dtype=wide)
         for rows in _causal_squares(blocks):
             out[:, :, rows], lse[:, :, rows] = _forward(
                 query[:, :, rows], key[:, :, rows], value[:, :, rows], 0.0, True, scale=scale
@@ -108,7 +109,7 @@ class _BlockAttention(torch.autograd.Function):
             near, near_lse = out[:, :, rows], lse[:, :, rows]
             total = torch.logaddexp(far_lse, near_lse)
             weight = (far_lse - total).exp_()[..., None]
-            out[:, :, rows] = near.float().lerp_(far.float(), weight)
+            out[:, :, rows] = near.to(wide).lerp(far.to(wide), weight)
             lse[:, :, rows] = total
         ctx.save_for_backward(query, key, value, out, lse)
         ctx.blocks, ctx.scale = blocks, scale
@@ -118,17 +119,18 @@ class _BlockAttention(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         query, key, value, out, lse = ctx.saved_tensors
         scale = query.shape[-1] ** -0.5 if ctx.scale is None else ctx.scale
+        wide = torch.promote_types(query.dtype, torch.float32)
         scaled = query * scale
-        delta = (grad.float() * out.float()).sum(dim=-1, keepdim=True)
-        d_query = torch.zeros_like(query, dtype=torch.float32)
+        delta = (grad.to(wide) * out.to(wide)).sum(dim=-1, keepdim=True)
+        d_query = torch.zeros_like(query, dtype=wide)
         d_key, d_value = torch.zeros_like(d_query), torch.zeros_like(d_query)
         for rows, columns in _chunks(ctx.blocks):
             queries, keys, grads = scaled[:, :, rows], key[:, :, columns], grad[:, :, rows]
-            share = torch.matmul(queries, keys.mT).float().sub_(lse[:, :, rows, None]).exp_()
+            share = torch.matmul(queries, keys.mT).to(wide).sub_(lse[:, :, rows, None]).exp_()
             if columns.stop == rows.stop:  # of its own block, a query sees only what is not after it
                 share.tril_(rows.start - columns.start)
             d_value[:, :, columns] += torch.matmul(share.to(grad.dtype).mT, grads)
-            d_logits = torch.matmul(grads, value[:, :, columns].mT).float().sub_(delta[:, :, rows]).mul_(share)
+            d_logits = torch.matmul(grads, value[:, :, columns].mT).to(wide).sub_(delta[:, :, rows]).mul_(share)
             d_logits = d_logits.to(grad.dtype)
             d_query[:, :, rows] += torch.matmul(d_logits, keys)
             d_key[:, :, columns] += torch.matmul(d_logits.mT, queries)

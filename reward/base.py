@@ -29,6 +29,7 @@ import torch
 from filelock import FileLock
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -196,7 +197,7 @@ def load_causal(folder: Path, **kwargs: Any) -> tuple[PreTrainedModel, PreTraine
     try:
         with quiet():
             model = AutoModelForCausalLM.from_pretrained(folder, **kwargs)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(f"{folder} cannot be loaded as a causal language model: {error}") from error
     return model, load_tokenizer(folder)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import nn
 
@@ -115,7 +116,7 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> St
         load_model(model, folder / WEIGHTS)
         tensors = load_file(folder / OPTIMIZER)
         fields = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"the checkpoint {folder} cannot be read ({error}); start over with --overwrite") from error
     restored: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():

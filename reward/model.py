@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
@@ -109,7 +110,7 @@ def load_classifier(folder: Path, dtype: torch.dtype = torch.float32, *, trained
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 folder, num_labels=1, dtype=dtype, output_loading_info=True
             )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder} cannot be loaded as a sequence classifier: {error}") from error
     missing = [key for key in info["missing_keys"] if key.split(".")[0] == head_name(model)]
     if trained and missing:

@@ -1,0 +1,30 @@
+"""Groups for tests, in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labeler.records import Completion, Group, Message, Ranking
+
+
+def group(
+    name: str, prompt: str, texts: Sequence[str], *ranks: Sequence[int | None], split: str | None = None
+) -> Group:
+    """A group of one user message; each of ``ranks`` is one person's."""
+    return Group(
+        name,
+        (Message("user", prompt),),
+        tuple(Completion(f"c{k}", text) for k, text in enumerate(texts)),
+        tuple(Ranking(f"p{i}", tuple(r)) for i, r in enumerate(ranks)),
+        split=split,
+    )
+
+
+AWKWARD = (
+    group("uneven", "Name a prime.", ["7", "9 is one", "eleven, of course", "2"], (1, 4, 2, 3)),
+    group("identical", "Say it twice.", ["same", "same", "other"], (1, 2, 3)),
+    group("prefix of another", "Count.", ["one", "one two", "one two three"], (3, 2, 1)),
+    group("empty", "Be silent.", ["", "no"], (1, 2), (2, 1), (1, 2)),
+    group("single pair, long prompt", "Why? " * 20, ["Because.", "It is so."], (2, 1)),
+)
+"""Uneven K, identical completions, one that is the start of another, an empty one, votes that disagree."""
