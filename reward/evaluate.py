@@ -99,8 +99,10 @@ class Metrics:
         accuracy_ci95: its 95 % interval, bootstrapped over prompts; None with a single prompt.
         judgment_accuracy: the same over every single person's strict judgment.
         comparisons: decided pairs. groups: groups with at least one compared pair. ties: pairs decided as a tie.
-        length_only_accuracy: accuracy of "the longer text is better", the baseline that a model must beat.
-        gain_over_length: accuracy minus that baseline, with the interval of the difference (paired by prompt).
+        length_only_accuracy: accuracy of "the longer text is better".
+        length_rule: "longer" or "shorter", whichever rule is right more often on these very pairs.
+        gain_over_length: accuracy minus that of the stronger rule, which a model must beat to have learned anything
+            beyond length; with the interval of the difference (paired by prompt).
         human_agreement: how often two people with strict verdicts on a pair agree, i.e. what is reachable; None
             where nobody shares a pair. human_agreement_with_ties counts a tie as a third verdict.
         ece: expected calibration error of P(i over j) = σ(gap / temperature), 10 bins over [0.5, 1] (Guo et al. 2017,
@@ -119,6 +121,7 @@ class Metrics:
     ties: int
     length_only_accuracy: float
     length_only_accuracy_ci95: Interval | None
+    length_rule: str
     gain_over_length: float
     gain_over_length_ci95: Interval | None
     human_agreement: float | None
@@ -136,6 +139,11 @@ class Metrics:
     slices: Mapping[str, tuple[Slice, ...]]
     tokens_per_second: float | None = None
     wall_seconds: float | None = None
+
+    @property
+    def length_rule_accuracy(self) -> float:
+        """Accuracy of the stronger of the two rules that look at length alone."""
+        return max(self.length_only_accuracy, 1 - self.length_only_accuracy)
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers."""
@@ -357,6 +365,7 @@ def evaluate(
         raise DataError("every compared pair is a tie; accuracy needs at least one preference")
     one = np.ones(len(pairs))
     right, long = correctness(pairs.gap, pairs.majority), correctness(pairs.length_gap, pairs.majority)
+    rule = long if long.mean() >= 0.5 else 1 - long
     up = correctness(every.gap, np.ones(len(every), dtype=np.int64))
     votes, votes_right = every.wins + every.losses, every.wins * up + every.losses * (1 - up)
     bins = reliability_bins(expit(pairs.gap / temperature), pairs.majority)
@@ -381,8 +390,9 @@ def evaluate(
         ties=len(every) - len(pairs),
         length_only_accuracy=float(long.mean()),
         length_only_accuracy_ci95=interval(long),
-        gain_over_length=float((right - long).mean()),
-        gain_over_length_ci95=interval(right - long),
+        length_rule="longer" if rule is long else "shorter",
+        gain_over_length=float((right - rule).mean()),
+        gain_over_length_ci95=interval(right - rule),
         human_agreement=agreement,
         human_agreement_ci95=agreement_ci95,
         human_agreement_with_ties=agreement_with_ties,

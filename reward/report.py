@@ -65,7 +65,7 @@ def interval_text(interval: Interval | None, unit: str = "%") -> str:
 
 
 def better_than_length(metrics: Metrics) -> bool:
-    """Whether the interval of the gain over the longer-text baseline lies above zero."""
+    """Whether the interval of the gain over the stronger length rule lies above zero."""
     return metrics.gain_over_length_ci95 is not None and metrics.gain_over_length_ci95[0] > 0
 
 
@@ -75,7 +75,7 @@ def verdict(metrics: Metrics) -> str:
         f"The model orders {percent(metrics.accuracy)} of people's preferences right"
         f" (95 % interval {interval_text(metrics.accuracy_ci95)};"
         f" {metrics.comparisons} pairs of {metrics.prompts} prompts)."
-        f" Always choosing the longer text gets {percent(metrics.length_only_accuracy)}"
+        f" Always choosing the {metrics.length_rule} text gets {percent(metrics.length_rule_accuracy)}"
     )
     if better_than_length(metrics):
         gain = points(metrics.gain_over_length).lstrip("+")
@@ -135,7 +135,7 @@ def _cards(metrics: Metrics) -> list[dict[str, str]]:
     return [
         {"name": "accuracy", "value": percent(metrics.accuracy), "note": interval_text(metrics.accuracy_ci95)},
         {
-            "name": "over the longer text",
+            "name": f"over choosing the {metrics.length_rule} text",
             "value": points(metrics.gain_over_length),
             "note": interval_text(metrics.gain_over_length_ci95, "points"),
         },

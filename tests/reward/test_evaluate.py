@@ -66,7 +66,9 @@ def test_accuracy_of_a_table_made_by_hand():
     assert found.judgment_accuracy == pytest.approx((2 + 3 + 0 + 0.5 + 1 + 1) / 12)
     # longer wins: lengths 2, 1, 4; a: right, wrong, wrong; b: wrong, wrong
     assert found.length_only_accuracy == pytest.approx(1 / 5)
-    assert found.gain_over_length == pytest.approx(found.accuracy - found.length_only_accuracy)
+    # so "the shorter wins" is the stronger rule, and the one to beat
+    assert found.length_rule == "shorter"
+    assert found.gain_over_length == pytest.approx(found.accuracy - 4 / 5)
     # couples of strict judges: a 0-1 one of three agree, 0-2 three of three, 1-2 one of one; c none of one
     assert found.human_agreement == pytest.approx((1 + 3 + 1 + 0) / (3 + 3 + 1 + 1))
 
