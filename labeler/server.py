@@ -16,6 +16,7 @@ from labeler.errors import UsageError
 from labeler.routes import Guard, Services, asset_routes, board_routes, door_routes
 from labeler.store import Store
 
+BACKLOG = 2048
 SCRIPT = Path(__file__).parent / "app" / "main.py"
 
 STREAMLIT_OPTIONS = {
@@ -64,6 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         server.bind((host, port))
+        server.listen(BACKLOG)  # who comes before the server is up waits instead of being refused
     except OSError as error:
         server.close()
         raise UsageError(f"cannot serve on {host}:{port} ({error.strerror}); choose another --host or --port") from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from labeler.app.session import MANAGERS, current_user
+from labeler.app.session import current_user
 from labeler.routes.assets import ASSETS, FOLDER
+from labeler.routes.guard import MANAGERS
 
 LOADER = """
 export default function ({ parentElement, data }) {

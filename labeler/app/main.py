@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from labeler.app import label, overview, people, training
-from labeler.app.session import MANAGERS, current_user
+from labeler.app.session import current_user
 from labeler.routes.assets import FOLDER
+from labeler.routes.guard import MANAGERS
 
 st.set_page_config(page_title="Label", page_icon=str(FOLDER / "icon.svg"), layout="wide")
 

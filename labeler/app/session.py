@@ -7,9 +7,9 @@ from typing import NoReturn
 import streamlit as st
 
 from labeler.entities import User
+from labeler.routes.guard import MANAGERS
 from labeler.routes.services import COOKIE, Services
 
-MANAGERS = ("manager", "admin")
 _services: list[Services] = []
 
 

@@ -21,6 +21,8 @@ from labeler.routes.services import COOKIE, Services, answer_for, refusal
 
 PUBLIC = ("/login", "/invite/", "/signin/", "/healthz", "/assets/", "/static/", "/favicon.png")
 """Open without a session; the assets are this program's and Streamlit's own published files."""
+MANAGERS = ("manager", "admin")
+MANAGER_PAGES = ("/overview", "/people", "/train")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -112,6 +114,8 @@ class Guard:
             return answer_for(error)
         if user is None:
             return _signed_out(scope, headers)
+        if scope["path"].startswith(MANAGER_PAGES) and user.role not in MANAGERS:
+            return RedirectResponse("/", status_code=303)
         scope.setdefault("state", {})["user"] = user
         return None
 

@@ -268,7 +268,7 @@ class Board {
   }
 
   async undo(judgment = null) {
-    if (this.sending) return;
+    if (this.sending || !this.project) return;
     await this.draft?.flush();
     await this.#ask(async () => {
       const answer = await request("POST", "/api/undo", { project: this.project.id, judgment });
@@ -298,6 +298,7 @@ class Board {
   }
 
   async openHistory() {
+    if (!this.project) return;
     await this.#ask(async () => {
       const { items } = await request("GET", `/api/history?project=${this.project.id}`);
       dialogs.openHistory(this.frame.root, items, (judgment) => this.undo(judgment));

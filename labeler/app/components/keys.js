@@ -9,7 +9,7 @@ import { takesText } from "./dom.js";
 export function listen(board) {
   const down = (event) => {
     if (event.key === "Enter") board.enterHeld = true;
-    if (!board.ready() || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (board.sending || event.isComposing || document.querySelector("dialog[open]")) return;
     if (takesText(event.target)) return leaveText(event, board);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = command(event, board);
@@ -44,6 +44,7 @@ function leaveText(event, board) {
 function command(event, board) {
   const letter = event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const plain = plainKey(event, letter, board);
+  if (!board.task) return /^[UGH?]$/.test(letter) ? plain : null;
   // Where there are completions G, H and so on, they take the keys of commands; with Shift those still work.
   if (board.hasLabel(letter) && !(plain && event.shiftKey)) return () => board.typeLetter(letter, event.repeat);
   if (/^[1-9]$/.test(letter)) return digit(board, Number(letter));

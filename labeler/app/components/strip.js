@@ -53,9 +53,10 @@ export class Strip {
   #grab(down, chip, label) {
     if (down.button !== 0 || chip.disabled) return;
     const drag = { ghost: null, target: null };
+    chip.setPointerCapture(down.pointerId); // at once: a quick hand is off the chip with its first move
     const move = (event) => {
       if (!drag.ghost && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) < DRAG_STARTS) return;
-      drag.ghost ??= this.#lift(chip, event.pointerId);
+      drag.ghost ??= this.#lift(chip);
       drag.ghost.style.transform = `translate(${event.clientX}px, ${event.clientY}px) translate(-50%, -60%)`;
       this.#aim(drag, event);
     };
@@ -74,8 +75,7 @@ export class Strip {
     for (const [name, listener] of listeners) chip.addEventListener(name, listener);
   }
 
-  #lift(chip, pointerId) {
-    chip.setPointerCapture(pointerId);
+  #lift(chip) {
     chip.classList.add("lb-lifted");
     this.node.classList.add("lb-dragging");
     const ghost = el("div", { class: "lb-chip lb-ghost", "aria-hidden": "true" }, chip.dataset.label);

@@ -1,0 +1,155 @@
+"""The managers' pages: people, progress, training and trying a model."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+
+from board import Board, group
+from conftest import PASSWORD, Site, Visit, fill_login
+from playwright.sync_api import Page, expect
+from test_labeling import project
+
+from labeler import jobs
+from labeler.records import Ranking
+from labeler.server import runs_folder
+
+InTime = Callable[..., None]
+
+
+def open_page(visit: Visit, site: Site, manager: str, title: str) -> Page:
+    board = visit.board(site, manager)
+    board.page.get_by_role("link", name=title).click()
+    expect(board.page.get_by_role("heading", name=title)).to_be_visible(timeout=20_000)
+    return board.page
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def ranked_project(site: Site, name: str) -> None:
+    made = site.store.add_project(name, overlap=2)
+    first, second = Ranking("x", (1, 2, 3, 4), at="2026-01-02T03:04:05Z"), Ranking("y", (1, 2, 4, 3))
+    groups = [replace(group(f"{name}-{i}"), rankings=(first, second)) for i in range(4)]
+    site.store.import_groups(made.id, groups)
+    site.add_user(f"{name}-boss", "manager", (name,))
+
+
+def test_the_overview_shows_progress_and_agreement(site: Site, visit: Visit):
+    ranked_project(site, "sums")
+    page = open_page(visit, site, "sums-boss", "Overview")
+    # Five of six pairs are judged alike in each group.
+    expect(page.get_by_text("Everybody: 83.3 % (83.3 to 83.3) over 24 comparisons.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("72.6 ± 1.5 %")).to_be_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(3)
+
+
+def test_an_invitation_link_makes_an_account_once(site: Site, visit: Visit):
+    project(site, "invited")
+    site.add_user("invited-boss", "manager", ("invited",))
+    page = open_page(visit, site, "invited-boss", "People")
+    page.get_by_role("textbox", name="Name").fill("invited-new")
+    page.get_by_role("button", name="Add and make an invitation link").click()
+    link = page.locator("code").filter(has_text="/invite/")
+    expect(link).to_be_visible(timeout=20_000)
+    address = str(link.text_content()).strip()
+    assert address.startswith(f"{site.url}/invite/")
+
+    guest = visit.page(site)
+    guest.goto(address)
+    guest.fill("[name=password]", PASSWORD)
+    guest.click("button")
+    Board(guest).wait()
+    assert site.store.memberships(site.store.user("invited-new").id) == ("invited",)
+    other = visit.page(site)
+    other.goto(address)
+    expect(other.get_by_role("alert")).to_contain_text("used already or has expired")
+    visit.expect("404")
+
+    choose(page, "Person", "invited-new")
+    page.get_by_role("button", name="Close the account").click()
+    expect(page.get_by_role("button", name="Close the account")).to_be_visible()
+    guest.wait_for_timeout(500)
+    guest.goto(site.url)
+    assert guest.url == f"{site.url}/login"
+
+
+def test_a_manager_trains_and_tries_a_model(site: Site, visit: Visit):
+    ranked_project(site, "trains")
+    page = open_page(visit, site, "trains-boss", "Train & try")
+    page.get_by_role("button", name="Train a reward model").click()
+    expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
+    page.reload()
+    expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Train a reward model")).to_be_disabled()
+    expect(page.get_by_test_id("stMetricValue")).to_have_text("0.735", timeout=30_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download report.html").click()
+    assert download.value.path().read_text() == "<h1>report</h1>"
+
+    page.get_by_role("textbox", name="Prompt").fill("Say <i>hello</i>")
+    page.get_by_role("button", name="Sample and rank").click()
+    answers = page.locator("[data-testid=stCode]")
+    best = "answer 3 to Say <i>hello</i> <b>bold</b> ![x](http://evil.example/x.png)"
+    expect(answers.nth(1)).to_have_text(best, timeout=20_000)
+    assert [text[:8] for text in answers.all_text_contents()[1:]] == ["answer 3", "answer 2", "answer 1", "answer 0"]
+    visit.problems[:] = [p for p in visit.problems if "404" not in p]  # Streamlit looks for itself below /train
+
+
+def test_a_training_can_be_cancelled_and_a_failed_one_says_why(site: Site, visit: Visit, in_time: InTime):
+    ranked_project(site, "stops")
+    page = open_page(visit, site, "stops-boss", "Train & try")
+    page.get_by_role("button", name="Train a reward model").click()
+    page.get_by_role("button", name="Cancel").click(timeout=20_000)
+    expect(page.get_by_text("The training was cancelled.")).to_be_visible(timeout=20_000)
+    run = next(job for job in jobs.all_jobs(runs_folder(site.store), "train") if job.about["project"] == "stops")
+    in_time(lambda: not jobs.is_running(run))
+
+    page.get_by_role("combobox", name="Base model").fill("broken")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Train a reward model").click()
+    expect(page.get_by_text("reward: --base broken: no such model")).to_be_visible(timeout=30_000)
+
+
+def test_a_training_goes_on_while_the_server_restarts(own_site: Site, visit: Visit, in_time: InTime):
+    ranked_project(own_site, "again")
+    page = open_page(visit, own_site, "again-boss", "Train & try")
+    page.get_by_role("button", name="Train a reward model").click()
+    expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
+    page.close()
+    own_site.stop()
+    (run,) = jobs.all_jobs(runs_folder(own_site.store), "train")
+    assert jobs.outcome(run).state == "running"
+    own_site.start()
+    page = open_page(visit, own_site, "again-boss", "Train & try")
+    expect(page.get_by_test_id("stMetricValue")).to_have_text("0.735", timeout=30_000)
+    visit.problems.clear()  # the first page lost its server
+
+
+def test_a_process_that_was_killed_counts_as_failed(site: Site, visit: Visit, in_time: InTime):
+    ranked_project(site, "killed")
+    page = open_page(visit, site, "killed-boss", "Train & try")
+    page.get_by_role("button", name="Train a reward model").click()
+    expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
+    run = next(job for job in jobs.all_jobs(runs_folder(site.store), "train") if job.about["project"] == "killed")
+    assert run.pid
+    os.killpg(run.pid, signal.SIGKILL)
+    expect(page.get_by_text("The training failed.")).to_be_visible(timeout=20_000)
+
+
+def test_signing_out_ends_the_session(site: Site, visit: Visit):
+    ranked_project(site, "leaves")
+    page = open_page(visit, site, "leaves-boss", "People")
+    cookies = page.context.cookies()
+    page.get_by_test_id("sign-out").click()
+    page.wait_for_url(f"{site.url}/login")
+    page.context.add_cookies(cookies)
+    page.goto(f"{site.url}/people")
+    assert page.url == f"{site.url}/login"
+    fill_login(page, "leaves-boss")
+    Board(page).wait()

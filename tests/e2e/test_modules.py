@@ -1,0 +1,84 @@
+"""The board's pure modules, run in the browser that will run them."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Site, Visit
+from playwright.sync_api import Page
+
+from labeler.routes.assets import ASSETS
+
+# Every sequence of moves from a small alphabet leaves a sound state: each completion once, no rank without a place.
+RANDOM_MOVES = """async (assets) => {
+  const r = await import(`${assets}/ranking.js`);
+  let seed = 7;
+  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  const labels = ["A", "B", "C", "D", "E"];
+  const moves = [
+    (s) => r.place(s, labels[random(5)]), (s) => r.toggleTie(s),
+    (s) => r.takeBack(s), (s) => r.toggle(s, labels[random(5)]),
+    (s) => r.setRank(s, labels[random(5)], 1 + random(5)), (s) => r.unrank(s, labels[random(5)]),
+    (s) => r.step(s, labels[random(5)], random(2) ? 1 : -1),
+    (s) => r.moveToGap(s, labels[random(5)], random(s.tiers.length + 1)),
+    (s) => (s.tiers.length ? r.moveToTier(s, labels[random(5)], random(s.tiers.length)) : s),
+  ];
+  for (let run = 0; run < 400; run += 1) {
+    let state = r.emptyRanking(labels);
+    for (let i = 0; i < 30; i += 1) {
+      const before = JSON.stringify(state);
+      const next = moves[random(moves.length)](state);
+      if (JSON.stringify(state) !== before) return "a move changed the state it was given";
+      state = next;
+      const placed = state.tiers.flat();
+      if (new Set(placed).size !== placed.length) return `twice: ${JSON.stringify(state)}`;
+      if ([...state.trail].sort().join() !== [...placed].sort().join()) return `trail: ${JSON.stringify(state)}`;
+      if (state.tiers.length && !state.tiers.at(-1).length) return `open end: ${JSON.stringify(state)}`;
+      if (r.unranked(state).length + placed.length !== labels.length) return `lost: ${JSON.stringify(state)}`;
+      const again = r.fromDraft(labels, { ranks: r.ranksOf(state), trail: state.trail, tie: state.tie });
+      if (again.tie !== state.tie || !labels.every((label) => r.rankOf(again, label) === r.rankOf(state, label)))
+        return `draft: ${JSON.stringify(state)}`;
+    }
+    while (state.trail.length) state = r.takeBack(state);
+    if (r.unranked(state).length !== 5) return "Backspace does not empty it";
+  }
+  return "sound";
+}"""
+
+DIFF = """async ([assets, left, right]) => {
+  const { wordDiff } = await import(`${assets}/diff.js`);
+  return wordDiff(left, right);
+}"""
+
+
+@pytest.fixture
+def page(site: Site, visit: Visit) -> Page:
+    opened = visit.page(site)
+    opened.goto(f"{site.url}/login")
+    return opened
+
+
+def test_any_sequence_of_moves_leaves_a_sound_ranking(page: Page):
+    assert page.evaluate(RANDOM_MOVES, ASSETS) == "sound"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "marked"),
+    [
+        ("the cat sat", "the dog sat", (["cat"], ["dog"])),
+        ("same", "same", ([], [])),
+        ("", "new words", ([], ["new words"])),
+        ("a b c d", "a c d e", (["b "], [" e"])),
+        ("x, y", "x; y", ([","], [";"])),
+        ("naïve été", "naive été", (["naïve"], ["naive"])),
+    ],
+)
+def test_word_differences(page: Page, left: str, right: str, marked: tuple[list[str], list[str]]):
+    sides = page.evaluate(DIFF, [ASSETS, left, right])
+    assert ["".join(piece["text"] for piece in side) for side in sides] == [left, right]
+    assert tuple([piece["text"] for piece in side if not piece["same"]] for side in sides) == marked
+
+
+def test_comparing_long_texts_gives_them_back_whole(page: Page):
+    left, right = "word and other " * 3000, "other and word\n" * 3000
+    sides = page.evaluate(DIFF, [ASSETS, left, right])
+    assert ["".join(piece["text"] for piece in side) for side in sides] == [left, right]

@@ -1,0 +1,143 @@
+"""The Streamlit pages, run without a browser: who may see them, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from labeler.accounts import Accounts
+from labeler.app import session
+from labeler.records import Completion, Group, Message, Ranking
+from labeler.routes import Services
+from labeler.store import Store
+
+PASSWORD = "correct horse"
+PAGES = ("overview", "people", "training")
+
+
+def overview() -> None:
+    from labeler.app import overview  # noqa: PLC0415  (the function travels as source)
+
+    overview.draw()
+
+
+def people() -> None:
+    from labeler.app import people  # noqa: PLC0415  (the function travels as source)
+
+    people.draw()
+
+
+def training() -> None:
+    from labeler.app import training  # noqa: PLC0415  (the function travels as source)
+
+    training.draw()
+
+
+SCRIPTS = {"overview": overview, "people": people, "training": training}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store whose pages are served; the process has one set of services."""
+    opened = Store.create(f"sqlite:///{tmp_path / 'labeler.db'}")
+    session.use(Services(opened, Accounts(opened), tmp_path / "runs"))
+    yield opened
+    opened.close()
+
+
+def show(
+    store: Store, name: str, role: str, page: str, monkeypatch: pytest.MonkeyPatch, projects: tuple[str, ...] = ()
+) -> AppTest:
+    accounts = Accounts(store)
+    accounts.add(name, role, projects, PASSWORD)
+    token = accounts.sign_in(name, PASSWORD)
+    monkeypatch.setattr(session, "session_token", lambda: token)
+    return AppTest.from_function(SCRIPTS[page], default_timeout=30).run()
+
+
+def ranked(name: str) -> Group:
+    completions = tuple(Completion(f"c{i}", f"text {i}") for i in range(3))
+    group = Group(name, (Message("user", f"Question {name}?"),), completions)
+    return replace(group, rankings=(Ranking("x", (1, 2, 3)), Ranking("y", (1, 3, 2))))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_labeler_sees_nothing_of_a_managers_page(store: Store, page: str, monkeypatch: pytest.MonkeyPatch):
+    store.add_project("essays")
+    shown = show(store, "ann", "labeler", page, monkeypatch)
+    assert [error.value for error in shown.error] == ["This page is for managers."]
+    assert not shown.header
+    assert not shown.button
+    assert not shown.dataframe
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("token", [None, "made up"])
+def test_without_a_session_there_is_no_page(
+    store: Store, page: str, token: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(session, "session_token", lambda: token)
+    shown = AppTest.from_function(SCRIPTS[page], default_timeout=30).run()
+    assert [error.value for error in shown.error] == ["You are signed out. Load the page again to sign in."]
+    assert not shown.header
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_account_that_is_closed_is_out_at_the_next_run(store: Store, page: str, monkeypatch: pytest.MonkeyPatch):
+    store.add_project("essays")
+    shown = show(store, "mia", "manager", page, monkeypatch)
+    assert shown.header
+    Accounts(store).disable("mia")
+    assert not shown.run().header
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_database_is_no_error(store: Store, page: str, monkeypatch: pytest.MonkeyPatch):
+    shown = show(store, "mia", "manager", page, monkeypatch)
+    assert not shown.exception
+    assert shown.header
+
+
+def test_the_overview_counts(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.import_into("essays", [ranked("a"), ranked("b")], overlap=2)
+    shown = show(store, "mia", "manager", "overview", monkeypatch)
+    projects, people_table = (table.value for table in shown.dataframe)
+    assert projects.loc[0, ["tasks", "finished", "rankings"]].tolist() == [2, 2, 4]
+    assert people_table["annotator"].tolist() == ["x", "y"]
+    assert people_table["agrees with the others"].tolist() == ["66.7 % (66.7 to 66.7)"] * 2
+
+
+def test_a_manager_of_one_project_sees_and_gives_only_that(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.add_project("essays")
+    store.add_project("poems")
+    shown = show(store, "mia", "manager", "overview", monkeypatch, ("poems",))
+    assert shown.dataframe[0].value["project"].tolist() == ["poems"]
+    monkeypatch.undo()
+    accounts = Accounts(store)
+    token = accounts.sign_in("mia", PASSWORD)
+    monkeypatch.setattr(session, "session_token", lambda: token)
+    page = AppTest.from_function(people, default_timeout=30).run()
+    assert page.multiselect[0].options == ["poems"]
+    page.text_input[0].set_value("new")
+    page.button[0].click().run()
+    assert store.memberships(store.user("new").id) == ("poems",)
+
+
+def test_a_manager_makes_no_admins(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.add_user("root", "admin")
+    shown = show(store, "mia", "manager", "people", monkeypatch)
+    role, person = (box for box in shown.selectbox)
+    assert role.options == ["labeler", "manager"]
+    assert "root" not in person.options
+
+
+def test_nothing_ranked_is_nothing_to_train_on(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.import_into("essays", [replace(ranked("a"), rankings=())])
+    shown = show(store, "mia", "manager", "training", monkeypatch)
+    shown.button[0].click().run()
+    assert [error.value for error in shown.error] == ["nothing has been ranked in 'essays' yet"]
+    assert not (session.services().runs).exists()
