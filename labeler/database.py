@@ -24,7 +24,7 @@ from labeler.schema import REVISION
 OURS = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
 """Errors of the database that a statement of ours is to blame for, rather than its state or the machine's."""
 PRAGMAS = (
-    "busy_timeout=30000",
+    "busy_timeout=60000",  # milliseconds; a large import in another process holds the file for that long
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",

@@ -297,3 +297,15 @@ def test_counts(store: Store):
     rows = {row.annotator: row for row in store.annotator_counts(essays.id)}
     assert (rows["ann"].judgments, rows["ann"].skips, rows["ann"].corrections, rows["ann"].seconds) == (1, 1, 0, 2.0)
     assert (rows["bob"].judgments, rows["bob"].skips, rows["bob"].corrections, rows["bob"].seconds) == (1, 0, 1, 5.0)
+
+
+def test_commits_on_sqlite_survive_a_power_cut(tmp_path):
+    """As SQLite documents it: a commit is on the disk only with synchronous=FULL (2) in write-ahead mode."""
+    store = Store.create(f"sqlite:///{tmp_path / 'labeler.db'}")
+    with store.database.read() as connection:
+        found = [
+            connection.execute(sa.text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert found == ["wal", 2, 1]
+    store.close()

@@ -104,16 +104,21 @@ def test_people_spread_out(store: Store):
     assert len(tasks) >= 8
 
 
-def test_a_long_run_of_own_answers_does_not_hide_the_rest(store: Store, monkeypatch: pytest.MonkeyPatch):
-    """With a look of two tasks a run, everything is still found, by the search through all in the end."""
+def test_a_long_run_of_own_answers_does_not_hide_the_rest(store: Store, clock, monkeypatch: pytest.MonkeyPatch):
+    """With looks of one task a run, the one task that ann has not answered is found among 24 that she has."""
     monkeypatch.setattr("labeler.claims.FIRST_LOOK", 1)
     monkeypatch.setattr("labeler.claims.LONG_LOOK", 1)
     essays = project(store, groups=25, overlap=2)
-    ann, bob = people(store, "ann", "bob")
-    for user in (ann, bob):
-        while task := store.next_task(essays.id, user.id):
-            store.submit(user.id, ranking(task))
-    assert store.counts(essays.id).finished == 25
+    ann, bob, cy = people(store, "ann", "bob", "cy")
+    store.set_priorities(essays.id, {"g0": 1})
+    held = [ask(store, essays, user) for user in (bob, cy)]
+    while task := store.next_task(essays.id, ann.id):
+        store.submit(ann.id, ranking(task))
+    assert store.counts(essays.id).started == 24
+    store.submit(bob.id, ranking(held[0]))
+    store.set_priorities(essays.id, {"g0": 0})
+    clock.now += essays.lease_seconds  # cy left
+    assert ask(store, essays, ann).group_id == "g0"
 
 
 def test_a_skip_is_not_shown_again_and_takes_no_slot(store: Store):
