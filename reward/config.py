@@ -224,6 +224,7 @@ class QuickstartConfig(Common):
         groups: Train on at most so many groups, to keep it short.
         prompts: Sample for so many held-out prompts.
         n: Candidates per prompt for best of n.
+        temperature: Of the sampling; divides the logits.
         max_new_tokens: A candidate is cut after so many tokens.
         seed: Seed of training and sampling.
     """
@@ -235,12 +236,14 @@ class QuickstartConfig(Common):
     groups: int = 200
     prompts: int = 6
     n: int = 4
+    temperature: float = 0.8
     max_new_tokens: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:
         for flag, value in (("groups", self.groups), ("prompts", self.prompts), ("n", self.n)):
             need(value >= 1, f"--{flag}", "at least 1", value)
+        need(0 <= self.temperature < float("inf"), "--temperature", "0 or more", self.temperature)
         need(self.max_new_tokens >= 1, "--max-new-tokens", "at least 1", self.max_new_tokens)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from reward.evaluate import Floats, Interval, Metrics
 
@@ -38,10 +39,10 @@ def _axes(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def accuracy_plot(metrics: Metrics) -> Figure:
-    """Accuracy of the model beside a coin, the longer text and another human, each with its 95 % interval."""
+    """Accuracy of the model beside a coin, the better length rule and another human, each with its 95 % interval."""
     rows: list[tuple[str, float, Interval | None, str]] = [
         ("reward model", metrics.accuracy, metrics.accuracy_ci95, ACCENT),
-        ("longer text wins", metrics.length_only_accuracy, metrics.length_only_accuracy_ci95, WARM),
+        (f"{metrics.length_rule} text wins", metrics.length_rule_accuracy, _length_interval(metrics), WARM),
         ("coin", 0.5, None, MUTED),
     ]
     if metrics.human_agreement is not None:
@@ -63,6 +64,14 @@ def accuracy_plot(metrics: Metrics) -> Figure:
         axes.set_xlabel("preferences ordered right, with 95 % interval over prompts")
         axes.grid(visible=False, axis="y")
     return figure
+
+
+def _length_interval(metrics: Metrics) -> Interval | None:
+    """The interval of the stronger length rule: that of "longer wins", turned round for "shorter wins"."""
+    interval = metrics.length_only_accuracy_ci95
+    if interval is None or metrics.length_rule == "longer":
+        return interval
+    return 1 - interval[1], 1 - interval[0]
 
 
 def reliability_plot(metrics: Metrics) -> Figure:
@@ -136,16 +145,19 @@ def training_plot(steps: Sequence[int], losses: Sequence[float], valid: Sequence
         figure, axes = _axes(3.9, 3.4)
         axes.plot(steps, losses, color=ACCENT, alpha=0.25, linewidth=0.8)
         axes.plot(steps, smooth, color=ACCENT, linewidth=2, label="training loss")
-        axes.axhline(0.6931, color=MUTED, linewidth=1, linestyle="--")
-        axes.annotate("coin", (steps[0], 0.6931), (2, 3), textcoords="offset points", fontsize=8, color=MUTED)
+        axes.axhline(math.log(2), color=MUTED, linewidth=1, linestyle="--", label="coin")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("optimiser step")
         axes.set_ylabel("loss (nats per pair)")
         if valid:
             twin = axes.twinx()
             twin.plot(*zip(*valid, strict=True), "o-", color=WARM, label="validation accuracy")
             twin.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+            twin.set_ylim(min(0.48, *(accuracy - 0.02 for _, accuracy in valid)), 1.02)
             twin.set_ylabel("validation accuracy", color=WARM)
             twin.grid(visible=False)
+            twin.spines["right"].set_visible(True)
+        figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9, handlelength=1.4)
     return figure
 
 

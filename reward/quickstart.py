@@ -43,6 +43,8 @@ from reward.splits import split_groups
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
 
+SYNTHETIC = ("The sample rankings were made by a program: this shows that the cycle works, not agreement with people.",)
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -125,6 +127,7 @@ def run(config: QuickstartConfig) -> None:
             prompts=str(place.prompts),
             k=config.n,
             output=place.candidates,
+            temperature=config.temperature,
             max_new_tokens=config.max_new_tokens,
             seed=config.seed,
             progress=config.progress,
@@ -196,6 +199,7 @@ def summary(
     config: QuickstartConfig, place: Layout, policy: str, metrics: Mapping[str, Any], seconds: float
 ) -> list[str]:
     """What was found, and what to open or try next."""
+    longer = metrics["length_only_accuracy"]
     again = ["reward", "rerank", "--model", place.model, "--policy", policy, "--n", 8]
     again += ["--input", "PROMPTS.txt", "--output", config.out / "more.jsonl"]
     return [
@@ -204,7 +208,8 @@ def summary(
         f"Held-out accuracy {percent(metrics['accuracy'])}"
         f" (95 % interval {interval_text(metrics['accuracy_ci95'])}, {metrics['comparisons']} pairs"
         f" of {metrics['prompts']} prompts);"
-        f" always choosing the longer text: {percent(metrics['length_only_accuracy'])}",
+        f" always choosing the longer text: {percent(longer)}, the shorter: {percent(1 - longer)}.",
+        *(SYNTHETIC if config.data is None else ()),
         "",
         f"Open    {place.evaluation / 'report.html'}    how good the reward model is",
         f"Open    {place.page}    what it picks from {config.n} outputs of {policy}",

@@ -89,12 +89,18 @@ def test_page_shows_warnings_and_notes():
 
 def test_a_good_model_gets_a_good_verdict():
     groups = tiny.ranked_groups(60, k=4)
-    flipped = [  # shorter is better, so that length alone is wrong
+    flipped = [  # shorter is better
         replace(group, rankings=tuple(replace(r, ranks=tuple(-rank for rank in r.ranks)) for r in group.rankings))
         for group in groups
     ]
-    metrics = evaluate(flipped, scored(flipped, noise=0.1))
-    assert "more than chance explains" in verdict(metrics)
+    scores = scored(flipped, noise=0.1)
+    metrics = evaluate(flipped, scores)
+    said = verdict(metrics)
+    assert "Always choosing the shorter text" in said
+    assert "more than chance explains" in said
+    page, _ = render(metrics, flipped, scores, title="t")
+    assert "shorter text wins" in page  # in the picture, whose text stays text
+    assert "longer text wins" not in page
 
 
 def test_worst_disagreements_are_the_largest_wrong_gaps():
