@@ -8,6 +8,8 @@
 
 A string prompt is one user message, ranks may have any spacing, and null stands for an absent optional field. Unknown
 fields are refused: a misspelt ``rankngs`` must not read as "nobody ranked this"; free-form data belongs under ``meta``.
+What ``reward rerank`` adds to a group (``ranking`` and ``best``, ``score`` and ``rank`` of its completions) is passed
+over, so that its output can be labelled or reranked again.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from labeler.records import Completion, Demonstration, Group, Prompt, Ranking, R
 GROUP_FIELDS = frozenset({"id", "prompt", "completions", "rankings", "source", "split", "meta"})
 DEMONSTRATION_FIELDS = frozenset({"id", "prompt", "completion", "annotator", "source", "meta"})
 COMPLETION_FIELDS = frozenset({"id", "text", "model"})
+RERANKED_FIELDS = frozenset({"ranking", "best"})
+SCORED_FIELDS = COMPLETION_FIELDS | {"score", "rank"}
 RANKING_FIELDS = frozenset(Ranking.__dataclass_fields__)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -35,13 +39,15 @@ def parse_group(row: Mapping[str, Any]) -> Group:
     Raises:
         DataError: with the path of the field at fault, e.g. ``rankings[0].ranks[2]``.
     """
-    fields.only(row, GROUP_FIELDS)
+    reranked = row.keys() >= RERANKED_FIELDS
+    fields.only(row, GROUP_FIELDS | RERANKED_FIELDS if reranked else GROUP_FIELDS)
+    known = SCORED_FIELDS if reranked else COMPLETION_FIELDS
     completions = fields.items(fields.required(row, "completions"), "completions")
     rankings = fields.items(row.get("rankings") or (), "rankings")
     return Group(
         id=fields.text(row, "id"),
         prompt=fields.prompt(fields.required(row, "prompt")),
-        completions=tuple(_completion(item, f"completions[{i}]") for i, item in enumerate(completions)),
+        completions=tuple(_completion(item, f"completions[{i}]", known) for i, item in enumerate(completions)),
         rankings=tuple(parse_ranking(item, f"rankings[{i}]") for i, item in enumerate(rankings)),
         source=fields.optional_text(row, "source") or "",
         split=fields.optional_text(row, "split"),
@@ -49,9 +55,9 @@ def parse_group(row: Mapping[str, Any]) -> Group:
     )
 
 
-def _completion(value: object, where: str) -> Completion:
+def _completion(value: object, where: str, known: frozenset[str]) -> Completion:
     row = fields.mapping(value, where)
-    fields.only(row, COMPLETION_FIELDS, f"{where}.")
+    fields.only(row, known, f"{where}.")
     dot = f"{where}."
     try:
         return Completion(

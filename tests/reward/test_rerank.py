@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeler.errors import DataError, UsageError
-from labeler.formats import write_groups
+from labeler.formats import read, write_groups
 from labeler.records import Completion, Group, Message
 from reward.artifact import Scorer
 from reward.config import RerankConfig
@@ -97,6 +97,7 @@ def test_the_file_has_the_scores_of_the_scorer(model, tmp_path):
             assert row["id"] == given_group.id
             assert [c["score"] for c in row["completions"]] == pytest.approx(values, abs=1e-5)
             assert len(row["rankings"]) == 2  # what people said stays
+    assert read(tmp_path / "new" / "True.jsonl").groups == tuple(groups)  # to be labelled or reranked again
     assert [r["ranking"] for r in lines(tmp_path / "new" / "True.jsonl")] == [
         r["ranking"] for r in lines(tmp_path / "new" / "False.jsonl")
     ]
