@@ -21,8 +21,72 @@ from labeler.schema import WANTED, drafts, judgments, leases, tasks
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
 
-
 _answers, _others = judgments.alias("answers"), leases.alias("others")
+# Conditions on a row of `tasks`, for a person named by `Seeker.values`. Statements that run for every answer are built
+# once, since building them costs more than running them.
+ANSWERED = (
+    sa.exists()
+    .where(_answers.c.annotator == sa.bindparam("seeker_name"), _answers.c.task_id == tasks.c.id)
+    .correlate(tasks)
+)
+"""The person answered it already."""
+FREE = tasks.c.remaining > (
+    sa.select(sa.func.count())
+    .where(
+        _others.c.task_id == tasks.c.id,
+        _others.c.user_id != sa.bindparam("seeker"),
+        _others.c.expires > sa.bindparam("moment"),
+    )
+    .correlate(tasks)
+    .scalar_subquery()
+)
+"""It has a slot that no judgment and no other person's live lease uses."""
+OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED)
+"""It is the project's and still wants somebody; matches the queue's index."""
+
+_IN_QUEUE_ORDER = (tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id)
+_PROJECT_OF = sa.select(tasks.c.project_id).where(tasks.c.id == sa.bindparam("task"))
+_TASK_ROW = sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("task"))
+_LOCK = {wait: _TASK_ROW.with_for_update(skip_locked=not wait, key_share=True) for wait in (True, False)}
+_OVERLAP = sa.select(tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
+_IS_FREE = _TASK_ROW.where(FREE)
+_LEASE = sa.select(leases.c.expires).where(
+    leases.c.user_id == sa.bindparam("seeker"), leases.c.task_id == sa.bindparam("task")
+)
+_KEPT = (
+    sa.select(leases.c.task_id)
+    .select_from(
+        leases.join(tasks).outerjoin(
+            drafts, (drafts.c.task_id == leases.c.task_id) & (drafts.c.user_id == leases.c.user_id)
+        )
+    )
+    .where(leases.c.user_id == sa.bindparam("seeker"), tasks.c.project_id == sa.bindparam("project"), FREE)
+    .where((leases.c.expires > sa.bindparam("moment")) | drafts.c.version.is_not(None))
+    .where(drafts.c.correction_of.is_(None))
+    .order_by(leases.c.expires.desc(), leases.c.task_id)
+)
+_RUN = sa.select(tasks.c.priority, tasks.c.stage).where(*OPEN).order_by(tasks.c.priority.desc(), tasks.c.stage).limit(1)
+_RUN_AFTER = (
+    _RUN.where(tasks.c.priority == sa.bindparam("at_priority"), tasks.c.stage > sa.bindparam("at_stage")),
+    _RUN.where(tasks.c.priority < sa.bindparam("at_priority")),
+)
+_IN_RUN = (
+    sa.select(tasks.c.id, (~ANSWERED & FREE).label("takable"))
+    .where(*OPEN, tasks.c.priority == sa.bindparam("at_priority"), tasks.c.stage == sa.bindparam("at_stage"))
+    .order_by(tasks.c.shuffle, tasks.c.id)
+    .offset(sa.bindparam("skipped", type_=sa.Integer))
+    .limit(sa.bindparam("looked_at", type_=sa.Integer))
+)
+_IN_HALF_RUN = (
+    _IN_RUN.where(tasks.c.shuffle >= sa.bindparam("begin")),
+    _IN_RUN.where(tasks.c.shuffle < sa.bindparam("begin")),
+)
+_ANY = (
+    sa.select(tasks.c.id)
+    .where(*OPEN, ~ANSWERED, FREE)
+    .order_by(*_IN_QUEUE_ORDER)
+    .limit(sa.bindparam("looked_at", type_=sa.Integer))
+)
 
 
 class ContendedError(Exception):
@@ -38,28 +102,19 @@ class Seeker:
     now: float
 
     @property
-    def answered(self) -> sa.ColumnElement[bool]:
-        """Whether this person answered a row of `tasks` already."""
-        mine = (_answers.c.annotator == self.user.name, _answers.c.task_id == tasks.c.id)
-        return sa.exists().where(*mine).correlate(tasks)
-
-    @property
-    def free(self) -> sa.ColumnElement[bool]:
-        """Whether a row of `tasks` has a slot that no judgment and no other person's live lease uses."""
-        others = sa.select(sa.func.count()).where(
-            _others.c.task_id == tasks.c.id, _others.c.user_id != self.user.id, _others.c.expires > self.now
-        )
-        return tasks.c.remaining > others.correlate(tasks).scalar_subquery()
-
-    @property
-    def open(self) -> tuple[sa.ColumnElement[bool], ...]:
-        """Conditions of the project's tasks that still want somebody; they match the queue's index."""
-        return tasks.c.project_id == self.project.id, WANTED
+    def values(self) -> dict[str, Any]:
+        """What the conditions of this module ask for."""
+        return {
+            "seeker": self.user.id,
+            "seeker_name": self.user.name,
+            "project": self.project.id,
+            "moment": self.now,
+        }
 
 
 def project_of(connection: sa.Connection, task_id: int) -> int:
     """The project that a task belongs to."""
-    project_id = connection.execute(sa.select(tasks.c.project_id).where(tasks.c.id == task_id)).scalar()
+    project_id = connection.execute(_PROJECT_OF, {"task": task_id}).scalar()
     if project_id is None:
         raise NotFoundError(f"there is no task {task_id}")
     return int(project_id)
@@ -67,13 +122,12 @@ def project_of(connection: sa.Connection, task_id: int) -> int:
 
 def lock_task(connection: sa.Connection, task_id: int, *, wait: bool = True) -> bool:
     """Lock a task's row until the transaction ends; False if it must not wait and somebody else holds it."""
-    row = sa.select(tasks.c.id).where(tasks.c.id == task_id).with_for_update(skip_locked=not wait, key_share=True)
-    return connection.execute(row).first() is not None
+    return connection.execute(_LOCK[wait], {"task": task_id}).first() is not None
 
 
 def is_free(connection: sa.Connection, seeker: Seeker, task_id: int) -> bool:
     """Whether the person may hold a slot of this task, which is locked."""
-    return connection.execute(sa.select(tasks.c.id).where(tasks.c.id == task_id, seeker.free)).first() is not None
+    return connection.execute(_IS_FREE, seeker.values | {"task": task_id}).first() is not None
 
 
 def hold(connection: sa.Connection, seeker: Seeker, task_id: int) -> float:
@@ -85,10 +139,10 @@ def hold(connection: sa.Connection, seeker: Seeker, task_id: int) -> float:
     return expires
 
 
-def held(connection: sa.Connection, user_id: int, task_id: int) -> bool:
-    """Whether the task was given to this person and not answered since; the lease may have expired."""
-    mine = (leases.c.user_id == user_id, leases.c.task_id == task_id)
-    return connection.execute(sa.select(leases.c.expires).where(*mine)).first() is not None
+def lease(connection: sa.Connection, user_id: int, task_id: int) -> float | None:
+    """When this person's lease of a task expires, or did; None if it was not given to them, or was answered since."""
+    expires = connection.execute(_LEASE, {"seeker": user_id, "task": task_id}).scalar()
+    return None if expires is None else float(expires)
 
 
 def drop(connection: sa.Connection, user_id: int, task_id: int) -> None:
@@ -99,7 +153,7 @@ def drop(connection: sa.Connection, user_id: int, task_id: int) -> None:
 
 def refresh(connection: sa.Connection, task_id: int) -> None:
     """Recount a locked task's slots after its judgments changed."""
-    overlap = connection.execute(sa.select(tasks.c.overlap).where(tasks.c.id == task_id)).scalar_one()
+    overlap = connection.execute(_OVERLAP, {"task": task_id}).scalar_one()
     judged = ledger.judged(connection, task_id)
     values = {"remaining": max(overlap - judged, 0), "stage": stage(overlap, judged)}
     connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(**values))
@@ -110,16 +164,7 @@ def kept(connection: sa.Connection, seeker: Seeker) -> int | None:
 
     Corrections are not among them.
     """
-    same = (drafts.c.task_id == leases.c.task_id) & (drafts.c.user_id == leases.c.user_id)
-    mine = (
-        sa.select(leases.c.task_id)
-        .select_from(leases.join(tasks).outerjoin(drafts, same))
-        .where(leases.c.user_id == seeker.user.id, tasks.c.project_id == seeker.project.id)
-        .where((leases.c.expires > seeker.now) | drafts.c.version.is_not(None), drafts.c.correction_of.is_(None))
-        .where(seeker.free)
-        .order_by(leases.c.expires.desc(), leases.c.task_id)
-    )
-    return _take(connection, seeker, connection.execute(mine).scalars().all())
+    return _take(connection, seeker, connection.execute(_KEPT, seeker.values).scalars().all())
 
 
 def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
@@ -131,38 +176,32 @@ def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
     """
     turn, _ = ledger.last_answer(connection, seeker.project.id, seeker.user.id)
     start = circle_start(seeker.project.seed, seeker.user.name, turn)
-    for priority, at_stage in _runs(connection, seeker):
-        run = (*seeker.open, tasks.c.priority == priority, tasks.c.stage == at_stage)
-        for half in (tasks.c.shuffle >= start, tasks.c.shuffle < start):
-            found = _take(connection, seeker, _look(connection, seeker, (*run, half)))
+    for run in _runs(connection, seeker):
+        for half in _IN_HALF_RUN:
+            found = _take(connection, seeker, _look(connection, half, run | {"begin": start}))
             if found is not None:
                 return found
-    anything = sa.select(tasks.c.id).where(*seeker.open, ~seeker.answered, seeker.free)
-    anything = anything.order_by(tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id).limit(FIRST_LOOK)
-    return _take(connection, seeker, connection.execute(anything).scalars().all())
+    anything = connection.execute(_ANY, seeker.values | {"looked_at": FIRST_LOOK}).scalars().all()
+    return _take(connection, seeker, anything)
 
 
-def _runs(connection: sa.Connection, seeker: Seeker) -> Iterator[tuple[int, int]]:
-    """The (priority, stage) of open tasks in the queue's order, each found by one step into the index."""
-    columns = sa.select(tasks.c.priority, tasks.c.stage).where(*seeker.open)
-    columns = columns.order_by(tasks.c.priority.desc(), tasks.c.stage).limit(1)
-    row = connection.execute(columns).first()
+def _runs(connection: sa.Connection, seeker: Seeker) -> Iterator[dict[str, Any]]:
+    """The runs of open tasks in the queue's order, each found by one step into the index."""
+    row = connection.execute(_RUN, seeker.values).first()
     while row is not None:
-        yield row.priority, row.stage
-        later = columns.where(tasks.c.priority == row.priority, tasks.c.stage > row.stage)
-        lower = columns.where(tasks.c.priority < row.priority)
-        row = connection.execute(later).first() or connection.execute(lower).first()
+        run = seeker.values | {"at_priority": row.priority, "at_stage": row.stage}
+        yield run
+        later, lower = _RUN_AFTER
+        row = connection.execute(later, run).first() or connection.execute(lower, run).first()
 
 
-def _look(connection: sa.Connection, seeker: Seeker, run: tuple[sa.ColumnElement[bool], ...]) -> list[int]:
-    """Some tasks of a run that this person may take, nearest on the circle first."""
+def _look(connection: sa.Connection, half: sa.Select[Any], values: dict[str, Any]) -> list[int]:
+    """Some tasks of one half of a run that the person may take, nearest on the circle first."""
     found: list[int] = []
-    columns = sa.select(tasks.c.id, tasks.c.shuffle, (~seeker.answered & seeker.free).label("takable"))
-    for offset, limit in ((0, FIRST_LOOK), (FIRST_LOOK, LONG_LOOK)):
-        page = columns.where(*run).order_by(tasks.c.shuffle, tasks.c.id).offset(offset).limit(limit)
-        rows = connection.execute(page).all()
+    for skipped, looked_at in ((0, FIRST_LOOK), (FIRST_LOOK, LONG_LOOK)):
+        rows = connection.execute(half, values | {"skipped": skipped, "looked_at": looked_at}).all()
         found = [row.id for row in rows if row.takable][:FIRST_LOOK]
-        if found or len(rows) < limit:
+        if found or len(rows) < looked_at:
             break
     return found
 

@@ -21,6 +21,7 @@ from labeler.schema import demonstrations, judgments, leases, tasks
 CHUNK = 500
 """Rows handled at a time."""
 Item = TypeVar("Item")
+_TASK = sa.select(tasks.c.content, tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
 
 
 def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -31,7 +32,7 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 def task_group(connection: sa.Connection, task_id: int) -> tuple[Group, int]:
     """A task's group, without rankings, and its overlap."""
-    row = connection.execute(sa.select(tasks.c.content, tasks.c.overlap).where(tasks.c.id == task_id)).first()
+    row = connection.execute(_TASK, {"task": task_id}).first()
     if row is None:
         raise NotFoundError(f"there is no task {task_id}")
     return parse_group(row.content), row.overlap

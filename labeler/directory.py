@@ -12,6 +12,14 @@ from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, 
 from labeler.schema import guidelines, memberships, projects, users
 
 _USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
+_USER_BY_ID = _USER.where(users.c.id == sa.bindparam("user"))
+_USER_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
+_MEMBER_PROJECTS = (
+    sa.select(projects.c.name)
+    .join(memberships)
+    .where(memberships.c.user_id == sa.bindparam("user"))
+    .order_by(projects.c.name)
+)
 
 
 def check_name(name: str, what: str) -> str:
@@ -45,8 +53,7 @@ def user_by_name(connection: sa.Connection, name: str) -> User:
 
 def user_by_id(connection: sa.Connection, user_id: int, *, lock: bool = False) -> User:
     """The account of this id, its row locked until the transaction ends where asked."""
-    query = _USER.where(users.c.id == user_id)
-    row = connection.execute(query.with_for_update(key_share=True) if lock else query).first()
+    row = connection.execute(_USER_LOCKED if lock else _USER_BY_ID, {"user": user_id}).first()
     if row is None:
         raise NotFoundError(f"there is no user {user_id}")
     return User(*row)
@@ -59,8 +66,7 @@ def all_users(connection: sa.Connection) -> tuple[User, ...]:
 
 def member_projects(connection: sa.Connection, user_id: int) -> tuple[str, ...]:
     """Names of the projects that the account is restricted to; empty: every project."""
-    query = sa.select(projects.c.name).join(memberships).where(memberships.c.user_id == user_id)
-    return tuple(connection.execute(query.order_by(projects.c.name)).scalars())
+    return tuple(connection.execute(_MEMBER_PROJECTS, {"user": user_id}).scalars())
 
 
 def _project_query(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -71,6 +77,9 @@ def _project_query(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
         .where(guidelines.c.version == newest.correlate(projects).scalar_subquery(), *conditions)
         .order_by(projects.c.id)
     )
+
+
+_PROJECT_BY_ID = _project_query(projects.c.id == sa.bindparam("project"))
 
 
 def _project(row: sa.Row[Any]) -> Project:
@@ -121,7 +130,7 @@ def lock_project(connection: sa.Connection, project_id: int) -> None:
 
 def project_by_id(connection: sa.Connection, project_id: int) -> Project:
     """The project of this id."""
-    row = connection.execute(_project_query(projects.c.id == project_id)).first()
+    row = connection.execute(_PROJECT_BY_ID, {"project": project_id}).first()
     if row is None:
         raise NotFoundError(f"there is no project {project_id}")
     return _project(row)

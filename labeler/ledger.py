@@ -29,7 +29,7 @@ def rfc3339(moment: float) -> str:
 def answer_of_ranking(ranking: Ranking) -> dict[str, Any]:
     """What of a ranking goes into the answer column; absent optionals are left out."""
     values = {f.name: getattr(ranking, f.name) for f in fields(ranking) if f.name not in _OWN_COLUMNS}
-    return {name: value for name, value in values.items() if value not in (None, False)}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def _ranking(row: sa.Row[Any]) -> Ranking:
@@ -62,9 +62,27 @@ def select(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return sa.select(judgments, tasks.c.group_id).join(tasks).where(*conditions)
 
 
+# Built once, since they run for every answer.
+_BY_ID = select(judgments.c.id == sa.bindparam("judgment"))
+_LATEST = (
+    select(judgments.c.annotator == sa.bindparam("name"), judgments.c.task_id == sa.bindparam("task"))
+    .order_by(judgments.c.id.desc())
+    .limit(1)
+)
+_LAST_ANSWER = (
+    sa.select(judgments.c.id, judgments.c.created)
+    .where(judgments.c.user_id == sa.bindparam("user"), judgments.c.project_id == sa.bindparam("project"))
+    .order_by(judgments.c.id.desc())
+    .limit(1)
+)
+_JUDGED = sa.select(sa.func.count(judgments.c.annotator.distinct())).where(
+    judgments.c.task_id == sa.bindparam("task"), judgments.c.kind == "rank", STANDS
+)
+
+
 def by_id(connection: sa.Connection, judgment_id: int) -> Judgment:
     """One judgment, standing or not."""
-    row = connection.execute(select(judgments.c.id == judgment_id)).first()
+    row = connection.execute(_BY_ID, {"judgment": judgment_id}).first()
     if row is None:
         raise NotFoundError(f"there is no judgment {judgment_id}")
     return to_judgment(row)
@@ -72,25 +90,19 @@ def by_id(connection: sa.Connection, judgment_id: int) -> Judgment:
 
 def latest(connection: sa.Connection, annotator: str, task_id: int) -> Judgment | None:
     """The annotator's standing judgment of a task, if they gave one."""
-    mine = (judgments.c.annotator == annotator, judgments.c.task_id == task_id)
-    row = connection.execute(select(*mine).order_by(judgments.c.id.desc()).limit(1)).first()
+    row = connection.execute(_LATEST, {"name": annotator, "task": task_id}).first()
     return None if row is None else to_judgment(row)
 
 
 def last_answer(connection: sa.Connection, project_id: int, user_id: int) -> tuple[int, float]:
     """Id and moment of the user's last answer in a project; zeros before the first."""
-    mine = sa.select(judgments.c.id, judgments.c.created).where(
-        judgments.c.user_id == user_id, judgments.c.project_id == project_id
-    )
-    row = connection.execute(mine.order_by(judgments.c.id.desc()).limit(1)).first()
+    row = connection.execute(_LAST_ANSWER, {"user": user_id, "project": project_id}).first()
     return (0, 0.0) if row is None else (row.id, row.created)
 
 
 def judged(connection: sa.Connection, task_id: int) -> int:
     """How many different people's rankings of a task stand."""
-    people = sa.func.count(judgments.c.annotator.distinct())
-    query = sa.select(people).where(judgments.c.task_id == task_id, judgments.c.kind == "rank", STANDS)
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_JUDGED, {"task": task_id}).scalar_one())
 
 
 def append(connection: sa.Connection, values: Mapping[str, Any]) -> int:

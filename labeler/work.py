@@ -23,10 +23,20 @@ from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDe
 from labeler.formats import parse_group
 from labeler.queue import label, shown_order
 from labeler.records import Group, Ranking
-from labeler.schema import drafts, judgments, leases, tasks
+from labeler.schema import drafts, judgments, tasks
 
 PREVIEW = 120
 """Characters of a prompt in the history."""
+
+# Built once, since they run for every answer.
+_CORRECTIONS = (
+    sa.select(drafts)
+    .join(tasks)
+    .where(drafts.c.user_id == sa.bindparam("seeker"), tasks.c.project_id == sa.bindparam("project"))
+    .where(drafts.c.correction_of.is_not(None))
+    .order_by(drafts.c.correction_of)
+)
+_DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), drafts.c.task_id == sa.bindparam("task"))
 
 
 def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
@@ -46,9 +56,7 @@ def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
 
 
 def _corrections(connection: sa.Connection, seeker: Seeker) -> Any:
-    mine = (drafts.c.user_id == seeker.user.id, tasks.c.project_id == seeker.project.id)
-    query = sa.select(drafts).join(tasks).where(*mine, drafts.c.correction_of.is_not(None))
-    return connection.execute(query.order_by(drafts.c.correction_of)).all()
+    return connection.execute(_CORRECTIONS, seeker.values).all()
 
 
 def _reserve(connection: sa.Connection, seeker: Seeker, task_id: int) -> bool:
@@ -60,18 +68,16 @@ def _reserve(connection: sa.Connection, seeker: Seeker, task_id: int) -> bool:
 
 
 def _draft(connection: sa.Connection, user_id: int, task_id: int) -> Any:
-    mine = (drafts.c.user_id == user_id, drafts.c.task_id == task_id)
-    return connection.execute(sa.select(drafts).where(*mine)).first()
+    return connection.execute(_DRAFT, {"user": user_id, "task": task_id}).first()
 
 
 def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assignment:
     group, overlap = task_group(connection, task_id)
     draft = _draft(connection, seeker.user.id, task_id)
     corrected = ledger.by_id(connection, draft.correction_of) if draft and draft.correction_of else None
-    mine = (leases.c.user_id == seeker.user.id, leases.c.task_id == task_id)
     return Assignment(
         task_id=task_id,
-        lease=connection.execute(sa.select(leases.c.expires).where(*mine)).scalar(),
+        lease=claims.lease(connection, seeker.user.id, task_id),
         project=seeker.project,
         group_id=group.id,
         prompt=group.prompt,
@@ -100,13 +106,14 @@ def save_draft(
 ) -> None:
     """Keep a draft and prolong the lease; an older save, or one after the answer, is ignored."""
     old = _draft(connection, seeker.user.id, task_id)
-    if not (old or claims.held(connection, seeker.user.id, task_id)):
+    held = claims.lease(connection, seeker.user.id, task_id) is not None
+    if not (old or held):
         if ledger.latest(connection, seeker.user.name, task_id):
             return
         raise PermissionDeniedError(f"task {task_id} was not given to {seeker.user.name}; ask for the next task")
     if old and old.version >= version:
         return
-    if claims.held(connection, seeker.user.id, task_id):
+    if held:
         _reserve(connection, seeker, task_id)
     _put_draft(connection, seeker, task_id, content, version, of=old.correction_of if old else None)
 
@@ -209,7 +216,7 @@ def _replaced(connection: sa.Connection, seeker: Seeker, submission: Submission)
     before = ledger.latest(connection, seeker.user.name, task_id)
     if before is not None and (draft is None or draft.correction_of != before.id):
         raise ConflictError("you have answered this task already; bring it back with undo to correct it")
-    if before is None and not claims.held(connection, seeker.user.id, task_id):
+    if before is None and claims.lease(connection, seeker.user.id, task_id) is None:
         raise PermissionDeniedError(f"task {task_id} was not given to {seeker.user.name}; ask for the next task")
     needs_slot = submission.kind == "rank" and (before is None or before.kind == "skip")
     if needs_slot and not claims.is_free(connection, seeker, task_id):
@@ -257,10 +264,10 @@ def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     today = datetime.fromtimestamp(seeker.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     seconds = sa.select(sa.func.sum(judgments.c.seconds)).where(*mine, judgments.c.created >= today, ledger.STANDS)
     done = sa.select(sa.func.count()).select_from(judgments).where(*mine, judgments.c.kind == "rank", ledger.STANDS)
-    open_tasks = sa.select(sa.func.count()).select_from(tasks).where(*seeker.open)
+    open_tasks = sa.select(sa.func.count()).select_from(tasks).where(*claims.OPEN)
     own = sa.select(judgments.c.task_id).where(judgments.c.annotator == seeker.user.name)
     answered = open_tasks.where(tasks.c.id.in_(own))
-    counts = [int(connection.execute(query).scalar_one()) for query in (done, open_tasks, answered)]
+    counts = [int(connection.execute(query, seeker.values).scalar_one()) for query in (done, open_tasks, answered)]
     return Progress(counts[0], counts[0] + counts[1] - counts[2], connection.execute(seconds).scalar() or 0.0)
 
 

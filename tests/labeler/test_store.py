@@ -94,7 +94,7 @@ def test_groups_come_out_as_they_went_in(store: Store):
         "old", (2, 1, None), ratings=(7, None, 1), flags=(("rude",), (), ()), all_bad=True, note="hm\0m", seconds=2.5,
         order=("c1", "c0", "c2"), at="2025-01-31T12:00:00Z", weight=0.5,
     )  # fmt: skip
-    pair = Ranking("old", (1, 1), strength=2)
+    pair = Ranking("old", (1, 1), strength=2, weight=0.0)
     groups = [group(0, 3, (full, Ranking("older", (1, 2, 3)))), group(1, 2, (pair,), split="test"), group(2, 9)]
     shown = Demonstration("d0", (Message("user", "Write."),), "Written.\0", "ann", "us", {"n": [1, None]})
     counts = store.import_groups(essays.id, groups, [shown])
