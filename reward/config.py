@@ -101,7 +101,7 @@ class TrainConfig(Common):
     seed: int = 0
     loss: Literal["pairwise", "plackett-luce"] = "pairwise"
     batch: int = 8
-    tokens_per_batch: int = 4096
+    tokens_per_batch: int = 2048
     max_length: int | None = None
     warmup: float = 0.1
     weight_decay: float = 0.01

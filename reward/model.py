@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from safetensors import SafetensorError
+from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
@@ -41,6 +41,7 @@ class RewardModel(nn.Module):
     def __init__(self, classifier: PreTrainedModel, pad_id: int, max_length: int) -> None:
         super().__init__()
         self.classifier, self.pad_id, self.max_length = classifier, pad_id, max_length
+        keep_float32(head(classifier))
         self.mode: Mode = choose_mode(self)
 
     @property
@@ -63,14 +64,13 @@ class RewardModel(nn.Module):
             logits: Tensor = self.classifier(
                 input_ids=inputs.input_ids, attention_mask=inputs.attention_mask, use_cache=False
             ).logits
-            return logits[:, 0].float()
+            return logits[:, 0]
         backbone = getattr(self.classifier, self.classifier.base_model_prefix)
         hidden: Tensor = backbone(
             input_ids=inputs.input_ids, position_ids=inputs.position_ids, use_cache=False, **self._mask(inputs)
         ).last_hidden_state
-        with torch.autocast(hidden.device.type, enabled=False):
-            ends = hidden[0, inputs.ends].float()
-            return nn.functional.linear(ends, head(self.classifier).weight.float())[:, 0]
+        scores: Tensor = head(self.classifier)(hidden[0, inputs.ends])
+        return scores[:, 0]
 
     def _mask(self, row: PackedRow) -> dict[str, Any]:
         if self.mode == "dense":
@@ -84,6 +84,17 @@ def head(classifier: PreTrainedModel) -> nn.Linear:
     found = getattr(classifier, head_name(classifier))
     linears = [found] if isinstance(found, nn.Linear) else [m for m in found.modules() if isinstance(m, nn.Linear)]
     return linears[-1]
+
+
+def keep_float32(linear: nn.Linear) -> None:
+    """Let a layer compute in float32 also under autocast or with half-precision weights: bfloat16 scores would tie."""
+
+    def forward(hidden: Tensor) -> Tensor:
+        with torch.autocast(hidden.device.type, enabled=False):
+            bias = None if linear.bias is None else linear.bias.float()
+            return nn.functional.linear(hidden.float(), linear.weight.float(), bias)
+
+    linear.forward = forward  # type: ignore[method-assign, assignment]
 
 
 def head_name(classifier: PreTrainedModel) -> str:

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 
 from labeler.errors import DataError, TrainingError, UsageError
@@ -71,6 +71,8 @@ def run(config: TrainConfig) -> None:
     """The command ``reward train``."""
     with Progress(config.progress) as progress:
         result = train(config, progress)
+    if not PartialState().is_main_process:
+        return
     held_out = result.metrics.get("test") or result.metrics.get("valid")
     if held_out:
         tell(f"Accuracy on held-out prompts: {held_out.accuracy:.3f} over {held_out.comparisons} pairs.")
@@ -92,6 +94,8 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
     precision = pick_precision(config.precision, config.device)
     settings = run_settings(config, splits, precision)
     accelerator = Accelerator(mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=config.device == "cpu")
+    if not accelerator.is_main_process:
+        progress = Progress(quiet=True)
     try:
         last = None
         if accelerator.is_main_process:
@@ -188,7 +192,7 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
             optimizer.step()
             optimizer.zero_grad()
 
-            mean = float(accelerator.reduce(losses.mean().to(accelerator.device), "mean"))
+            mean = float(accelerator.reduce((losses.sum() * weight).to(accelerator.device), "mean"))
             state.step = step + 1
             state.steps.append(state.step)
             state.losses.append(mean)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -180,6 +183,7 @@ def test_a_checkpoint_that_was_cut_short_is_an_error_for_people(
 
 
 def test_the_size_of_the_inputs_changes_no_result(settings: dict[str, Any]) -> None:
+    settings = settings | {"epochs": 1}
     one = train.train(TrainConfig(**settings))
     other = train.train(TrainConfig(**settings | {"out": settings["out"].with_name("small"), "tokens_per_batch": 50}))
     assert other.state.losses == pytest.approx(one.state.losses, rel=1e-3, abs=1e-5)
@@ -221,6 +225,33 @@ def test_bfloat16_learns_too_and_keeps_float32_weights(settings: dict[str, Any])
     result = train.train(TrainConfig(**settings | {"precision": "bfloat16", "epochs": 6}))
     assert result.metrics["test"].accuracy >= 0.9
     assert all(tensor.dtype == torch.float32 for tensor in weights(result.folder).values())
+
+
+def test_two_processes_give_the_weights_of_one(settings: dict[str, Any], data: Path) -> None:
+    alone = train.train(TrainConfig(**settings | {"epochs": 1, "batch": 5}))
+    out = settings["out"].with_name("two")
+    flags = ["--lr", "3e-3", "--batch", "5", "--precision", "float32", "--device", "cpu"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = ["-m", "reward", "train", "--data", str(data), "--out", str(out), "--base", settings["base"], *flags]
+    done = subprocess.run(
+        [*launch, *command], capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("The reward model is in") == 1
+    expected, found = weights(alone.folder), weights(out)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5)
+    told = json.loads((out / "reward.json").read_text(encoding="utf-8"))
+    assert told["history"]["losses"] == pytest.approx(alone.state.losses, rel=1e-4)
+
+
+def test_scores_are_not_rounded_to_bfloat16(tiny_base: Base) -> None:
+    for family in ("llama", "bert"):
+        model, tokenizer = new_reward_model(tiny_base(family), seed=0)
+        scorer = Scorer(model, tokenizer)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            scores = [s for values in scorer.score_groups(planted(4), raw=True) for s in values]
+        assert sum(torch.tensor(s).bfloat16().item() == s for s in scores) < len(scores) / 2
 
 
 def test_learning_rate_rises_then_falls_to_a_tenth() -> None:
