@@ -8,7 +8,7 @@ import sys
 import threading
 import webbrowser
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labeler import jobs
@@ -16,6 +16,7 @@ from labeler.accounts import Accounts
 from labeler.entities import UserRole
 from labeler.errors import ConflictError, DataError, NotFoundError
 from labeler.formats import read
+from labeler.records import Group
 from labeler.store import Store
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
@@ -81,7 +82,14 @@ def _import(store: Store, data: Path) -> None:
     sample = read(data)
     labelers = sum(role == "labeler" for role in PEOPLE.values())
     overlap = labelers + max(len(group.rankings) for group in sample.groups)
-    store.import_into(PROJECT, sample.groups, sample.demonstrations, overlap=overlap, guidelines=GUIDELINES)
+    groups = [_of_others(group) for group in sample.groups]
+    store.import_into(PROJECT, groups, sample.demonstrations, overlap=overlap, guidelines=GUIDELINES)
+
+
+def _of_others(group: Group) -> Group:
+    """The group, ranked by people of other names than the demo's: nobody gets a task that they ranked already."""
+    rankings = (replace(ranking, annotator=f"sample-{ranking.annotator}") for ranking in group.rankings)
+    return replace(group, rankings=tuple(rankings))
 
 
 def welcome(demo: Demo, url: str) -> str:

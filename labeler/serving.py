@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +35,7 @@ class Serve(Command):
         with self.store() as store:
             socket = server.listen(self.host, self.port)
             print(f"serving on {server.address(socket)} (stop with Ctrl-C)", flush=True)
-            with suppress(KeyboardInterrupt):
+            with stopping():
                 server.serve(store, socket)
 
 
@@ -77,8 +79,16 @@ class Demo:
             print(demo.welcome(prepared, url), flush=True)
             if self.browser:
                 demo.open_browser(url + next(iter(prepared.links.values())))
-            with suppress(KeyboardInterrupt):
+            with stopping():
                 server.serve(prepared.store, socket, one_click=True)
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Ctrl-C and a polite kill are the ordinary end of a server."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        yield
 
 
 def check_port(port: int) -> None:

@@ -17,7 +17,7 @@ from labeler.progress_report import AgreementReport, Throughput, agreement_repor
 
 PAPER = {"InstructGPT, training labelers": INSTRUCTGPT_TRAINING, "InstructGPT, held-out labelers": INSTRUCTGPT_HELD_OUT}
 """Agreement in Ouyang et al. 2022, section 3.4."""
-STATES = {"finished": "#2f5fb3", "started": "#8fb0e6", "open": "#c9cbc6"}
+STATES = {"finished": "#3f73d1", "started": "#9dbcf0", "open": "#b3b6b0"}
 
 
 def draw() -> None:
@@ -116,9 +116,12 @@ def _agreement(report: AgreementReport) -> None:
     layers = alt.layer(
         chart(paper)
         .mark_rule(strokeDash=[4, 3])
-        .encode(x="value:Q", color=alt.Color("who:N", title=None, legend=alt.Legend(orient="top", labelLimit=260))),
-        base.mark_rule(color="#2f5fb3", strokeWidth=2).encode(x=x, x2="high:Q", y=y),
-        base.mark_point(color="#2f5fb3", filled=True, size=70, opacity=1).encode(x="value:Q", y=y, tooltip=tips),
+        .encode(
+            x="value:Q",
+            color=alt.Color("who:N", title=None, legend=alt.Legend(orient="top", columns=1, labelLimit=260)),
+        ),
+        base.mark_rule(color="#4d82e0", strokeWidth=2).encode(x=x, x2="high:Q", y=y),
+        base.mark_point(color="#4d82e0", filled=True, size=70, opacity=1).encode(x="value:Q", y=y, tooltip=tips),
     )
     st.altair_chart(layers.properties(height=150 + 28 * len(rows)), width="stretch")
     st.text(f"Everybody: {_percent(report.everybody)} over {report.everybody.comparisons} comparisons.")
@@ -143,9 +146,9 @@ def _throughput(days: tuple[Throughput, ...]) -> None:
         return
     bars = (
         chart([asdict(item) for item in days])
-        .mark_bar()
+        .mark_bar(size=max(3, min(32, 480 // len({item.day for item in days}))))
         .encode(
-            x=alt.X("day:O", title=None),
+            x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             y=alt.Y("judgments:Q", title="rankings", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color("annotator:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["day:O", "annotator:N", "judgments:Q"],

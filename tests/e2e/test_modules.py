@@ -82,3 +82,32 @@ def test_comparing_long_texts_gives_them_back_whole(page: Page):
     left, right = "word and other " * 3000, "other and word\n" * 3000
     sides = page.evaluate(DIFF, [ASSETS, left, right])
     assert ["".join(piece["text"] for piece in side) for side in sides] == [left, right]
+
+
+CLOCK = """async (assets) => {
+  const { AttentionClock } = await import(`${assets}/clock.js`);
+  window.ticks = 0;
+  window.attention = new AttentionClock(() => (window.ticks += 1));
+  window.hide = (hidden) => Object.defineProperty(document, "visibilityState",
+    { configurable: true, get: () => (hidden ? "hidden" : "visible") });
+}"""
+
+
+def test_attention_stops_when_the_tab_is_hidden_or_nobody_moves(page: Page):
+    page.clock.install()
+    page.evaluate(CLOCK, ASSETS)
+
+    def seconds() -> float:
+        return float(page.evaluate("window.attention.read()"))
+
+    page.clock.run_for(30_000)
+    assert seconds() == pytest.approx(30, abs=1)
+    page.evaluate("window.hide(true)")
+    page.clock.run_for(20_000)
+    assert seconds() == pytest.approx(30, abs=1)
+    page.evaluate("window.hide(false)")
+    page.clock.run_for(100_000)
+    assert seconds() == pytest.approx(40, abs=2)  # a minute after the last sign of life, 20 s of it hidden
+    page.mouse.move(10, 10)
+    page.clock.run_for(5_000)
+    assert seconds() == pytest.approx(45, abs=2)
