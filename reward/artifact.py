@@ -180,6 +180,8 @@ def save_artifact(folder: Path, scorer: Scorer, card: str, *, overwrite: bool = 
         with (scratch / FIXTURES).open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in fixtures(scorer))
         (scratch / "README.md").write_text(card, encoding="utf-8")
+        for file in scratch.iterdir():
+            file.chmod(0o644)  # safetensors leaves its file readable to its owner only
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

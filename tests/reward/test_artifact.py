@@ -86,6 +86,7 @@ def test_config_says_what_other_programs_look_for(artifact: Path) -> None:
     assert tokenizer.chat_template
     with safe_open(artifact / "model.safetensors", "pt") as weights:
         assert f"{config['value_head_prefix']}.weight" in weights.keys()  # noqa: SIM118 (not a mapping)
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in artifact.iterdir())
     assert not list(artifact.glob("*.bin")) + list(artifact.glob("*.pt"))
     tokenizer_config = json.loads((artifact / "tokenizer_config.json").read_text(encoding="utf-8"))
     assert tokenizer_config["tokenizer_class"] != "TokenizersBackend"
