@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from contextlib import suppress
@@ -23,7 +24,9 @@ NAMES = ("ann", "bob", "cy", "di")
 
 @cache
 def template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="labeler-template-")) / "empty.db"
+    folder = tempfile.mkdtemp(prefix="labeler-template-")
+    atexit.register(shutil.rmtree, folder)
+    path = Path(folder) / "empty.db"
     Store.create(f"sqlite:///{path}").close()
     return path
 
