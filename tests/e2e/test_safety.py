@@ -136,6 +136,51 @@ def test_an_answer_whose_reply_was_lost_is_sent_again_and_counts_once(site: Site
     visit.expect("ERR_FAILED")
 
 
+def test_a_reservation_that_ran_out_and_was_taken_leads_on_to_the_next_task(site: Site, visit: Visit):
+    project_id = project(site, "late", groups=1, lease_seconds=0.5)
+    site.add_user("late-bob", projects=("late",))
+    board = visit.board(site, "late-ann")
+    board.page.wait_for_timeout(700)
+    other = visit.board(site, "late-bob")
+    assert other.task == board.task
+    other.submit("a", "b", "c", "d")
+    board.rank_all()
+    board.press("Enter")
+    expect(board.part("no-tasks")).to_be_visible()
+    expect(board.part("message")).to_contain_text("Your reservation of this task ran out and others took it")
+    (standing,) = site.store.judgments(project_id)
+    assert standing.annotator == "late-bob"
+    visit.expect("409")
+
+
+def test_a_refused_answer_can_be_mended_and_sent_again(site: Site, visit: Visit):
+    project_id = project(site, "refused")
+    board = visit.board(site, "refused-ann")
+    refusal = {"status": 409, "json": {"error": "Too soon."}}
+    board.page.route("**/api/submit", lambda route: route.fulfill(**refusal), times=1)
+    board.rank_all()
+    board.press("Enter")
+    expect(board.part("message")).to_have_text("Too soon.")
+    task = board.task
+    board.press("Enter")
+    board.gone(task)
+    assert site.store.counts(project_id).judgments == 1
+    visit.expect("409")
+
+
+def test_the_latest_of_two_windows_with_one_task_wins(site: Site, visit: Visit):
+    project(site, "windows")
+    first, second = visit.board(site, "windows-ann"), visit.board(site, "windows-ann")
+    first.press("a", "b", "c")
+    first.saved()
+    first.page.wait_for_timeout(1100)
+    second.press("d")
+    second.saved()
+    first.page.reload()
+    first.wait()
+    assert first.ranks() == {"A": "", "B": "", "C": "", "D": "1"}
+
+
 def test_a_draft_outlives_a_restart_of_the_server(own_site: Site, visit: Visit):
     project_id = project(own_site, "restart")
     board = visit.board(own_site, "restart-ann")

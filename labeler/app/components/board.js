@@ -7,7 +7,7 @@ import { drawCards, drawPrompt, markCards } from "./cards.js";
 import * as dialogs from "./dialogs.js";
 import { flag, uuid } from "./dom.js";
 import { Frame } from "./frame.js";
-import { backoff, pause, request } from "./http.js";
+import { ApiError, backoff, pause, request } from "./http.js";
 import { listen } from "./keys.js";
 import * as ranking from "./ranking.js";
 import { Strip } from "./strip.js";
@@ -82,9 +82,9 @@ class Board {
       await action();
       return true;
     } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
       if (error.signedOut) this.frame.showSignedOut();
-      else if (error.name === "ApiError" || "status" in error) this.frame.say(error.message, { alarm: true });
-      else throw error;
+      else this.frame.say(error.message, { alarm: true });
       return false;
     }
   }
@@ -244,15 +244,24 @@ class Board {
     this.sending = body;
     this.#draw();
     await pause(Math.max(0, this.lastAnswer + 1000 * this.project.dwell_seconds - performance.now()));
-    const done = await this.#ask(async () => {
-      const next = await this.#persist(body);
+    await this.#ask(async () => {
+      const next = await this.#persist(body).catch((error) => this.#refused(error));
       this.lastAnswer = performance.now();
       this.draft.close();
       this.sending = null;
       this.#show(next);
+      if (next.refusal) this.frame.say(next.refusal, { alarm: true });
     });
     this.sending = null;
-    if (!done) this.#draw();
+    this.#draw();
+  }
+
+  /** The answer was refused: if the task is not ours any more, go on with the next one and say why. */
+  async #refused(error) {
+    if (error.status !== 409 && error.status !== 403) throw error;
+    const next = await request("GET", `/api/task?project=${this.project.id}`);
+    if (next.task?.id === this.task.id) throw error;
+    return { ...next, refusal: error.message };
   }
 
   async #persist(body) {
@@ -279,8 +288,12 @@ class Board {
 
   async keepAsItWas() {
     if (!this.ready()) return;
-    this.draft.close();
-    await this.#ask(async () => this.#show(await request("POST", "/api/cancel-correction", { project: this.project.id, task: this.task.id })));
+    const body = { project: this.project.id, task: this.task.id };
+    await this.#ask(async () => {
+      const next = await request("POST", "/api/cancel-correction", body);
+      this.draft.close();
+      this.#show(next);
+    });
   }
 
   // Panels

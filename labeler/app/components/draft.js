@@ -24,7 +24,7 @@ export class Draft {
 
   /** The copy in this browser, if it is newer than what the server gave us. */
   unsent() {
-    const kept = JSON.parse(localStorage.getItem(this.key) ?? "null");
+    const kept = recall(this.key);
     return kept && kept.version > this.version ? kept.draft : null;
   }
 
@@ -47,7 +47,7 @@ export class Draft {
   /** The page goes away: a last save that outlives it. */
   leave() {
     if (!this.dirty || this.closed) return;
-    this.version += 1;
+    this.#nextVersion();
     request("PUT", "/api/draft", this.#body(), { keepalive: true }).catch(() => {});
   }
 
@@ -55,7 +55,12 @@ export class Draft {
   close() {
     this.closed = true;
     clearTimeout(this.timer);
-    localStorage.removeItem(this.key);
+    keep(this.key, null);
+  }
+
+  /** Higher than any before, and in seconds, so that the latest of two windows with the same task wins. */
+  #nextVersion() {
+    this.version = Math.max(this.version + 1, Math.floor(Date.now() / 1000));
   }
 
   #later(delay) {
@@ -64,7 +69,7 @@ export class Draft {
   }
 
   #keep() {
-    localStorage.setItem(this.key, JSON.stringify({ version: this.version + 1, draft: this.read() }));
+    keep(this.key, { version: this.version + 1, draft: this.read() });
   }
 
   #body() {
@@ -74,7 +79,7 @@ export class Draft {
   async #send() {
     this.sending = true;
     this.dirty = false;
-    this.version += 1;
+    this.#nextVersion();
     try {
       await request("PUT", "/api/draft", this.#body(), { timeout: 10000 });
       this.attempt = 0;
@@ -88,7 +93,7 @@ export class Draft {
   }
 
   #saved() {
-    localStorage.removeItem(this.key);
+    keep(this.key, null);
     this.onState("saved");
   }
 
@@ -97,5 +102,24 @@ export class Draft {
     this.stopped = error.signedOut || [404, 409].includes(error.status);
     if (error.signedOut) this.onState("signed-out", error);
     else this.onState(this.stopped ? "lost" : "failed", error);
+  }
+}
+
+// The browser's own storage is a second net: where it is full or forbidden, the server's copy has to do.
+
+function keep(key, value) {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    return;
+  }
+}
+
+function recall(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "null");
+  } catch {
+    return null;
   }
 }
