@@ -27,7 +27,7 @@ STREAMLIT_OPTIONS = {
     "runner.magicEnabled": False,
     "theme.font": "system-ui, sans-serif",
     "theme.light.primaryColor": "#1f4fa8",
-    "theme.dark.primaryColor": "#7fa8f5",
+    "theme.dark.primaryColor": "#3b6fd6",
     "server.enableCORS": False,  # Streamlit would look its own address up on the internet; the guard compares origins
     "server.fileWatcherType": "none",
     "server.headless": True,

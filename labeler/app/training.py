@@ -136,7 +136,7 @@ def _curve(reported: list[jobs.Event]) -> None:
         .mark_line(point=len(rows) < 100)
         .encode(
             x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("value:Q", title=None),
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color("measure:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["step:Q", "measure:N", alt.Tooltip("value:Q", format=".3f")],
         )

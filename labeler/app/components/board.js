@@ -5,7 +5,7 @@ import { Compare } from "./compare.js";
 import { Draft } from "./draft.js";
 import { drawCards, drawPrompt, markCards } from "./cards.js";
 import * as dialogs from "./dialogs.js";
-import { flag, uuid } from "./dom.js";
+import { uuid } from "./dom.js";
 import { Frame } from "./frame.js";
 import { ApiError, backoff, pause, request } from "./http.js";
 import { listen } from "./keys.js";
@@ -361,7 +361,6 @@ class Board {
     const obstacle = this.#obstacle();
     this.frame.submit.disabled = Boolean(obstacle);
     this.frame.submit.title = obstacle ?? "";
-    flag(this.frame.root, "data-sending", this.sending);
   }
 
   #drawTime() {

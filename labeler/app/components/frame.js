@@ -98,7 +98,6 @@ export class Frame {
 
   setCompare(node, cards) {
     this.compareButton.setAttribute("aria-pressed", String(Boolean(node)));
-    this.main.classList.toggle("lb-comparing", Boolean(node));
     cards.hidden = Boolean(node);
     this.main.querySelector(".lb-compare")?.remove();
     if (node) cards.after(node);
@@ -108,7 +107,6 @@ export class Frame {
     this.foot.dataset.testid = "ranking-board";
     this.foot.dataset.taskId = task.id;
     this.foot.dataset.k = task.completions.length;
-    this.main.classList.remove("lb-comparing");
     this.compareButton.setAttribute("aria-pressed", "false");
     this.main.replaceChildren(prompt, this.#dots(task.completions, cards), cards);
     this.main.scrollTop = 0;
