@@ -33,6 +33,8 @@ INTERRUPTED = 130  # what shells report for a program stopped by Ctrl-C
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted."""
+    # Threads that wait for each other sleep instead of spinning: on a busy machine a step took twice as long otherwise.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     debug = "--debug" in (sys.argv if argv is None else argv)
     try:
         chosen = parse(argv)
