@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns 0 when done, 1 when the work failed, 2 for wrong usage, 130 when interrupted."""
     debug = "--debug" in (sys.argv[1:] if argv is None else argv)
     try:
-        _parse(argv).run()
+        parse(argv).run()
         sys.stdout.flush()
     except SystemExit as stop:  # tyro printed help, or what is wrong with the flags
         return stop.code if isinstance(stop.code, int) else 2
@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(argv: Sequence[str] | None) -> Any:
+def parse(argv: Sequence[str] | None) -> Any:
+    """The command that a command line describes; `SystemExit` where help was asked for or a flag is wrong."""
     kinds: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, kind in COMMANDS.items())]  # noqa: UP007
     config = (OmitSubcommandPrefixes, OmitArgPrefixes, FlagCreatePairsOff)
     return tyro.cli(kinds, prog="labeler", description=ABOUT, args=argv, config=config)

@@ -60,7 +60,7 @@ class Scorer:
     """Scores completions; load one with `from_pretrained`.
 
     >>> scorer = Scorer.from_pretrained("runs/rm")                                        # doctest: +SKIP
-    >>> scorer.score((Message("user", "Name a prime."),), ["7", "9"])                     # doctest: +SKIP
+    >>> scorer.score("Name a prime.", ["7", "9"])                                         # doctest: +SKIP
     [0.83, -0.41]
 
     Attributes:
@@ -119,9 +119,10 @@ class Scorer:
             manifest=manifest,
         )
 
-    def score(self, prompt: Prompt, completions: Sequence[str], *, raw: bool = False) -> list[float]:
-        """One score per completion of a prompt, NaN where a completion does not fit the context."""
-        group = Group("score", prompt, tuple(Completion(str(k), text) for k, text in enumerate(completions)))
+    def score(self, prompt: Prompt | str, completions: Sequence[str], *, raw: bool = False) -> list[float]:
+        """One score per completion of a prompt, NaN where one does not fit; a string prompt is one user message."""
+        messages = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+        group = Group("score", messages, tuple(Completion(str(k), text) for k, text in enumerate(completions)))
         return self.score_groups([group], raw=raw)[0]
 
     def score_groups(self, groups: Sequence[Group], *, raw: bool = False) -> list[list[float]]:

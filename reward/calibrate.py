@@ -58,5 +58,6 @@ def finish(scorer: Scorer, splits: Splits, state: checkpoint.State, progress: Pr
 
 
 def compared(groups: Sequence[Group]) -> tuple[Group, ...]:
-    """The groups in which somebody compared something."""
-    return tuple(group for group in groups if any(True for _ in group.tallies()))
+    """The groups in which somebody compared something; none if no pair of them all was decided."""
+    found = tuple(group for group in groups if any(True for _ in group.tallies()))
+    return found if any(tally.majority for group in found for tally in group.tallies()) else ()

@@ -40,7 +40,7 @@ from reward.evaluate import Metrics
 from reward.losses import LOSSES
 from reward.manifest import manifest, sha256_of_groups
 from reward.model import new_reward_model
-from reward.progress import Progress, tell
+from reward.progress import Progress, Stage, tell
 from reward.splits import Splits, split_groups
 from reward.step import Batch, backward
 
@@ -208,7 +208,7 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
             end_of_epoch = state.step % per_epoch == 0
             if main and state.step < total and (end_of_epoch or due(state.step, config.evaluate_every)):
                 with accelerator.autocast():
-                    validate(course, state, progress)
+                    validate(course, state, progress, stage)
             if main and (end_of_epoch or due(state.step, config.checkpoint_every)):
                 checkpoint.save(checkpoint.work_folder(config.out), plain, optimizer, state)
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
@@ -259,13 +259,13 @@ def check_finite(losses: torch.Tensor, groups: Sequence[EncodedGroup]) -> None:
         )
 
 
-def validate(course: Course, state: checkpoint.State, progress: Progress) -> None:
+def validate(course: Course, state: checkpoint.State, progress: Progress, stage: Stage) -> None:
     """Note the accuracy on the validation groups in the state and report it."""
     groups = compared(course.valid)
     if not groups:
         return
     metrics, _, _ = measure(course.scorer, Choice(groups), progress)
-    progress.say(f"validation after step {state.step}: accuracy {metrics.accuracy:.3f}, loss {metrics.log_loss:.3f}")
+    stage.step(state.step, accuracy=metrics.accuracy, validation_loss=metrics.log_loss)
     state.valid.append((state.step, metrics.accuracy, metrics.log_loss))
 
 

@@ -13,7 +13,9 @@ from builders import AWKWARD, group
 from safetensors import safe_open
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+import reward
 from labeler.errors import ModelError
+from labeler.records import Message
 from reward.artifact import Calibration, Scorer, save_artifact, whole_folder
 from reward.model import new_reward_model
 
@@ -101,6 +103,13 @@ def test_scores_are_shifted_and_scaled_unless_raw(artifact: Path) -> None:
     assert scorer.manifest["seed"] == 1
     assert scorer.calibration.probability(1.5) == pytest.approx(1 / (1 + math.exp(-1)))
     assert scorer.calibration.probability(-1e6) == 0.0
+
+
+def test_the_package_gives_the_scorer_and_a_string_is_one_user_message(artifact: Path) -> None:
+    scorer = reward.Scorer.from_pretrained(artifact)
+    assert scorer.score("Name a prime.", ["7", "9"]) == scorer.score((Message("user", "Name a prime."),), ["7", "9"])
+    with pytest.raises(AttributeError, match="Scorrer"):
+        reward.Scorrer  # noqa: B018
 
 
 def test_a_completion_that_does_not_fit_gets_no_score(artifact: Path) -> None:
