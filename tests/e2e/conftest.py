@@ -1,37 +1,16 @@
-"""A real server, a real Chromium, and what a test may expect of every page: no errors, nothing from elsewhere."""
+"""Fixtures of the browser tests."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from board import Board
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-
-from labeler.accounts import Accounts
-from labeler.store import Store
-
-FAKE_REWARD = Path(__file__).parent / "fake_reward"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-PASSWORD = "correct horse"
-DESKTOP = {"width": 1440, "height": 900}
+from browsing import FLAGS, Site, Visit, open_site
+from playwright.sync_api import Browser, sync_playwright
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,51 +19,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@dataclass
-class Site:
-    """One server process on one database."""
-
-    url_of_database: str
-    store: Store
-    process: subprocess.Popen[str] | None = None
-    url: str = ""
-    port: int = 0
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "labeler.cli", "serve", "--db", self.url_of_database, "--port", str(self.port)]
-        path = os.pathsep.join(filter(None, (str(FAKE_REWARD), os.environ.get("PYTHONPATH"))))
-        root = Path(__file__).parents[2]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((path, str(root)))}
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=root)
-        assert self.process.stdout
-        found = re.search(r"http://\S+:(\d+)", self.process.stdout.readline())
-        assert found, "the server did not say where it is"
-        self.url, self.port = found[0], int(found[1])
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.send_signal(signal.SIGINT)
-            assert self.process.wait(20) == 0
-            if self.process.stdout:
-                self.process.stdout.close()
-            self.process = None
-
-    def add_user(self, name: str, role: str = "labeler", projects: tuple[str, ...] = ()) -> None:
-        self.store.add_user(name, role, projects)
-        Accounts(self.store).set_password(name, PASSWORD)
-
-
-def _open_site(folder: Path) -> Site:
-    url = f"sqlite:///{folder / 'labeler.db'}"
-    site = Site(url, Store.create(url))
-    site.start()
-    return site
-
-
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server that all tests share, each with projects and people of its own."""
-    opened = _open_site(tmp_path_factory.mktemp("site"))
+    opened = open_site(tmp_path_factory.mktemp("site"))
     yield opened
     opened.stop()
     opened.store.close()
@@ -93,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def own_site(tmp_path: Path) -> Iterator[Site]:
     """A server for one test, to be stopped and started."""
-    opened = _open_site(tmp_path)
+    opened = open_site(tmp_path)
     yield opened
     opened.stop()
     opened.store.close()
@@ -111,56 +49,6 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield launched
         launched.close()
-
-
-@dataclass
-class Visit:
-    """Opens pages for people and remembers everything that went wrong in them."""
-
-    browser: Browser
-    problems: list[str] = field(default_factory=list)
-    contexts: list[BrowserContext] = field(default_factory=list)
-
-    def page(self, site: Site, **options: object) -> Page:
-        """A page in a browser of its own, without a session."""
-        context = self.browser.new_context(**{"viewport": DESKTOP, **options})  # type: ignore[arg-type]
-        self.contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: self._console(message.type, message.text))
-        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        page.on("request", lambda request: self._request(request.url, site.url))
-        return page
-
-    def _console(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self.problems.append(f"console: {text}")
-
-    def _request(self, url: str, own: str) -> None:
-        if not url.startswith((f"{own}/", own.replace("http", "ws") + "/", "blob:", "data:")):
-            self.problems.append(f"request to {url}")
-
-    def sign_in(self, site: Site, name: str, **options: object) -> Page:
-        page = self.page(site, **options)
-        page.goto(f"{site.url}/login")
-        fill_login(page, name)
-        return page
-
-    def board(self, site: Site, name: str, **options: object) -> Board:
-        """Somebody's labeling screen."""
-        board = Board(self.sign_in(site, name, **options))
-        board.wait()
-        return board
-
-    def expect(self, pattern: str) -> None:
-        """The test provoked errors of this sort; every other one still counts."""
-        assert any(re.search(pattern, problem) for problem in self.problems), f"no {pattern!r} in {self.problems}"
-        self.problems[:] = [problem for problem in self.problems if not re.search(pattern, problem)]
-
-
-def fill_login(page: Page, name: str, password: str = PASSWORD) -> None:
-    page.fill("[name=name]", name)
-    page.fill("[name=password]", password)
-    page.click("button[type=submit]")
 
 
 @pytest.fixture

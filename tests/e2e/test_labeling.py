@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from board import group
-from conftest import Site, Visit
+from browsing import Site, Visit
 from playwright.sync_api import expect
 
 from labeler.snapshot import freeze

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from board import Board, group
-from conftest import PASSWORD, Site, Visit, fill_login
+from browsing import PASSWORD, Site, Visit, fill_login
 from playwright.sync_api import Page, expect
 from test_labeling import project
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Site, Visit
+from browsing import Site, Visit
 from playwright.sync_api import Page
 
 from labeler.routes.assets import ASSETS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from board import Board, group
-from conftest import Site, Visit, fill_login
+from browsing import Site, Visit, fill_login
 from playwright.sync_api import Route, expect
 from test_labeling import project
 

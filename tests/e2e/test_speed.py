@@ -6,7 +6,7 @@ import statistics
 import sys
 
 from board import Board
-from conftest import Site, Visit, fill_login
+from browsing import Site, Visit, fill_login
 from test_labeling import project
 
 SUBMITS = 40

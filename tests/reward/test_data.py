@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from builders import group
-from conftest import CHATML, byte_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import CHATML, byte_tokenizer
 
 from labeler.errors import DataError, ModelError
 from labeler.formats import prompt_key, split_of

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from builders import AWKWARD, group
-from conftest import CAUSAL, FAMILIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import CAUSAL, FAMILIES
 
 from reward import attention
 from reward.data import EncodedGroup, Encoder
