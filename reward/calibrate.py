@@ -14,7 +14,7 @@ from reward.evaluate import Metrics, evaluate, fit_temperature, fit_tie_threshol
 from reward.progress import Progress
 from reward.splits import Splits, as_groups, scored_only
 
-OFFSET_GROUPS = 128
+OFFSET_GROUPS = 64
 """At most so many groups (or demonstrations) decide the mean and the standard deviation of the scores."""
 
 

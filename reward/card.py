@@ -55,7 +55,7 @@ def _front_matter(name: str, base: Mapping[str, Any], metrics: Mapping[str, Any]
     if split:
         lines += ["model-index:", f"- name: {json.dumps(name)}", "  results:"]
         lines += ["  - task:", "      type: preference_evaluation", "      name: Preference evaluation"]
-        lines += ["    dataset:", "      type: human-rankings", f"      name: {SPLITS[split]}"]
+        lines += ["    dataset:", "      type: rankings", f"      name: {SPLITS[split]}"]
         lines += ["    metrics:", "    - type: accuracy", f"      value: {metrics[split]['accuracy']:.4f}"]
     return lines
 
