@@ -23,12 +23,12 @@ from labeler.formats import fields
 from labeler.formats.fields import Row
 from labeler.formats.native import prompt_rows
 from labeler.formats.spec import Place, Record, annotator, build_group, completions, own_id
-from labeler.records import Demonstration, Group, Message, Prompt, Ranking
+from labeler.records import Demonstration, Group, Message, Prompt, Ranking, Role
 
 _PAIR = frozenset({"chosen", "rejected"})
 _OPENRLHF_PROMPTS = ("context_messages", "context", "input")
 _TURN = re.compile(r"\n\n(Human|Assistant):")
-_SPEAKERS = {"Human": "user", "Assistant": "assistant"}
+_SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
 _MARGINS = {1: 0.0, 2: 1 / 3, 3: 2 / 3, 4: 1.0}  # Llama 2 (arXiv 2307.09288), table 27, "margin small"
 
 
@@ -191,7 +191,7 @@ def _turns(text: str, where: str) -> Prompt:
         problem = r'must begin with "\n\nHuman:" and have turns "\n\nHuman: …" and "\n\nAssistant: …"'
         raise DataError(problem, field=where)
     pairs = zip(parts[::2], parts[1::2], strict=True)
-    return tuple(Message(_SPEAKERS[who], said.removeprefix(" ")) for who, said in pairs)  # type: ignore[arg-type]
+    return tuple(Message(_SPEAKERS[who], said.removeprefix(" ")) for who, said in pairs)
 
 
 def parse_rewardbench(row: Row, place: Place) -> Group:
