@@ -1,20 +1,26 @@
-"""Attention over packed rows without a dense mask: a causal block per prefix and tail, and tails × prefix.
+"""Attention over packed rows without an L × L mask: every group is worked off in tiles of a few queries.
 
-A tail's query attends to two key blocks, its prefix and itself. Each block is computed by the stock flash kernel, which
-also returns the log of its softmax denominator; outputs of blocks a and b are merged exactly by
+A tile is up to `ROWS` consecutive queries of one group with all the keys that any of them sees: first those that every
+query sees (the prefix, or what of it lies before the tile), then those that a small mask sorts out (the tile itself)::
 
-    lse = log(exp(lse_a) + exp(lse_b)),   out = exp(lse_a − lse) · out_a + exp(lse_b − lse) · out_b
+    keys        prefix        tail 1   tail 2
+    queries   ┌ ▙░░░░░░░░ ┐
+    prefix    │ ██▙░░░░░░ │   tile 1: own keys under a triangle
+              ├───────────┤
+    tail 1    │ ████▙░░░░ │   tile 2: the prefix whole, then own keys under a triangle per tail
+    tail 2    │ ████░░▙░░ │
+              └───────────┘
 
-(FlashAttention, Dao et al. 2022, arXiv 2205.14135, section 3.1). Backward through each block uses the merged ``out``
-and ``lse``: P = exp(QKᵀ − lse) is then the block's share of the full softmax, so its gradients simply add up, as in
-ring attention (Liu et al. 2023, arXiv 2310.01889). It is written in matrix products, which take two thirds of the time
-of the stock backward kernel on a CPU in bfloat16. No L × L mask is built and little is computed that is masked away.
+A tile's logits fit the cache, so softmax and its derivative are one pass each over them, and query heads that share a
+key head (GQA) are rows of one matrix product. Backward computes the softmax again rather than keep it: memory grows
+with the number of tokens, not with its square. What it computes is softmax(QKᵀ·scale)V and its exact derivative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -27,15 +33,151 @@ from reward.packing import Block
 
 NAME = "shared_prefix"
 UNSUPPORTED = ("softcap", "s_aux", "position_bias")
-"""Keywords of attention variants that the blocks do not compute; a model that uses one takes the dense mask."""
+"""Keywords of attention variants that the tiles do not compute; a model that uses one takes the dense mask."""
+ROWS = 128
+"""Queries of a tile."""
 
-_forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-CHUNK = 128
-"""Queries whose gradients are computed together."""
+
+@dataclass(frozen=True)
+class Tile:
+    """Indices into a packed row.
+
+    Attributes:
+        rows: the queries.
+        seen: keys that every one of them sees; maybe none.
+        own: keys that some of them see.
+        tails: where a new tail begins among ``own``, as indices into the row.
+    """
+
+    rows: slice
+    seen: slice
+    own: slice
+    tails: tuple[int, ...]
+
+    def visible(self) -> Tensor:
+        """(rows, own) bool, True where the query sees the key."""
+        queries = torch.arange(self.rows.start, self.rows.stop)[:, None]
+        keys = torch.arange(self.own.start, self.own.stop)[None]
+        bounds = torch.tensor(self.tails, dtype=torch.int64)
+        tail_of_query, tail_of_key = (torch.bucketize(index, bounds, right=True) for index in (queries, keys))
+        return (keys <= queries) & ((tail_of_key == 0) | (tail_of_key == tail_of_query))
+
+
+@dataclass(frozen=True, eq=False)
+class Tiling:
+    """The tiles of one packed row, which all layers share, and their masks, made once per number format."""
+
+    tiles: tuple[Tile, ...]
+    _masks: dict[tuple[torch.dtype, int], list[Tensor]] = field(default_factory=dict)
+
+    def masks(self, dtype: torch.dtype, heads: int) -> list[Tensor]:
+        """Per tile (rows · heads, own): 0 where the query sees the key, else −inf; a query's heads side by side."""
+        if (dtype, heads) not in self._masks:
+            seen = [each.visible().repeat_interleave(heads, dim=0) for each in self.tiles]
+            self._masks[dtype, heads] = [torch.zeros(v.shape, dtype=dtype).masked_fill_(~v, -torch.inf) for v in seen]
+        return self._masks[dtype, heads]
+
+
+def tile(blocks: Sequence[Block]) -> Tiling:
+    """The tiles of a row that is made of these blocks."""
+    tiles = []
+    for block in blocks:
+        tails = tuple(accumulate(block.tails, initial=block.tail_start))[:-1]
+        for start in range(block.start, block.end, ROWS):
+            rows = slice(start, min(start + ROWS, block.end))
+            if start < block.tail_start:
+                tiles.append(Tile(rows, slice(block.start, start), rows, tails))
+            else:
+                first = max(tail for tail in tails if tail <= start)
+                tiles.append(Tile(rows, slice(block.start, block.tail_start), slice(first, rows.stop), tails))
+    return Tiling(tuple(tiles))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, tiling: Tiling) -> Tensor:
+    """softmax(QKᵀ)V, every query over the keys that it sees.
+
+    Args:
+        query: (H_kv, L, G, D), times the scale; G query heads share a key head.
+        key: (H_kv, L, D).
+        value: (H_kv, L, D).
+        tiling: of the row.
+
+    Returns:
+        (H_kv, L, G, D).
+    """
+    out = torch.empty_like(query)
+    for part, mask in zip(tiling.tiles, tiling.masks(query.dtype, query.shape[2]), strict=True):
+        share = _share(_rows(query, part), _columns(key, part), mask)
+        _rows(out, part)[:] = torch.bmm(share, _columns(value, part))
+    return out
+
+
+def attend_backward(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, tiling: Tiling
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Derivatives by query, key and value of `attend`, given that by its result (H_kv, L, G, D).
+
+    Returns:
+        (H_kv, L, G, D) and twice (H_kv, L, D), the latter in float32 at least.
+    """
+    wide = torch.promote_types(query.dtype, torch.float32)
+    d_query = torch.empty_like(query)
+    d_key, d_value = torch.zeros_like(key, dtype=wide), torch.zeros_like(value, dtype=wide)
+    for part, mask in zip(tiling.tiles, tiling.masks(query.dtype, query.shape[2]), strict=True):
+        queries, grads, keys = _rows(query, part), _rows(grad, part), _columns(key, part)
+        share = _share(queries, keys, mask)
+        _add_columns(d_value, part, torch.bmm(share.mT, grads))
+        d_share = torch.bmm(grads, _columns(value, part).mT)
+        d_logits = torch._softmax_backward_data(d_share, share, -1, share.dtype)
+        _rows(d_query, part)[:] = torch.bmm(d_logits, keys)
+        _add_columns(d_key, part, torch.bmm(d_logits.mT, queries))
+    return d_query, d_key, d_value
+
+
+def _share(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+    """(H_kv, rows · G, keys): how each query's attention is spread."""
+    logits = torch.bmm(queries, keys.mT)
+    logits[..., -mask.shape[1] :] += mask
+    return torch.softmax(logits, dim=-1)
+
+
+def _rows(tensor: Tensor, part: Tile) -> Tensor:
+    """The part (H_kv, rows · G, D) of (H_kv, L, G, D), which shares its memory."""
+    return tensor[:, part.rows].view(len(tensor), -1, tensor.shape[-1])
+
+
+def _columns(tensor: Tensor, part: Tile) -> Tensor:
+    """(H_kv, seen + own, D) of (H_kv, L, D)."""
+    if part.seen.stop == part.own.start:
+        return tensor[:, part.seen.start : part.own.stop]
+    return torch.cat((tensor[:, part.seen], tensor[:, part.own]), dim=1)
+
+
+def _add_columns(total: Tensor, part: Tile, values: Tensor) -> None:
+    """Add (H_kv, seen + own, D) at the tile's keys to (H_kv, L, D)."""
+    size = part.seen.stop - part.seen.start
+    total[:, part.seen] += values[:, :size]
+    total[:, part.own] += values[:, size:]
+
+
+class _TiledAttention(torch.autograd.Function):
+    """(H_kv, L, G, D), (H_kv, L, D), (H_kv, L, D) → (H_kv, L, G, D)."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, tiling: Tiling) -> Tensor:
+        ctx.save_for_backward(query, key, value)
+        ctx.tiling = tiling
+        return attend(query, key, value, tiling)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        query, key, value = ctx.saved_tensors
+        d_query, d_key, d_value = attend_backward(grad.contiguous(), query, key, value, ctx.tiling)
+        return d_query, d_key.to(key.dtype), d_value.to(value.dtype), None
 
 
 def register() -> None:
-    """Make the attention known to transformers under `NAME`; calls without blocks behave as "sdpa"."""
+    """Make the attention known to transformers under `NAME`; calls without a tiling behave as "sdpa"."""
     ALL_ATTENTION_FUNCTIONS.register(NAME, shared_prefix_attention)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, sdpa_mask)
 
@@ -49,7 +191,7 @@ def shared_prefix_attention(
     *,
     scaling: float | None = None,
     dropout: float = 0.0,
-    blocks: Sequence[Block] | None = None,
+    tiling: Tiling | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """Attention function in the sense of transformers' AttentionInterface.
@@ -59,107 +201,29 @@ def shared_prefix_attention(
         query: (1, H, L, D).
         key: (1, H_kv, L, D).
         value: (1, H_kv, L, D).
-        attention_mask: unused where blocks are given.
+        attention_mask: unused where a tiling is given.
         scaling: factor on the logits; by default 1/√D.
-        dropout: must be 0 where blocks are given.
-        blocks: layout of the row; None for ordinary inputs.
+        dropout: must be 0 where a tiling is given.
+        tiling: of the packed row; None for ordinary inputs.
         **kwargs: what else the model passes on.
 
     Returns:
         (1, L, H, D), and None for the attention weights.
 
     Raises:
-        NotImplementedError: blocks are given to a model whose attention is not plain softmax attention.
+        NotImplementedError: a tiling is given to a model whose attention is not plain softmax attention.
     """
-    if blocks is None:
+    if tiling is None:
         plain: Tensor = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )[0]
         return plain, None
     if dropout or query.device.type != "cpu" or any(kwargs.get(name) is not None for name in UNSUPPORTED):
-        raise NotImplementedError("this attention is not computed by blocks")
+        raise NotImplementedError("this attention is not computed in tiles")
+    scaled = query[0] * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     if torch.is_autocast_enabled("cpu"):
         dtype = torch.get_autocast_dtype("cpu")
-        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
-    repeats = query.shape[1] // key.shape[1]
-    if repeats > 1:
-        key, value = key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
-    out: Tensor = _BlockAttention.apply(query, key, value, tuple(blocks), scaling)  # type: ignore[no-untyped-call]
-    return out.transpose(1, 2).contiguous(), None
-
-
-class _BlockAttention(torch.autograd.Function):
-    """(1, H, L, D) × 3 → (1, H, L, D), with several blocks in a row; see the module's docstring."""
-
-    @staticmethod
-    def forward(  # noqa: PLR0917 (apply takes positions only)
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, blocks: tuple[Block, ...], scale: float | None
-    ) -> Tensor:
-        wide = torch.promote_types(query.dtype, torch.float32)
-        out = torch.empty_like(query)
-        lse = query.new_empty(query.shape[:3], dtype=wide)
-        for rows in _causal_squares(blocks):
-            out[:, :, rows], lse[:, :, rows] = _forward(
-                query[:, :, rows], key[:, :, rows], value[:, :, rows], 0.0, True, scale=scale
-            )
-        for rows, columns in _rectangles(blocks):
-            far, far_lse = _forward(
-                query[:, :, rows], key[:, :, columns], value[:, :, columns], 0.0, False, scale=scale
-            )
-            near, near_lse = out[:, :, rows], lse[:, :, rows]
-            total = torch.logaddexp(far_lse, near_lse)
-            weight = (far_lse - total).exp_()[..., None]
-            out[:, :, rows] = near.to(wide).lerp(far.to(wide), weight)
-            lse[:, :, rows] = total
-        ctx.save_for_backward(query, key, value, out, lse)
-        ctx.blocks, ctx.scale = blocks, scale
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        query, key, value, out, lse = ctx.saved_tensors
-        scale = query.shape[-1] ** -0.5 if ctx.scale is None else ctx.scale
-        wide = torch.promote_types(query.dtype, torch.float32)
-        scaled = query * scale
-        delta = (grad.to(wide) * out.to(wide)).sum(dim=-1, keepdim=True)
-        d_query = torch.zeros_like(query, dtype=wide)
-        d_key, d_value = torch.zeros_like(d_query), torch.zeros_like(d_query)
-        for rows, columns in _chunks(ctx.blocks):
-            queries, keys, grads = scaled[:, :, rows], key[:, :, columns], grad[:, :, rows]
-            share = torch.matmul(queries, keys.mT).to(wide).sub_(lse[:, :, rows, None]).exp_()
-            if columns.stop == rows.stop:  # of its own block, a query sees only what is not after it
-                share.tril_(rows.start - columns.start)
-            d_value[:, :, columns] += torch.matmul(share.to(grad.dtype).mT, grads)
-            d_logits = torch.matmul(grads, value[:, :, columns].mT).to(wide).sub_(delta[:, :, rows]).mul_(share)
-            d_logits = d_logits.to(grad.dtype)
-            d_query[:, :, rows] += torch.matmul(d_logits, keys)
-            d_key[:, :, columns] += torch.matmul(d_logits.mT, queries)
-        return (d_query * scale).to(query.dtype), d_key.to(key.dtype), d_value.to(value.dtype), None, None
-
-
-def _chunks(blocks: Sequence[Block]) -> Iterator[tuple[slice, slice]]:
-    """(queries, keys) of all blocks, at most `CHUNK` queries each; of a causal block only keys up to the last query.
-
-    A matrix of so many queries stays in the cache while its elements are worked on.
-    """
-    for square in _causal_squares(blocks):
-        for start in range(square.start, square.stop, CHUNK):
-            stop = min(start + CHUNK, square.stop)
-            yield slice(start, stop), slice(square.start, stop)
-    for rows, columns in _rectangles(blocks):
-        for start in range(rows.start, rows.stop, CHUNK):
-            yield slice(start, min(start + CHUNK, rows.stop)), columns
-
-
-def _causal_squares(blocks: Sequence[Block]) -> list[slice]:
-    """Every prefix and every tail with itself; together they cover each row index once."""
-    squares: list[slice] = []
-    for block in blocks:
-        bounds = list(accumulate((block.prefix, *block.tails), initial=block.start))
-        squares += [slice(a, b) for a, b in pairwise(bounds) if b > a]
-    return squares
-
-
-def _rectangles(blocks: Sequence[Block]) -> list[tuple[slice, slice]]:
-    """All tails of a block (queries) with its prefix (keys)."""
-    return [(slice(b.tail_start, b.end), slice(b.start, b.tail_start)) for b in blocks if b.prefix]
+        scaled, key, value = scaled.to(dtype), key.to(dtype), value.to(dtype)
+    by_key_head = scaled.view(key.shape[1], -1, *scaled.shape[1:]).transpose(1, 2).contiguous()
+    out: Tensor = _TiledAttention.apply(by_key_head, key[0], value[0], tiling)  # type: ignore[no-untyped-call]
+    return out.transpose(0, 1).flatten(1, 2)[None].contiguous(), None

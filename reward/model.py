@@ -1,8 +1,9 @@
 """The reward model: a stock sequence classifier with one label, run on packed rows.
 
 `RewardModel` wraps what ``AutoModelForSequenceClassification`` loads and adds no weights of its own, so saving the
-wrapped model gives a plain Hugging Face folder. It chooses how to read a group by trying (`choose_mode`): attention by
-blocks, else a dense mask, else one padded sequence per completion, which always works.
+wrapped model gives a plain Hugging Face folder. It chooses how to read a group by trying (`choose_mode`): fused
+layers, else stock layers with attention in tiles, else with a dense mask, else one padded sequence per completion,
+which always works.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
-from reward import attention
+from reward import attention, fused
 from reward.base import load_tokenizer, quiet
 from reward.data import EncodedGroup, context_length, prepare_tokenizer
 from reward.packing import Inputs, PackedRow, dense_mask, pack, pad
 
-Mode = Literal["blocks", "dense", "padded"]
+Mode = Literal["fused", "tiles", "dense", "padded"]
 TOLERANCE = 1e-4
 """Scores of the self-check may differ by so much between packed and separate reading, relative to their size."""
 
@@ -42,12 +43,26 @@ class RewardModel(nn.Module):
         super().__init__()
         self.classifier, self.pad_id, self.max_length = classifier, pad_id, max_length
         keep_float32(head(classifier))
-        self.mode: Mode = choose_mode(self)
+        self.mode: Mode = "padded"
+        self.use(choose_mode(self))
 
     @property
     def shares_prefix(self) -> bool:
         """True where the prompt of a group is read once."""
         return self.mode != "padded"
+
+    def use(self, mode: Mode) -> None:
+        """Read groups in this way from now on.
+
+        Raises:
+            NotImplementedError: "fused", and the layers are not of the kind that is known.
+        """
+        if self.mode == "fused":
+            fused.unfuse(self.classifier)
+        if mode == "fused":
+            fused.fuse(self.classifier)
+        self.classifier.set_attn_implementation(attention.NAME if mode in ("fused", "tiles") else "sdpa")
+        self.mode = mode
 
     @property
     def device(self) -> torch.device:
@@ -76,7 +91,7 @@ class RewardModel(nn.Module):
         if self.mode == "dense":
             return {"attention_mask": dense_mask(row)}
         # A mask of four axes is passed on as it is; an empty one keeps transformers from building one.
-        return {"attention_mask": row.input_ids.new_empty(1, 1, 0, 0), "blocks": row.blocks}
+        return {"attention_mask": row.input_ids.new_empty(1, 1, 0, 0), "tiling": attention.tile(row.blocks)}
 
 
 def head(classifier: PreTrainedModel) -> nn.Linear:
@@ -169,7 +184,7 @@ def set_label(classifier: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
 
 
 def choose_mode(model: RewardModel) -> Mode:
-    """How to read groups: the first of "blocks" and "dense" that gives the scores of separate sequences, else "padded".
+    """How to read groups: the first mode but "padded" that gives the scores of separate sequences, else "padded".
 
     Tried on a small made-up group rather than looked up by the model's name. A sliding window that the longest sequence
     exceeds would not show there, so it is asked for.
@@ -180,25 +195,21 @@ def choose_mode(model: RewardModel) -> Mode:
         return "padded"
     attention.register()
     probe = _probe(config.vocab_size, model.pad_id)
-    modes: tuple[Mode, ...] = ("blocks", "dense") if model.device.type == "cpu" else ("dense",)
+    modes: tuple[Mode, ...] = ("fused", "tiles", "dense") if model.device.type == "cpu" else ("dense",)
     with torch.no_grad():
-        model.mode = "padded"
-        model.classifier.set_attn_implementation("sdpa")
+        model.use("padded")
         expected = model(pad([probe], 10**6, model.pad_id)[0].to(model.device))
-        for mode in modes:
-            if _agrees(model, mode, probe, expected):
-                return mode
-    model.classifier.set_attn_implementation("sdpa")
-    return "padded"
+        return next((mode for mode in modes if _agrees(model, mode, probe, expected)), "padded")
 
 
 def _agrees(model: RewardModel, mode: Mode, probe: EncodedGroup, expected: Tensor) -> bool:
     """Whether this mode gives the probe the expected scores (T,)."""
-    model.mode = mode
     try:
-        model.classifier.set_attn_implementation(attention.NAME if mode == "blocks" else "sdpa")
+        model.use(mode)
         scores = model(pack([probe], 10**6)[0].to(model.device))
-    except (NotImplementedError, RuntimeError, ValueError, TypeError):
+    except torch.OutOfMemoryError:
+        raise
+    except (NotImplementedError, RuntimeError, ValueError, TypeError):  # how models refuse inputs of this kind
         return False
     scale = max(1.0, float(expected.abs().max()))
     tolerance = TOLERANCE if model.classifier.dtype == torch.float32 else 0.1

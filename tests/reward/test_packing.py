@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import CAUSAL, FAMILIES
 
-from reward import attention
+from reward import attention, fused
 from reward.data import EncodedGroup, Encoder
 from reward.losses import LOSSES
 from reward.model import Mode, RewardModel, new_reward_model
@@ -34,8 +34,7 @@ def encoded_group(prefix: int, tails: list[int]) -> EncodedGroup:
 def load(base: Base, family: str, mode: Mode | None = None) -> tuple[RewardModel, list[EncodedGroup]]:
     model, tokenizer = new_reward_model(base(family), seed=0)
     if mode is not None:
-        model.mode = mode
-        model.classifier.set_attn_implementation(attention.NAME if mode == "blocks" else "sdpa")
+        model.use(mode)
     groups, report = Encoder(tokenizer, model.max_length, model.shares_prefix).groups(AWKWARD)
     assert not report.dropped
     return model, groups
@@ -63,7 +62,7 @@ def one_at_a_time(model: RewardModel, groups: list[EncodedGroup]) -> tuple[list[
 
 def check(model: RewardModel, groups: list[EncodedGroup], budget: int, mode: Mode) -> None:
     scores, gradients = one_at_a_time(model, groups)
-    model.classifier.set_attn_implementation(attention.NAME if mode == "blocks" else "sdpa")
+    model.use(mode)
     model.zero_grad()
     batch = Batch(groups, [1 / len(groups)] * len(groups), model.inputs(groups, budget))
     with torch.no_grad():
@@ -79,8 +78,10 @@ def check(model: RewardModel, groups: list[EncodedGroup], budget: int, mode: Mod
 
 
 @pytest.mark.parametrize("budget", [10_000, 60], ids=["one row", "groups cut over rows"])
-@pytest.mark.parametrize("mode", ["blocks", "dense"])
-@pytest.mark.parametrize("family", CAUSAL)
+@pytest.mark.parametrize(
+    ("family", "mode"),
+    [("llama", "fused"), ("qwen2", "fused"), *((family, mode) for family in CAUSAL for mode in ("tiles", "dense"))],
+)
 def test_packed_rows_equal_separate_sequences(tiny_base: Base, family: str, mode: Mode, budget: int) -> None:
     model, groups = load(tiny_base, family, mode)
     inputs = model.inputs(groups, budget)
@@ -99,12 +100,21 @@ def test_an_encoder_reads_each_sequence_once_padded(tiny_base: Base, budget: int
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_best_mode_that_is_exact_is_chosen(tiny_base: Base, family: str) -> None:
     model, _ = load(tiny_base, family)
-    assert model.mode == ("padded" if family == "bert" else "blocks")
+    best = {"llama": "fused", "qwen2": "fused", "bert": "padded"}
+    assert model.mode == best.get(family, "tiles")
 
 
-def test_a_model_that_blocks_do_not_fit_takes_the_dense_mask(tiny_base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_that_only_looks_alike_is_found_out(tiny_base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "turn", lambda heads, cos, sin: heads.to(cos.dtype))
+    model, groups = load(tiny_base, "llama")
+    assert model.mode == "tiles"
+    check(model, groups, 10_000, "tiles")
+
+
+def test_a_model_that_tiles_do_not_fit_takes_the_dense_mask(tiny_base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "UNSUPPORTED", ("scaling_that_every_model_has", "position_ids"))
     monkeypatch.setattr(attention, "shared_prefix_attention", _refuse)
+    monkeypatch.setattr(fused, "fuse", _refuse)
     model, groups = load(tiny_base, "llama")
     assert model.mode == "dense"
     check(model, groups, 10_000, "dense")
@@ -156,33 +166,142 @@ def test_every_completion_is_in_one_place_and_rows_keep_the_budget(
             assert row.position_ids[0, end] == len(groups[g].sequence(k)) - 1
 
 
+def random(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(seed)).requires_grad_()
+
+
+@given(
+    sizes=st.lists(st.tuples(st.integers(0, 9), st.lists(st.integers(1, 9), min_size=1, max_size=4)), min_size=1),
+    rows=st.integers(1, 12),
+)
+@settings(max_examples=40, deadline=None)
+def test_tiles_see_what_the_dense_mask_shows(sizes: list[tuple[int, list[int]]], rows: int) -> None:
+    packed = pack([encoded_group(*size) for size in sizes], 10_000)[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "ROWS", rows)
+        tiling = attention.tile(packed.blocks)
+    seen = torch.zeros(packed.tokens, packed.tokens, dtype=torch.int64)
+    for tile in tiling.tiles:
+        seen[tile.rows, tile.seen] += 1
+        seen[tile.rows, tile.own] += tile.visible()
+    assert torch.equal(seen, dense_mask(packed)[0, 0].long())
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_block_attention_gradients_by_finite_differences(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "CHUNK", 3)
-    blocks = (Block(0, 4, (2, 5)), Block(11, 1, (3,)))
-    generator = torch.Generator().manual_seed(0)
-    tensors = [torch.randn(1, 2, 15, 8, dtype=dtype, generator=generator, requires_grad=True) for _ in range(3)]
+@pytest.mark.parametrize("heads", [1, 3])
+def test_tiled_attention_and_its_gradients(dtype: torch.dtype, heads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "ROWS", 3)
+    row = pack([encoded_group(4, [2, 5]), encoded_group(1, [3])], 100)[0]
+    tiling = attention.tile(row.blocks)
+    tensors = [
+        random(2, 15, heads, 8, dtype=dtype),
+        random(2, 15, 8, dtype=dtype),
+        random(2, 15, 8, dtype=dtype, seed=1),
+    ]
 
     def attend(*qkv: torch.Tensor) -> torch.Tensor:
-        return attention._BlockAttention.apply(*qkv, blocks, 0.3)
+        return attention._TiledAttention.apply(*qkv, tiling)
 
     if dtype == torch.float64:
         assert torch.autograd.gradcheck(attend, tensors, eps=1e-6, atol=1e-6)
-    row = pack([encoded_group(4, [2, 5]), encoded_group(1, [3])], 100)[0]
-    expected = torch.nn.functional.scaled_dot_product_attention(*tensors, attn_mask=dense_mask(row), scale=0.3)
-    torch.testing.assert_close(attend(*tensors), expected)
+    query, key, value = (
+        tensors[0].permute(0, 2, 1, 3).flatten(0, 1),
+        *(t.repeat_interleave(heads, 0) for t in tensors[1:]),
+    )
+    expected = torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=dense_mask(row)[0], scale=1.0
+    )
+    torch.testing.assert_close(attend(*tensors).permute(0, 2, 1, 3).flatten(0, 1), expected)
+
+
+def relative(found: torch.Tensor, exact: torch.Tensor) -> float:
+    return float((found.float() - exact.float()).norm() / exact.float().norm())
 
 
 def test_bfloat16_attention_stays_close_to_float32() -> None:
-    blocks = (Block(0, 40, (30, 50)),)
-    generator = torch.Generator().manual_seed(0)
-    tensors = [torch.randn(1, 2, 120, 16, generator=generator, requires_grad=True) for _ in range(3)]
-    halves = [t.detach().bfloat16().requires_grad_() for t in tensors]
-    weight = torch.randn(1, 2, 120, 16, generator=generator)
-    for qkv in (tensors, halves):
-        (attention._BlockAttention.apply(*qkv, blocks, None).float() * weight).sum().backward()
-    for exact, half in zip(tensors, halves, strict=True):
-        assert (half.grad.float() - exact.grad).norm() / exact.grad.norm() < 0.02
+    tiling = attention.tile((Block(0, 40, (30, 50)),))
+    exact = [random(2, 120, 1, 16), random(2, 120, 16), random(2, 120, 16, seed=1)]
+    halves = [t.detach().bfloat16().requires_grad_() for t in exact]
+    weight = random(2, 120, 1, 16, seed=2).detach()
+    for qkv in (exact, halves):
+        (attention._TiledAttention.apply(*qkv, tiling).float() * weight).sum().backward()
+    for wide, half in zip(exact, halves, strict=True):
+        assert relative(half.grad, wide.grad) < 0.02
+
+
+def test_fused_layers_by_finite_differences(tiny_base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "ROWS", 4)
+    model, _ = load(tiny_base, "qwen2", "fused")
+    classifier = model.classifier.double()
+    backbone, layer = classifier.model, classifier.model.layers[0]
+    row = pack([encoded_group(3, [2, 4])], 100)[0]
+    tiling = attention.tile(row.blocks)
+    hidden = random(1, 9, 32, dtype=torch.float64)
+    turned = backbone.rotary_emb(hidden, row.position_ids)
+    norms = [layer.input_layernorm.weight, layer.post_attention_layernorm.weight]
+
+    def run(inputs: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return layer(inputs, tiling=tiling, position_embeddings=turned)
+
+    assert torch.autograd.gradcheck(run, (hidden, *norms), eps=1e-6, atol=1e-6)
+    for name, matrix in layer.named_parameters():
+        if "norm" in name:
+            continue
+        (slope,) = torch.autograd.grad((run(hidden) ** 2).sum(), matrix)
+        step = random(*matrix.shape, dtype=torch.float64, seed=3).detach() * 1e-6
+        ends = []
+        with torch.no_grad():
+            for way in (1, -2, 1):  # up, down, and back; in place, as an optimizer does it
+                matrix.add_(step, alpha=way)
+                ends.append((run(hidden) ** 2).sum())
+        torch.testing.assert_close((slope * step).sum(), (ends[0] - ends[1]) / 2, rtol=1e-5, atol=1e-9, msg=name)
+
+
+def test_fused_layers_in_bfloat16_are_as_close_as_stock_ones(tiny_base: Base) -> None:
+    errors = {}
+    for mode in ("fused", "dense"):
+        model, groups = load(tiny_base, "llama", mode)
+        gradients = []
+        for precise in (True, False):
+            model.zero_grad()
+            batch = Batch(groups, [1.0] * len(groups), model.inputs(groups, 10_000))
+            with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+                backward(model, batch, LOSSES["pairwise"])
+            gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+        errors[mode] = relative(gradients[1], gradients[0])
+    assert errors["fused"] < 1.3 * errors["dense"] < 0.2
+
+
+@pytest.mark.parametrize("kind", [{"fused": True}, {"foreach": True}, {"foreach": False, "fused": False}], ids=str)
+def test_fused_layers_notice_the_step_of_an_optimizer(tiny_base: Base, kind: dict[str, bool]) -> None:
+    model, groups = load(tiny_base, "llama", "fused")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, **kind)
+    inputs = model.inputs(groups, 10_000)[0]
+    before = model(inputs)
+    before.sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        after = model(inputs)
+        model.use("tiles")
+        torch.testing.assert_close(after, model(inputs), rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(before, after)
+
+
+def test_fused_layers_notice_new_weights_and_leave_frozen_ones_alone(tiny_base: Base) -> None:
+    model, groups = load(tiny_base, "llama", "fused")
+    inputs = model.inputs(groups, 10_000)[0]
+    layer = model.classifier.model.layers[0]
+    layer.mlp.up_proj.weight.requires_grad_(False)
+    before = model(inputs)
+    before.sum().backward()
+    assert layer.mlp.up_proj.weight.grad is None and layer.mlp.gate_proj.weight.grad is not None
+    with torch.no_grad():
+        layer.mlp.up_proj.weight *= 1.5
+        model.use("tiles")
+        expected = model(inputs)
+        model.use("fused")
+        torch.testing.assert_close(model(inputs), expected, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(before, expected)
 
 
 def test_the_answer_of_one_group_does_not_depend_on_its_company(tiny_base: Base) -> None:

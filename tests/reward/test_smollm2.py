@@ -43,7 +43,7 @@ def test_its_tokenizer_and_template(folder: Path) -> None:
 
 def test_packed_scores_equal_separate_ones(folder: Path) -> None:
     model, tokenizer = new_reward_model(folder, seed=0)
-    assert model.mode == "blocks"
+    assert model.mode == "fused"
     encoded, _ = Encoder(tokenizer, model.max_length).groups(AWKWARD[:2])
     with torch.inference_mode():
         (inputs,) = model.inputs(encoded, 4096)
