@@ -77,8 +77,13 @@ class TrainConfig(Common):
         lr: Peak learning rate; it warms up, then falls along a cosine to a tenth.
         seed: Seed of the head's first weights and of the order of the groups.
         loss: pairwise compares every pair of a group; plackett-luce explains each person's ranking as a whole.
+        train_layers: Train only the last so many layers and the head. What the layers below make of a group is computed
+            once and kept in the cache folder, also for groups that have no rankings yet; a later run is quick then.
+        lora: Train adapters of this rank on all linear layers, and the head; they are merged into the saved weights.
         batch: Groups per optimizer step.
         tokens_per_batch: Tokens that the model reads at once; bounds memory, changes no result. A larger group is cut.
+        checkpoint_activations: Keep one activation per layer and compute the others again: a third slower, far less
+            memory.
         max_length: Tokens of prompt and completion together; by default 2048 or what the base can take.
         warmup: Share of the steps in which the learning rate rises.
         weight_decay: Decoupled weight decay of matrices (AdamW).
@@ -100,8 +105,11 @@ class TrainConfig(Common):
     lr: float = 2e-5
     seed: int = 0
     loss: Literal["pairwise", "plackett-luce"] = "pairwise"
+    train_layers: int | None = None
+    lora: int | None = None
     batch: int = 8
     tokens_per_batch: int = 2048
+    checkpoint_activations: bool = False
     max_length: int | None = None
     warmup: float = 0.1
     weight_decay: float = 0.01
@@ -116,7 +124,7 @@ class TrainConfig(Common):
 
     def __post_init__(self) -> None:
         need(bool(self.data), "--data", "at least one path", "nothing")
-        for flag in ("epochs", "batch", "tokens_per_batch", "max_length", "limit"):
+        for flag in ("epochs", "batch", "tokens_per_batch", "max_length", "limit", "train_layers", "lora"):
             value = getattr(self, flag)
             need(value is None or value >= 1, f"--{flag.replace('_', '-')}", "at least 1", value)
         for flag in ("lr", "clip"):
@@ -124,6 +132,7 @@ class TrainConfig(Common):
         for flag in ("weight_decay", "evaluate_every", "checkpoint_every"):
             need(getattr(self, flag) >= 0, f"--{flag.replace('_', '-')}", "0 or more", getattr(self, flag))
         need(0 <= self.warmup < 1, "--warmup", "at least 0 and below 1", self.warmup)
+        need(not (self.lora and self.train_layers), "--lora", "given without --train-layers", "given with it")
         need(not (self.resume and self.overwrite), "--resume", "without --overwrite, which starts from anew", "with it")
 
 

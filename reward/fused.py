@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from reward.attention import Tiling, attend, attend_backward
@@ -145,7 +146,13 @@ def fused_forward(layer: Any) -> Callable[..., Any]:
             *(each.bias for each in linears[:3]),
         )
         joined = weights(tuple(p.detach() for p in parameters[2:] if p is not None), dtype)
-        return _Layer.apply(hidden_states, *position_embeddings, shape, joined, tiling, *parameters)  # type: ignore[no-untyped-call]
+
+        def run(hidden: Tensor) -> Any:
+            return _Layer.apply(hidden, *position_embeddings, shape, joined, tiling, *parameters)  # type: ignore[no-untyped-call]
+
+        if layer.training and getattr(layer, "gradient_checkpointing", False):  # as the stock forward's wrapper does it
+            return checkpoint(run, hidden_states, use_reentrant=False)
+        return run(hidden_states)
 
     return forward
 

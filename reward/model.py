@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,11 +24,14 @@ from labeler.errors import ModelError
 from reward import attention, fused
 from reward.base import load_tokenizer, quiet
 from reward.data import EncodedGroup, context_length, prepare_tokenizer
+from reward.frozen import LowerLayers, Store
 from reward.packing import Inputs, PackedRow, dense_mask, pack, pad
 
 Mode = Literal["fused", "tiles", "dense", "padded"]
 TOLERANCE = 1e-4
-"""Scores of the self-check may differ by so much between packed and separate reading, relative to their size."""
+"""Scores of a self-check may differ by so much between two ways of reading, relative to their size."""
+ROUGH = 0.1
+"""The same in half precision."""
 
 
 class RewardModel(nn.Module):
@@ -44,6 +48,7 @@ class RewardModel(nn.Module):
         self.classifier, self.pad_id, self.max_length = classifier, pad_id, max_length
         keep_float32(head(classifier))
         self.mode: Mode = "padded"
+        self.lower: LowerLayers | None = None
         self.use(choose_mode(self))
 
     @property
@@ -71,7 +76,10 @@ class RewardModel(nn.Module):
 
     def inputs(self, groups: Sequence[EncodedGroup], budget: int) -> list[Inputs]:
         """All completions of the groups as inputs of at most ``budget`` tokens each."""
-        return [*(pack(groups, budget) if self.shares_prefix else pad(groups, budget, self.pad_id))]
+        if not self.shares_prefix:
+            return [*pad(groups, budget, self.pad_id)]
+        rows = pack(groups, budget)
+        return [*(rows if self.lower is None else (self.lower.attach(row, groups) for row in rows))]
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Raw scores (T,) float32, one per completion, in the order of ``inputs.owners``."""
@@ -80,12 +88,42 @@ class RewardModel(nn.Module):
                 input_ids=inputs.input_ids, attention_mask=inputs.attention_mask, use_cache=False
             ).logits
             return logits[:, 0]
-        backbone = getattr(self.classifier, self.classifier.base_model_prefix)
-        hidden: Tensor = backbone(
-            input_ids=inputs.input_ids, position_ids=inputs.position_ids, use_cache=False, **self._mask(inputs)
-        ).last_hidden_state
+        with self.lower.skipped(inputs.states) if self.lower and inputs.states is not None else nullcontext():
+            hidden = self._hidden(inputs)
         scores: Tensor = head(self.classifier)(hidden[0, inputs.ends])
         return scores[:, 0]
+
+    def checkpoint_activations(self) -> None:
+        """Keep one activation per layer for backward and compute the others again."""
+        self.classifier.activation_checkpointing_enable({"use_reentrant": False})
+        for module in self.classifier.modules():
+            if hasattr(module, "gradient_checkpointing"):
+                module.training = True  # of this module alone: those inside stay as they are, without dropout
+
+    def train_last(self, layers: int, store: Store) -> None:
+        """Freeze all but the last so many layers and the head; from now on `inputs` brings what the frozen ones give.
+
+        Raises:
+            ModelError: the base reads groups in another way than packed, is not that deep, or is built otherwise.
+        """
+        if not self.shares_prefix:
+            raise ModelError("--train-layers needs a decoder as its base; leave the flag out for this one")
+        self.lower = LowerLayers(self.classifier, layers, self._hidden, store)
+        probe = [_probe(self.classifier.config.get_text_config().vocab_size, self.pad_id)]
+        with torch.no_grad():
+            expected, found = (
+                self(row.to(self.device)) for row in (pack(probe, 10**6)[0], self.inputs(probe, 10**6)[0])
+            )
+        if not _close(found, expected, TOLERANCE if store.dtype == torch.float32 else ROUGH):
+            raise ModelError("--train-layers gives other scores with this base; leave the flag out")
+
+    def _hidden(self, row: PackedRow) -> Tensor:
+        """(1, L, d) what the backbone makes of a row."""
+        backbone = getattr(self.classifier, self.classifier.base_model_prefix)
+        hidden: Tensor = backbone(
+            input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, **self._mask(row)
+        ).last_hidden_state
+        return hidden
 
     def _mask(self, row: PackedRow) -> dict[str, Any]:
         if self.mode == "dense":
@@ -211,9 +249,12 @@ def _agrees(model: RewardModel, mode: Mode, probe: EncodedGroup, expected: Tenso
         raise
     except (NotImplementedError, RuntimeError, ValueError, TypeError):  # how models refuse inputs of this kind
         return False
-    scale = max(1.0, float(expected.abs().max()))
-    tolerance = TOLERANCE if model.classifier.dtype == torch.float32 else 0.1
-    return bool((scores - expected).abs().max() <= tolerance * scale)
+    return _close(scores, expected, TOLERANCE if model.classifier.dtype == torch.float32 else ROUGH)
+
+
+def _close(scores: Tensor, expected: Tensor, tolerance: float) -> bool:
+    """Whether scores (T,) are the expected ones (T,) up to a tolerance relative to their size, at least absolutely."""
+    return bool((scores - expected).abs().max() <= tolerance * max(1.0, float(expected.abs().max())))
 
 
 def _probe(vocabulary: int, pad_id: int) -> EncodedGroup:

@@ -56,6 +56,7 @@ class PackedRow:
         ends: (T,) int64, index of the last token of each tail.
         owners: whose tails these are, T of them.
         blocks: where the prefixes and tails lie; they cover the row without gaps.
+        states: (1, L, d) what enters the first trained layer, where the layers below are frozen and were read before.
     """
 
     input_ids: Tensor
@@ -63,6 +64,7 @@ class PackedRow:
     ends: Tensor
     owners: tuple[Owner, ...]
     blocks: tuple[Block, ...]
+    states: Tensor | None = None
 
     @property
     def tokens(self) -> int:
@@ -72,7 +74,8 @@ class PackedRow:
     def to(self, device: torch.device) -> PackedRow:
         """The same row on a device."""
         tensors = (self.input_ids.to(device), self.position_ids.to(device), self.ends.to(device))
-        return PackedRow(*tensors, self.owners, self.blocks)
+        states = None if self.states is None else self.states.to(device)
+        return PackedRow(*tensors, self.owners, self.blocks, states)
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,15 +31,17 @@ from labeler.records import Demonstration, Group
 from reward import checkpoint
 from reward.artifact import Scorer, save_artifact
 from reward.assess import Choice, measure
-from reward.base import identity, resolve
+from reward.base import cache_folder, identity, resolve
 from reward.calibrate import centre, compared, finish
 from reward.card import model_card
 from reward.config import Precision, TrainConfig
 from reward.data import EncodedGroup
 from reward.evaluate import Metrics
+from reward.frozen import LowerLayers, Store
+from reward.lora import Adapters
 from reward.losses import LOSSES
 from reward.manifest import manifest, sha256_of_groups
-from reward.model import new_reward_model
+from reward.model import RewardModel, new_reward_model
 from reward.progress import Progress, Stage, tell
 from reward.splits import Splits, split_groups
 from reward.step import Batch, backward
@@ -104,6 +106,7 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
         last = last or checkpoint.latest(checkpoint.work_folder(config.out))
 
         model, tokenizer = new_reward_model(base, seed=config.seed, max_length=config.max_length)
+        adapters = pick_weights(model, config, precision, base)
         scorer = Scorer(model, tokenizer)
         encoded, report = scorer.encode(splits.train)
         examples = [group for group in encoded if group.pairs]
@@ -118,6 +121,8 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
         started = time.monotonic()
         state = fit(Course(config, scorer, examples, splits.valid, last), accelerator, progress)
         seconds = time.monotonic() - started
+        if adapters:
+            adapters.merge()
         metrics = {}
         if accelerator.is_main_process:
             with accelerator.autocast():
@@ -135,8 +140,11 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
                 seconds=seconds,
                 centred_on=centred_on,
             )
+            lower, model.lower = model.lower, None
             save_artifact(config.out, scorer, model_card(config.out.name, scorer.manifest), overwrite=config.overwrite)
             checkpoint.forget(config.out)
+            if lower:
+                read_ahead(scorer, splits, lower, progress)
         accelerator.wait_for_everyone()
         return TrainResult(config.out, scorer, metrics, state, seconds)
     finally:
@@ -152,6 +160,28 @@ def load(config: TrainConfig) -> tuple[Splits, list[Demonstration]]:
     if config.limit:
         splits = Splits(splits.train[: config.limit], splits.valid, splits.test, splits.rule)
     return splits, [demonstration for source in sources for demonstration in source.demonstrations]
+
+
+def pick_weights(model: RewardModel, config: TrainConfig, precision: Precision, base: Path) -> Adapters | None:
+    """Decide which weights learn and what is kept of the activations; returns the adapters where these learn."""
+    if config.checkpoint_activations:
+        model.checkpoint_activations()
+    if config.train_layers:
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        model.train_last(config.train_layers, Store(cache_folder(), repr(identity(config.base, base)), dtype))
+    return Adapters(model, config.lora, config.seed) if config.lora else None
+
+
+def read_ahead(scorer: Scorer, splits: Splits, lower: LowerLayers, progress: Progress) -> None:
+    """Keep what the frozen layers make of groups that nobody has ranked yet, for the run after the next labels."""
+    waiting, _ = scorer.encode(
+        [g for part in (splits.train, splits.valid, splits.test) for g in part if not g.rankings]
+    )
+    if waiting:
+        with progress.stage("read ahead", total=len(waiting)) as stage:
+            for done, group in enumerate(waiting, start=1):
+                lower.states(group)
+                stage.step(done)
 
 
 @dataclass(frozen=True)
@@ -244,8 +274,9 @@ def due(step: int, every: int) -> bool:
 
 def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW in which only matrices decay."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
+    learning = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in learning if p.ndim >= 2]
+    others = [p for p in learning if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
 

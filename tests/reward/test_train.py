@@ -129,11 +129,12 @@ def die_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "check_finite", count)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("seed", "flags"), [(0, {}), (1, {}), (2, {"train_layers": 1}), (3, {"lora": 2})], ids=str)
 def test_a_killed_run_continues_to_the_same_bits(
-    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, seed: int
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int, flags: dict[str, int]
 ) -> None:
-    changed = settings | {"seed": seed, "checkpoint_every": 2}
+    monkeypatch.setenv("REWARD_CACHE", str(tmp_path / "cache"))
+    changed = settings | {"seed": seed, "checkpoint_every": 2} | flags
     whole = train.train(TrainConfig(**changed))
     step = random.Random(seed).randrange(3, whole.state.step)
     cut = changed | {"out": settings["out"].with_name("cut")}
