@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from labeler.records import Completion, Group, Message, Ranking
 
@@ -18,6 +21,32 @@ def group(
         tuple(Ranking(f"p{i}", tuple(r)) for i, r in enumerate(ranks)),
         split=split,
     )
+
+
+def ranked_groups(count: int = 12, k: int = 3, seed: int = 0, **fields: Any) -> list[Group]:
+    """Groups about different prompts, each ranked by two people who mostly agree; longer is mostly better."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for index in range(count):
+        texts = ["word " * int(n) for n in rng.choice(range(1, 9), size=k, replace=False)]
+        rankings = []
+        for person in ("ann", "bob"):
+            order = np.argsort([-len(text) + rng.normal(0, 6) for text in texts])
+            ranks = [0] * k
+            for rank, position in enumerate(order, start=1):
+                ranks[position] = rank
+            rankings.append(Ranking(person, tuple(ranks)))
+        made.append(
+            Group(
+                f"g{index}",
+                (Message("user", f"Question {index}?"),),
+                tuple(Completion(f"c{i}", text, f"model-{i}") for i, text in enumerate(texts)),
+                tuple(rankings),
+                "tiny",
+                **fields,
+            )
+        )
+    return made
 
 
 AWKWARD = (

@@ -5,7 +5,8 @@ import math
 from dataclasses import replace
 
 import pytest
-import tiny
+from builders import ranked_groups
+from tiny_models import save_reward_model
 
 from labeler.errors import DataError
 from labeler.formats import prompt_key, write_demonstrations, write_groups
@@ -19,7 +20,7 @@ from reward.evaluate import evaluate
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rm") / "tiny-rm"
-    return tiny.reward_model(folder, calibration=Calibration(temperature=2.5, tie_threshold=0.1))
+    return save_reward_model(folder, calibration=Calibration(temperature=2.5, tie_threshold=0.1))
 
 
 def config(model, tmp_path, *data, **more):
@@ -31,7 +32,7 @@ def metrics_of(tmp_path):
 
 
 def test_figures_are_those_of_raw_scores_and_the_models_temperature(model, tmp_path, capsys):
-    groups = tiny.ranked_groups(40)
+    groups = ranked_groups(40)
     write_groups(groups, tmp_path / "groups.jsonl")
     run(config(model, tmp_path, tmp_path / "groups.jsonl", progress=tmp_path / "progress.jsonl"))
     expected = evaluate(groups, Scorer.from_pretrained(model).score_groups(groups, raw=True), temperature=2.5)
@@ -50,7 +51,7 @@ def test_figures_are_those_of_raw_scores_and_the_models_temperature(model, tmp_p
 
 
 def test_several_files_are_evaluated_together(model, tmp_path):
-    first, second = tiny.ranked_groups(4), tiny.ranked_groups(4, seed=1)
+    first, second = ranked_groups(4), ranked_groups(4, seed=1)
     write_groups(first, tmp_path / "a.jsonl")
     write_groups(second, tmp_path / "b.jsonl.gz")
     found = read_groups([str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl.gz")])
@@ -59,7 +60,7 @@ def test_several_files_are_evaluated_together(model, tmp_path):
 
 
 def test_prompts_of_the_training_are_left_out_or_owned_up_to():
-    groups = tiny.ranked_groups(10)
+    groups = ranked_groups(10)
     seen = {"seen_prompts": [prompt_key(group.prompt)[:16] for group in groups[:7]]}
     auto = choose(groups, "auto", seen)
     assert [group.id for group in auto.groups] == ["g7", "g8", "g9"]
@@ -74,16 +75,16 @@ def test_prompts_of_the_training_are_left_out_or_owned_up_to():
 
 
 def test_splits_are_those_of_the_training():
-    groups = [replace(group, split="test" if i < 3 else "train") for i, group in enumerate(tiny.ranked_groups(8))]
+    groups = [replace(group, split="test" if i < 3 else "train") for i, group in enumerate(ranked_groups(8))]
     assert [group.id for group in choose(groups, "test", {}).groups] == ["g0", "g1", "g2"]
     with pytest.raises(DataError, match=r"'valid'.*--split all"):
         choose(groups, "valid", {})
 
 
 def test_what_does_not_fit_is_left_out_and_told(model, tmp_path):
-    groups = tiny.ranked_groups(12)
+    groups = ranked_groups(12)
     long = groups[3].completions[0]
-    texts = (Completion(long.id, "x" * 400), *groups[3].completions[1:])
+    texts = (Completion(long.id, "x" * 600), *groups[3].completions[1:])
     groups[3] = replace(groups[3], completions=texts)
     write_groups(groups, tmp_path / "groups.jsonl")
     run(config(model, tmp_path, tmp_path / "groups.jsonl"))
@@ -95,7 +96,7 @@ def test_what_does_not_fit_is_left_out_and_told(model, tmp_path):
 
 
 def test_data_without_rankings_is_refused(model, tmp_path):
-    write_groups([replace(group, rankings=()) for group in tiny.ranked_groups(2)], tmp_path / "groups.jsonl")
+    write_groups([replace(group, rankings=()) for group in ranked_groups(2)], tmp_path / "groups.jsonl")
     with pytest.raises(DataError, match="needs rankings"):
         run(config(model, tmp_path, tmp_path / "groups.jsonl"))
     shown = tmp_path / "shown.jsonl"
@@ -106,6 +107,6 @@ def test_data_without_rankings_is_refused(model, tmp_path):
 
 
 def test_group_without_completions_takes_no_part(model, tmp_path):
-    write_groups([*tiny.ranked_groups(6), Group("bare", (Message("user", "?"),), ())], tmp_path / "groups.jsonl")
+    write_groups([*ranked_groups(6), Group("bare", (Message("user", "?"),), ())], tmp_path / "groups.jsonl")
     run(config(model, tmp_path, tmp_path / "groups.jsonl"))
     assert metrics_of(tmp_path)["groups"] == 6

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-import tiny
+from builders import ranked_groups
+from tiny_models import save_policy, save_reward_model
 
 from labeler.formats import read, write_groups
 from reward import cli, generate
@@ -22,9 +23,9 @@ from reward.cli import COMMANDS, main
 def place(tmp_path_factory):
     """A reward model, a policy and groups."""
     folder = tmp_path_factory.mktemp("cli")
-    tiny.reward_model(folder / "rm")
-    tiny.policy(folder / "policy")
-    write_groups(tiny.ranked_groups(30), folder / "groups.jsonl")
+    save_reward_model(folder / "rm")
+    save_policy(folder / "policy")
+    write_groups(ranked_groups(30), folder / "groups.jsonl")
     (folder / "prompts.txt").write_text("Name a prime.\nSay hi.\nWait.\n")
     return folder
 
@@ -50,7 +51,7 @@ def test_train_then_evaluate_its_data(place, tmp_path, capsys):
 
 def test_evaluate(place, tmp_path, capsys):
     more = tmp_path / "more.jsonl"
-    write_groups(tiny.ranked_groups(5, seed=9), more)
+    write_groups(ranked_groups(5, seed=9), more)
     command = "evaluate --model {p}/rm --data {p}/groups.jsonl {more} --out {out} --progress {out}/progress.jsonl"
     assert main(words(command, place, more=more, out=tmp_path / "out")) == 0
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["groups"] == 35

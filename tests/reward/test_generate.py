@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from scipy import stats
+from tiny_models import VOCABULARY, save_policy
 from transformers import AutoModelForCausalLM
 
 from labeler.errors import DataError, UsageError
@@ -24,7 +24,7 @@ PROMPTS = ["Name a prime.", "Say hi.", "Count to three.", "Öffne die Tür 🚪.
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
-    return tiny.policy(tmp_path_factory.mktemp("policy") / "tiny-llama")
+    return save_policy(tmp_path_factory.mktemp("policy") / "tiny-llama")
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def config(policy, prompts, output, **more):
 
 @pytest.mark.parametrize("family", ["llama", "neox", "gpt2"])
 def test_greedy_sampling_equals_generate_of_transformers(tmp_path, family):
-    model = AutoModelForCausalLM.from_pretrained(tiny.policy(tmp_path / family, family)).eval()
+    model = AutoModelForCausalLM.from_pretrained(save_policy(tmp_path / family, family)).eval()
     for seed in range(3):
-        prompt = torch.randint(3, 259, (7 + seed,), generator=torch.Generator().manual_seed(seed)).tolist()
+        prompt = torch.randint(5, VOCABULARY, (7 + seed,), generator=torch.Generator().manual_seed(seed)).tolist()
         theirs = model.generate(
             torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt)), do_sample=False, max_new_tokens=30
         )[0, len(prompt) :].tolist()
@@ -73,9 +73,9 @@ def test_sampled_tokens_have_the_probabilities_that_a_full_pass_gives(policy):
     """The cache, its copies and rows that leave the batch must not change what the model sees."""
     model = AutoModelForCausalLM.from_pretrained(policy).eval()
     prompt = [5, 80, 90, 17]
-    drawn = sample(model, prompt, 6, ends=[2], max_new_tokens=40, temperature=0.8, top_p=0.9, seed=11)
+    drawn = sample(model, prompt, 6, ends=[2], max_new_tokens=200, temperature=0.8, top_p=0.9, seed=11)
     assert len({len(each.ids) for each in drawn}) > 1  # some left early
-    uniform = torch.rand(40, 6, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
+    uniform = torch.rand(200, 6, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
     for column, each in enumerate(drawn):
         tokens = [*each.ids, *([2] if each.finished else [])]
         with torch.no_grad():
@@ -122,7 +122,7 @@ def test_text_is_exactly_what_stands_before_the_end_token(policy):
         top_p=1.0,
         seed=prompt_seed(0, "g"),
     )
-    alphabet = loaded.tokenizer.convert_ids_to_tokens(list(range(259)))
+    alphabet = loaded.tokenizer.convert_ids_to_tokens(list(range(VOCABULARY)))
     for completion, each in zip(group.completions, drawn, strict=True):
         assert completion.text == loaded.tokenizer.backend_tokenizer.decoder.decode([alphabet[i] for i in each.ids])
     assert any(c.text != c.text.strip() for c in group.completions)
@@ -180,8 +180,8 @@ def test_a_foreign_file_is_not_overwritten(policy, prompts, tmp_path):
 
 def test_a_prompt_longer_than_the_context_names_itself(policy, tmp_path):
     path = tmp_path / "long.txt"
-    path.write_text("short\n" + "x" * 300)
-    with pytest.raises(DataError, match=r"long-2.*context of 256.*--max-new-tokens"):
+    path.write_text("short\n" + "x" * 600)
+    with pytest.raises(DataError, match=r"long-2.*context of 512.*--max-new-tokens"):
         run(config(policy, path, tmp_path / "out.jsonl"))
     assert len(read(tmp_path / "out.jsonl").groups) == 1  # what was done stays
 

@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-import tiny
+from builders import ranked_groups
+from tiny_models import save_policy
 
 from labeler.errors import DataError, UsageError
 from labeler.formats import prompt_key, read, write_demonstrations, write_groups
@@ -17,10 +18,10 @@ from reward.quickstart import Layout, choose, prepare
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quickstart")
-    tiny.policy(folder / "base")
+    save_policy(folder / "base")
     groups = [
         replace(group, split="test" if i % 4 == 0 else "valid" if i % 4 == 1 else "train")
-        for i, group in enumerate(tiny.ranked_groups(48))
+        for i, group in enumerate(ranked_groups(48))
     ]
     (folder / "data").mkdir()
     write_groups(groups, folder / "data" / "groups.jsonl")
@@ -69,7 +70,7 @@ def test_the_whole_cycle(place, tmp_path, capsys):
 
 
 def test_limits_and_splits_hold_whatever_the_order_of_the_file():
-    groups = tiny.ranked_groups(60)
+    groups = ranked_groups(60)
     chosen = choose(groups, 8)
     counts = {split: sum(group.split == split for group in chosen) for split in ("train", "valid", "test")}
     assert counts["train"] == 8
@@ -80,7 +81,7 @@ def test_limits_and_splits_hold_whatever_the_order_of_the_file():
 
 def test_data_without_a_test_split_is_refused(place, tmp_path):
     data = tmp_path / "groups.jsonl"
-    write_groups([replace(group, split="train") for group in tiny.ranked_groups(3)], data)
+    write_groups([replace(group, split="train") for group in ranked_groups(3)], data)
     config = QuickstartConfig(out=tmp_path / "out", data=data)
     with pytest.raises(DataError, match="test split"):
         prepare(config, Layout(config.out))

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import tiny
+from builders import ranked_groups
 
 from labeler.errors import DataError
 from labeler.records import Completion, Message
@@ -26,7 +26,7 @@ def scored(groups, noise=1.0, seed=0):
 
 @pytest.fixture(scope="module")
 def page():
-    groups = tiny.ranked_groups(40, meta={"topic": EVIL})
+    groups = ranked_groups(40, meta={"topic": EVIL})
     evil = [
         replace(
             group,
@@ -74,7 +74,7 @@ def test_texts_are_escaped_everywhere(page):
 
 
 def test_page_shows_warnings_and_notes():
-    groups = tiny.ranked_groups(5)
+    groups = ranked_groups(5)
     alone = [replace(group, rankings=group.rankings[:1]) for group in groups]
     scores = [[-value for value in values] for values in scored(alone, noise=0.1)]
     metrics = evaluate(alone, scores)
@@ -88,7 +88,7 @@ def test_page_shows_warnings_and_notes():
 
 
 def test_a_good_model_gets_a_good_verdict():
-    groups = tiny.ranked_groups(60, k=4)
+    groups = ranked_groups(60, k=4)
     flipped = [  # shorter is better
         replace(group, rankings=tuple(replace(r, ranks=tuple(-rank for rank in r.ranks)) for r in group.rankings))
         for group in groups
@@ -104,7 +104,7 @@ def test_a_good_model_gets_a_good_verdict():
 
 
 def test_worst_disagreements_are_the_largest_wrong_gaps():
-    groups = tiny.ranked_groups(3)
+    groups = ranked_groups(3)
     right = scored(groups, noise=0.0)
     wrong = [right[0], [-2 * value for value in right[1]], [-value for value in right[2]]]
     found = worst_disagreements(groups, wrong)
@@ -120,7 +120,7 @@ def test_figures_of_the_text_are_signed_and_have_units():
 
 
 def test_written_files_are_complete_and_strict_json(tmp_path):
-    groups = tiny.ranked_groups(8)
+    groups = ranked_groups(8)
     scores = scored(groups)
     metrics = evaluate(groups, scores, tokens=100, wall_seconds=2.0)
     html, figures = render(metrics, groups, scores, title="t")
@@ -141,7 +141,7 @@ def test_written_files_are_complete_and_strict_json(tmp_path):
 
 
 def test_same_input_gives_the_same_page():
-    groups = tiny.ranked_groups(8)
+    groups = ranked_groups(8)
     scores = scored(groups)
     assert (
         render(evaluate(groups, scores), groups, scores, title="t")[0]

@@ -4,9 +4,10 @@ import json
 import math
 
 import pytest
-import tiny
+from builders import ranked_groups
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_models import save_policy, save_reward_model
 
 from labeler.errors import DataError, UsageError
 from labeler.formats import read, write_groups
@@ -29,12 +30,12 @@ def group(*texts, name="g"):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return tiny.reward_model(tmp_path_factory.mktemp("rm") / "model")
+    return save_reward_model(tmp_path_factory.mktemp("rm") / "model")
 
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
-    return tiny.policy(tmp_path_factory.mktemp("policy") / "tiny", seed=3)
+    return save_policy(tmp_path_factory.mktemp("policy") / "tiny", seed=3)
 
 
 def test_best_of_n_takes_the_highest_score():
@@ -86,7 +87,7 @@ def lines(path):
 
 
 def test_the_file_has_the_scores_of_the_scorer(model, tmp_path):
-    groups = tiny.ranked_groups(20)
+    groups = ranked_groups(20)
     write_groups(groups, tmp_path / "in.jsonl.gz")
     scorer = Scorer.from_pretrained(model)
     for raw in (False, True):
@@ -124,7 +125,7 @@ def test_candidates_are_sampled_where_a_policy_is_given(model, policy, tmp_path)
 def test_a_failed_run_leaves_the_old_file(model, tmp_path):
     out = tmp_path / "out.jsonl"
     out.write_text("old\n")
-    write_groups([*tiny.ranked_groups(20), Group("empty", (Message("user", "?"),), ())], tmp_path / "in.jsonl")
+    write_groups([*ranked_groups(20), Group("empty", (Message("user", "?"),), ())], tmp_path / "in.jsonl")
     with pytest.raises(DataError, match="group empty"):
         run(RerankConfig(model=model, input=str(tmp_path / "in.jsonl"), output=out))
     assert out.read_text() == "old\n"

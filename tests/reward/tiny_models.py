@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
@@ -18,11 +20,16 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from reward.artifact import Scorer, save_artifact
+from reward.model import new_reward_model
+
 torch.set_num_threads(1)
 
 SPECIAL = ["<pad>", "<bos>", "<eos>", "<cls>", "<sep>"]
 SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
-COMMON = {"vocab_size": 300, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+VOCABULARY = len(SPECIAL) + 256
+"""Every byte is a token."""
+COMMON = {"vocab_size": VOCABULARY, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 SHORT = {"max_position_embeddings": 512}
 CHATML = (
     "{% for m in messages %}{{ '<bos>' + m['role'] + '\n' + m['content'] + '<eos>' + '\n' }}{% endfor %}"
@@ -41,7 +48,7 @@ def byte_tokenizer(template: str | None = CHATML, *, encoder: bool = False) -> P
     tokenizer.train_from_iterator(
         [],
         trainers.BpeTrainer(
-            vocab_size=300, special_tokens=SPECIAL, initial_alphabet=sorted(alphabet), show_progress=False
+            vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=sorted(alphabet), show_progress=False
         ),
     )
     named = {"cls_token": "<cls>", "sep_token": "<sep>"} if encoder else {"bos_token": "<bos>", "eos_token": "<eos>"}
@@ -50,9 +57,9 @@ def byte_tokenizer(template: str | None = CHATML, *, encoder: bool = False) -> P
     return fast
 
 
-def build(family: str) -> torch.nn.Module:
-    """A base model with random weights that are large enough for scores to differ."""
-    torch.manual_seed(0)
+def build(family: str, seed: int = 0) -> torch.nn.Module:
+    """A base model with random weights, so large that scores differ and texts end now and then."""
+    torch.manual_seed(seed)
     if family == "llama":
         return LlamaForCausalLM(LlamaConfig(**SIZE, **COMMON, **SHORT, num_key_value_heads=2, initializer_range=0.2))
     if family == "qwen2":
@@ -65,3 +72,19 @@ def build(family: str) -> torch.nn.Module:
         )
     bert = {key: value for key, value in COMMON.items() if key in ("vocab_size", "pad_token_id")}
     return BertModel(BertConfig(**SIZE, **bert, **SHORT, initializer_range=0.2))
+
+
+def save_policy(folder: Path, family: str = "llama", seed: int = 0) -> Path:
+    """A folder with a random causal language model and its tokenizer."""
+    with torch.random.fork_rng():
+        build(family, seed).save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def save_reward_model(folder: Path, seed: int = 0, **more: object) -> Path:
+    """An artifact with random weights, saved by the product from a policy of this file."""
+    base = save_policy(folder.with_name(f"{folder.name}-base"), seed=seed)
+    model, ready = new_reward_model(base, seed=seed)
+    save_artifact(folder, Scorer(model, ready, **({"mean": 0.5, "std": 2.0} | more)), "card\n")
+    return folder
