@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from labeler.snapshot import freeze
 
 BASES = ("smollm2-135m", "minilm-l6")
 POLICY = "smollm2-135m"
+POINTS, BATCH = 4, 8
+"""How often a training is validated on its way, about; groups per step, the default of ``reward train --batch``."""
 STATES = {"running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
 METRICS = {
     "accuracy": "accuracy on held-out pairs",
@@ -91,14 +94,22 @@ def _start(project: Project, base: str, epochs: int) -> Job:
     if not judgments:
         raise UsageError(f"nothing has been ranked in {project.name!r} yet")
     folder = jobs.new_folder(services().runs, "train")
-    freeze(store, project, folder / "data")
+    splits = freeze(store, project, folder / "data")["splits"]
     paths = {name: str(folder / name) for name in ("data", "model", "report", "progress.jsonl")}
     reported = ("--progress", paths["progress.jsonl"])
+    every = _evaluate_every(splits["train"]["groups"], epochs)
+    on_the_way = ("--evaluate-every", str(every)) if splits["valid"]["groups"] else ()
     train = ("train", "--data", paths["data"], "--out", paths["model"], "--base", base, "--epochs", str(epochs))
     evaluate = ("evaluate", "--model", paths["model"], "--data", paths["data"], "--out", paths["report"])
     about = {"project": project.name, "base": base, "judgments": judgments}
-    commands = [(*jobs.REWARD, *train, *reported), (*jobs.REWARD, *evaluate, *reported)]
+    commands = [(*jobs.REWARD, *train, *on_the_way, *reported), (*jobs.REWARD, *evaluate, *reported)]
     return jobs.start(folder, "train", about, commands)
+
+
+def _evaluate_every(groups: int, epochs: int) -> int:
+    """Steps from one validation to the next, so that the curve has about `POINTS` before the training ends."""
+    steps = ceil(groups / BATCH) * epochs
+    return max(1, round(steps / (POINTS + 1)))
 
 
 # Watching

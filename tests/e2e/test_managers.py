@@ -35,7 +35,8 @@ def choose(page: Page, label: str, option: str) -> None:
 def ranked_project(site: Site, name: str) -> None:
     made = site.store.add_project(name, overlap=2)
     first, second = Ranking("x", (1, 2, 3, 4), at="2026-01-02T03:04:05Z"), Ranking("y", (1, 2, 4, 3))
-    groups = [replace(group(f"{name}-{i}"), rankings=(first, second)) for i in range(4)]
+    splits = ("train", "train", "train", "valid")
+    groups = [replace(group(f"{name}-{i}"), rankings=(first, second), split=split) for i, split in enumerate(splits)]
     site.store.import_groups(made.id, groups)
     site.add_user(f"{name}-boss", "manager", (name,))
 
@@ -89,6 +90,7 @@ def test_a_manager_trains_and_tries_a_model(site: Site, visit: Visit):
     page.reload()
     expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
     expect(page.get_by_role("button", name="Train a reward model")).to_be_disabled()
+    expect(page.get_by_role("graphics-symbol", name=re.compile("measure: accuracy")).first).to_be_attached()
     expect(page.get_by_test_id("stMetricValue")).to_have_text("0.735", timeout=30_000)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download report.html").click()

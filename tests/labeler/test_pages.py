@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from labeler.accounts import Accounts
 from labeler.app import session
+from labeler.app.training import POINTS, _evaluate_every
 from labeler.records import Completion, Group, Message, Ranking
 from labeler.routes import Services
 from labeler.store import Store
+from reward.config import TrainConfig
 
 PASSWORD = "correct horse"
 PAGES = ("overview", "people", "training")
@@ -141,3 +144,13 @@ def test_nothing_ranked_is_nothing_to_train_on(store: Store, monkeypatch: pytest
     shown.button[0].click().run()
     assert [error.value for error in shown.error] == ["nothing has been ranked in 'essays' yet"]
     assert not (session.services().runs).exists()
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("groups", [1, 7, 40, 41, 333, 5000])
+def test_a_training_is_validated_about_four_times_on_its_way(groups: int, epochs: int):
+    config = TrainConfig(data=("x",), out=Path("y"))
+    steps = math.ceil(groups / config.batch) * epochs
+    every = _evaluate_every(groups, epochs)
+    points = len(range(every, steps, every))
+    assert points == steps - 1 if steps <= POINTS else POINTS - 1 <= points <= POINTS + 3
