@@ -168,7 +168,7 @@ class Accounts:
 
     def _attempt(self, name: str) -> str | None:
         """Count a try before it is checked, so that parallel ones cannot slip past; the hash to check, if any."""
-        name = name[:200].replace("\0", "�")  # bounded, and storable
+        name = name[:200].replace("\0", "�").encode(errors="replace").decode()  # bounded, and storable
         now = self.store.clock()
         with self.store.database.write() as connection:
             connection.execute(sa.delete(failures).where(failures.c.last < now - 86400))

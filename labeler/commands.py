@@ -229,8 +229,12 @@ class Import(Command):
 
 
 def _read_text(path: Path) -> str:
+    from labeler.records import check_plain
+
     try:
-        return path.read_text(encoding="utf-8")
+        return check_plain(path.read_text(encoding="utf-8"), "guidelines")
+    except DataError as error:
+        raise error.at(file=str(path)) from error
     except UnicodeDecodeError as error:
         raise DataError("is not UTF-8 text; save it as UTF-8", file=str(path)) from error
 

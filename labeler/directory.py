@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from labeler.entities import TASKS, USER_ROLES, Project, User, UserRole
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
+from labeler.records import check_plain
 from labeler.schema import guidelines, memberships, projects, users
 
 _USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
@@ -43,9 +44,14 @@ def add_user(connection: sa.Connection, name: str, role: UserRole, project_names
     return user_by_name(connection, name)
 
 
+def _named(connection: sa.Connection, query: sa.Select[Any], column: sa.Column[str], name: str) -> Any:
+    """The row of this name; what `check_name` never lets in is not asked for, since not every database takes it."""
+    return connection.execute(query.where(column == name)).first() if name.isprintable() else None
+
+
 def user_by_name(connection: sa.Connection, name: str) -> User:
     """The account of this name."""
-    row = connection.execute(_USER.where(users.c.name == name)).first()
+    row = _named(connection, _USER, users.c.name, name)
     if row is None:
         raise NotFoundError(f"there is no user {name!r}")
     return User(*row)
@@ -104,6 +110,7 @@ def add_project(connection: sa.Connection, project: Project, now: float) -> Proj
 
 
 def _add_guidelines(connection: sa.Connection, project_id: int, version: int, text: str, now: float) -> None:
+    check_plain(text, "guidelines")
     row = {"project_id": project_id, "version": version, "text": text, "created": now}
     connection.execute(sa.insert(guidelines).values(**row))
 
@@ -138,7 +145,7 @@ def project_by_id(connection: sa.Connection, project_id: int) -> Project:
 
 def find_project(connection: sa.Connection, name: str) -> Project | None:
     """The project of this name, if there is one."""
-    row = connection.execute(_project_query(projects.c.name == name)).first()
+    row = _named(connection, _project_query(), projects.c.name, name)
     return None if row is None else _project(row)
 
 

@@ -34,6 +34,41 @@ def _is_whole(value: object, allowed: range | None = None) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and (allowed is None or value in allowed)
 
 
+def check_text(value: str, field: str) -> str:
+    """The string itself, unless an unpaired surrogate leaves it without a UTF-8 form: no file can hold it."""
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            surrogate, at = value[error.start], error.start
+            problem = f"has an unpaired surrogate ({surrogate!a}) at character {at}; remove or repair it"
+            raise DataError(problem, field=field) from error
+    return value
+
+
+def check_plain(value: str, field: str) -> str:
+    """Like `check_text` for names, ids and whatever else a database compares: those cannot hold a NUL (U+0000) either.
+
+    The texts of prompts, completions and notes can: what a model wrote is kept as it is.
+    """
+    if "\0" in value:
+        raise DataError(f"has a NUL (U+0000) at character {value.index(chr(0))}; remove it", field=field)
+    return check_text(value, field)
+
+
+def check_json(value: object, field: str) -> None:
+    """Raise `DataError` if a string somewhere in free-form JSON, keys included, has no UTF-8 form."""
+    if isinstance(value, str):
+        check_text(value, field)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            check_text(str(key), field)
+            check_json(item, f"{field}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            check_json(item, f"{field}[{index}]")
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
@@ -46,6 +81,7 @@ class Message:
             raise DataError(f"the role is {self.role!r}; it must be one of {', '.join(ROLES)}", field="role")
         if not isinstance(self.content, str):
             raise DataError("the content must be a string", field="content")
+        check_text(self.content, "content")
 
 
 Prompt = tuple[Message, ...]
@@ -71,10 +107,13 @@ class Completion:
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise DataError("the id must be a non-empty string", field="id")
+        check_plain(self.id, "id")
         if not isinstance(self.text, str):
             raise DataError("the text must be a string", field="text")
+        check_text(self.text, "text")
         if self.model is not None and not isinstance(self.model, str):
             raise DataError("the model must be a string or null", field="model")
+        check_text(self.model or "", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +149,10 @@ class Ranking:
     def __post_init__(self) -> None:
         if not isinstance(self.annotator, str) or not self.annotator:
             raise DataError("the annotator must be a non-empty string", field="annotator")
+        check_plain(self.annotator, "annotator")
+        check_plain(self.at or "", "at")
+        check_text(self.note or "", "note")
+        check_json(self.flags, "flags")
         for index, rank in enumerate(self.ranks):
             if rank is not None and not _is_whole(rank):
                 raise DataError(f"the rank is {rank!r}; it must be a whole number or null", field=f"ranks[{index}]")
@@ -161,6 +204,9 @@ class Group:
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise DataError("the id must be a non-empty string", field="id")
+        check_plain(self.id, "id")
+        check_text(self.source, "source")
+        check_json(self.meta, "meta")
         check_prompt(self.prompt)
         repeated = [i for i, n in Counter(c.id for c in self.completions).items() if n > 1]
         if repeated:
@@ -205,6 +251,11 @@ class Demonstration:
     def __post_init__(self) -> None:
         if not isinstance(self.id, str) or not self.id:
             raise DataError("the id must be a non-empty string", field="id")
+        check_plain(self.id, "id")
         check_prompt(self.prompt)
         if not isinstance(self.completion, str):
             raise DataError("the completion must be a string", field="completion")
+        check_text(self.completion, "completion")
+        check_plain(self.annotator or "", "annotator")
+        check_text(self.source, "source")
+        check_json(self.meta, "meta")

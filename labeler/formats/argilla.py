@@ -18,7 +18,7 @@ from labeler.formats import fields
 from labeler.formats.fields import Row
 from labeler.formats.scored import BESIDE, PROMPTS, find_prompt
 from labeler.formats.spec import Place, build_group, completions, person
-from labeler.records import Group, Message, Prompt, Ranking
+from labeler.records import Group, Message, Prompt, Ranking, check_text
 
 _PREFERENCE = re.compile("prefer|better|best|choice|choose|rank|winner|compar", re.IGNORECASE)
 _TIES = frozenset({"tie", "equal", "same", "both", "draw", "none", "neither"})
@@ -72,7 +72,7 @@ def _layout(data: Row) -> tuple[str, Prompt, list[str]]:
     name, prompt = find_prompt(data)
     system = data.get("system") or data.get("system_prompt")
     if isinstance(system, str) and prompt[0].role != "system":
-        prompt = (Message("system", fields.check_text(system, "system")), *prompt)
+        prompt = (Message("system", check_text(system, "system")), *prompt)
     others = [n for n, v in data.items() if isinstance(v, str) and n not in (*BESIDE, *PROMPTS)]
     return name, prompt, others
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from labeler.errors import DataError
-from labeler.records import Message, Prompt
+from labeler.records import Message, Prompt, check_text
 
 Row = Mapping[str, Any]
 _NAMES = {"NoneType": "null", "str": "a string", "bool": "true/false", "int": "a number", "float": "a number"}
@@ -23,19 +23,6 @@ def refuse(value: object, where: str, wanted: str) -> NoReturn:
     """Raise the error for a value of the wrong type."""
     shown = "" if value is None or isinstance(value, list | tuple | Mapping) else f" ({str(value)[:40]!r})"
     raise DataError(f"is {kind(value)}{shown}; it must be {wanted}", field=where)
-
-
-def check_text(value: str, where: str) -> str:
-    """The string itself, unless it has an unpaired surrogate and so no UTF-8 form."""
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            problem = (
-                f"has an unpaired surrogate ({value[error.start]!a}) at character {error.start}; remove or repair it"
-            )
-            raise DataError(problem, field=where) from error
-    return value
 
 
 def required(row: Row, name: str, where: str = "") -> Any:
@@ -109,12 +96,10 @@ def only(row: Row, known: frozenset[str], where: str = "") -> None:
 
 
 def plain(value: Any, where: str) -> Any:
-    """A copy of free-form JSON (``meta``): finite numbers, sound strings, string keys; tuples become lists."""
-    if isinstance(value, str):
-        return check_text(value, where)
+    """A copy of free-form JSON (``meta``): finite numbers, string keys, lists for tuples. Records check the texts."""
     if isinstance(value, float):
         return number(value, where)
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, Mapping):
         return {_key(key, where): plain(item, f"{where}.{key}") for key, item in value.items()}
@@ -124,7 +109,7 @@ def plain(value: Any, where: str) -> Any:
 
 
 def _key(key: object, where: str) -> str:
-    return check_text(key, where) if isinstance(key, str) else refuse(key, where, "an object whose keys are strings")
+    return key if isinstance(key, str) else refuse(key, where, "an object whose keys are strings")
 
 
 def meta(row: Row, where: str = "meta") -> dict[str, Any]:

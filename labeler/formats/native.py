@@ -108,7 +108,7 @@ def _texts(value: object, where: str) -> tuple[str, ...]:
 
 
 def _text(value: object, where: str) -> str:
-    return fields.check_text(value, where) if isinstance(value, str) else fields.refuse(value, where, "a string")
+    return value if isinstance(value, str) else fields.refuse(value, where, "a string")
 
 
 def _flag(value: object, where: str) -> bool:

@@ -23,7 +23,7 @@ from labeler.formats import fields
 from labeler.formats.fields import Row
 from labeler.formats.native import prompt_rows
 from labeler.formats.spec import Place, Record, annotator, build_group, completions, own_id
-from labeler.records import Demonstration, Group, Message, Prompt, Ranking, Role
+from labeler.records import Demonstration, Group, Message, Prompt, Ranking, Role, check_text
 
 _PAIR = frozenset({"chosen", "rejected"})
 _OPENRLHF_PROMPTS = ("context_messages", "context", "input")
@@ -76,8 +76,8 @@ def parse_openrlhf(row: Row, place: Place) -> Group:
 def _pair(row: Row, place: Place, prompt: object, used: frozenset[str]) -> Group:
     chosen, rejected = fields.required(row, "chosen"), fields.required(row, "rejected")
     if isinstance(chosen, str) and isinstance(rejected, str):
-        fields.check_text(chosen, "chosen")
-        fields.check_text(rejected, "rejected")
+        check_text(chosen, "chosen")
+        check_text(rejected, "rejected")
         turns, better, worse = _standard(prompt, chosen, rejected)
     elif isinstance(chosen, str) or isinstance(rejected, str):
         raise DataError("one side is a string, the other is not; give both in the same form", field="rejected")
@@ -154,7 +154,7 @@ def _prompt_completion(row: Row, place: Place) -> Demonstration:
     if not isinstance(answer, str):
         turns = fields.messages(answer, "completion")
         prompt, answer = (*prompt, *turns[:-1]), _last_answer(turns, "completion")
-    return _demonstration(row, place, prompt, fields.check_text(answer, "completion"), frozenset({"completion"}))
+    return _demonstration(row, place, prompt, answer, frozenset({"completion"}))
 
 
 def parse_messages(row: Row, place: Place) -> Demonstration:

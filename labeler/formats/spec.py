@@ -61,7 +61,7 @@ def own_id(row: Row, place: Place) -> str:
     value = row.get("id")
     if value is None or value == "":
         return place.id
-    return fields.check_text(value, "id") if isinstance(value, str) else str(fields.whole(value, "id", "a string"))
+    return value if isinstance(value, str) else str(fields.whole(value, "id", "a string"))
 
 
 def own_split(row: Row, place: Place) -> str | None:

@@ -37,7 +37,7 @@ from labeler.formats.spec import (
     own_split,
     ranks_of_scores,
 )
-from labeler.records import Completion, Group, Ranking
+from labeler.records import Completion, Group, Ranking, check_json
 
 _SIDE = re.compile(r"(?:completion|response|answer|output)_([a-z]|\d{1,2})")
 _VERDICTS = ("preference", "winner", "choice", "label")
@@ -153,6 +153,7 @@ def _add_row(row: Row, answers: dict[str, Completion], judgments: dict[tuple[str
         if fields.cell(row.get(name)) is not None:
             convert(row[name], name)
     if any(fields.cell(row.get(name)) is not None for name in ("annotator", "rank", "score")):
+        check_json(row.get("judgment"), "judgment")
         key = (
             str(fields.cell(row.get("annotator")) or ANONYMOUS),
             dumps({"": fields.plain(row.get("judgment"), "judgment")}),

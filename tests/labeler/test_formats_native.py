@@ -175,14 +175,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("name", ["g.jsonl", "g.csv", "g.parquet"])
-def test_a_text_without_utf8_form_is_refused(tmp_path: Path, name: str) -> None:
-    group = Group("g", (Message("user", "x"),), (Completion("a", "\ud800"),))
-    with pytest.raises(DataError, match=r"surrogate|UTF-8|encode"):
-        write_groups([group], tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_nowhere_to_write(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no/g\.jsonl: cannot be written: No such file or directory; name another"):
         write_groups([], tmp_path / "no" / "g.jsonl")
@@ -231,7 +223,6 @@ def test_the_key_tells_prompts_apart() -> None:
     ]
     assert len({prompt_key(prompt) for prompt in different}) == len(different)
     assert prompt_key((Message("user", "caf\u00e9"),)) == prompt_key((Message("user", "cafe\u0301"),))
-    assert prompt_key((Message("user", "\ud800"),))  # also what has no UTF-8 form has a key
 
 
 def test_splits_have_their_shares() -> None:

@@ -101,6 +101,40 @@ def test_an_import_that_fails_stores_nothing(db: str, groups: Path, tmp_path: Pa
     assert (code, said) == (1, "labeler: the project 'qa' has 'g0' already; nothing was imported\n")
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"id": "a\0b"}, "id: has a NUL (U+0000) at character 1; remove it"),
+        ({"rankings": [{"annotator": "\0", "ranks": [1, 2]}]}, "rankings[0].annotator: has a NUL (U+0000) at"),
+        ({"source": "\ud800"}, "source: has an unpaired surrogate ('\\ud800') at character 0; remove or repair it"),
+    ],
+)
+def test_what_a_database_cannot_hold_is_refused_by_both(db: str, tmp_path: Path, run, change: dict, problem: str):
+    path = tmp_path / "odd.jsonl"
+    path.write_text(f"{json.dumps(ROWS[0])}\n{json.dumps(ROWS[1] | change)}\n")
+    code, _, said = run("import", path, "--project", "qa")
+    assert code == 1
+    assert said.startswith(f"labeler: {path}:2: {problem}")
+    assert run("import", path, "--project", "qa", "--skip-bad", tmp_path / "bad.jsonl")[0] == 0
+    (bad,) = (tmp_path / "bad.jsonl").read_text().splitlines()
+    assert json.loads(bad)["line"] == 2
+    guide = tmp_path / "guide.md"
+    guide.write_text("Be\0kind.")
+    code, _, said = run("import", path, "--project", "new", "--guidelines", guide, "--skip-bad", tmp_path / "bad.jsonl")
+    assert (code, said) == (1, f"labeler: {guide}: guidelines: has a NUL (U+0000) at character 2; remove it\n")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\udcff"])
+def test_names_that_nobody_can_have_are_not_found(db: str, run, name: str):
+    for command in (("stats", "--project", name), ("users", "disable", name)):
+        code, _, said = run(*command)
+        assert code == 1
+        assert said.startswith("labeler: there is no ")
+    code, _, said = run("users", "add", name)
+    assert code == 2
+    assert "printable" in said
+
+
 def test_bad_rows_can_be_left_out(db: str, groups: Path, tmp_path: Path, run):
     groups.write_text(groups.read_text() + '{"id": "bad"}\n')
     code, _, said = run("import", groups, "--project", "qa")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -29,6 +30,41 @@ def test_dense_ranks_leave_out_what_was_not_ranked(ranks: list[int | None]) -> N
     assert [rank is None for rank in dense] == [rank is None for rank in ranks]
     assert list(dense_ranks([r for r in ranks if r is not None])) == [r for r in dense if r is not None]
     assert dense_ranks(dense) == dense
+
+
+@pytest.mark.parametrize(
+    ("field", "build"),
+    [
+        ("content", lambda text: Message("user", text)),
+        ("id", lambda text: Completion(text, "7")),
+        ("text", lambda text: Completion("a", text)),
+        ("model", lambda text: Completion("a", "7", text)),
+        ("annotator", lambda text: Ranking(text, (1, 2))),
+        ("at", lambda text: Ranking("ann", (1, 2), at=text)),
+        ("note", lambda text: Ranking("ann", (1, 2), note=text)),
+        ("flags[0][0]", lambda text: Ranking("ann", (1, 2), flags=((text,), ()))),
+        ("id", lambda text: Group(text, PROMPT, PAIR)),
+        ("source", lambda text: Group("g", PROMPT, PAIR, source=text)),
+        ("meta.x[1]", lambda text: Group("g", PROMPT, PAIR, meta={"x": [1, text]})),
+        ("id", lambda text: Demonstration(text, PROMPT, "7")),
+        ("completion", lambda text: Demonstration("d", PROMPT, text)),
+        ("annotator", lambda text: Demonstration("d", PROMPT, "7", text)),
+        ("source", lambda text: Demonstration("d", PROMPT, "7", source=text)),
+        ("meta", lambda text: Demonstration("d", PROMPT, "7", meta={text: 1})),
+    ],
+)
+def test_what_no_file_or_no_database_can_hold(field: str, build: Callable[[str], object]) -> None:
+    """Without a UTF-8 form: refused everywhere. With a NUL: refused where a database compares, else kept."""
+    build("é👩")
+    with pytest.raises(DataError, match=r"unpaired surrogate .* at character 1; remove or repair it") as caught:
+        build("x\ud800")
+    assert caught.value.field == field
+    if field in ("id", "annotator", "at"):
+        with pytest.raises(DataError, match=r"has a NUL \(U\+0000\) at character 1; remove it") as caught:
+            build("x\0")
+        assert caught.value.field == field
+    else:
+        build("x\0")
 
 
 def test_ranks_are_stored_dense() -> None:
