@@ -284,13 +284,24 @@ class Store:
                 time.sleep(PAUSE_SECONDS)
         raise StoreError("the database is too busy to hand out a task; try again")
 
-    def save_draft(self, user_id: int, task_id: int, draft: Mapping[str, Any], version: int) -> None:
+    def save_draft(
+        self, user_id: int, task_id: int, draft: Mapping[str, Any], version: int, *, correction_of: int | None = None
+    ) -> int | None:
         """Keep an unfinished answer (any JSON object) and prolong the lease.
 
-        A version that is not higher than the kept one is ignored, and so is a late save of an answered task.
+        Args:
+            user_id: whose.
+            task_id: of which task.
+            draft: the answer so far.
+            version: counts up; one that is not higher than the kept one is ignored.
+            correction_of: the judgment that the answer is to replace, None for a first answer: a save that was long on
+                its way must not end up in the correction of the very answer that it led to.
+
+        Returns:
+            The version that is kept now. None if the answer was given or the correction ended: nothing was kept.
         """
         with self._on_task(user_id, task_id) as (connection, seeker):
-            work.save_draft(connection, seeker, task_id, draft, version)
+            return work.save_draft(connection, seeker, task_id, draft, version, correction_of=correction_of)
 
     def submit(self, user_id: int, submission: Submission) -> Judgment:
         """Record an answer for good and end the lease and draft, in one transaction.

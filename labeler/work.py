@@ -22,7 +22,7 @@ from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown,
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
 from labeler.formats import parse_group
 from labeler.queue import label, shown_order
-from labeler.records import Group, Ranking
+from labeler.records import Group, Ranking, check_json, check_plain, check_text
 from labeler.schema import drafts, judgments, tasks
 
 PREVIEW = 120
@@ -102,20 +102,30 @@ def shown(connection: sa.Connection, seeker: Seeker, task_id: int) -> tuple[Show
 
 
 def save_draft(
-    connection: sa.Connection, seeker: Seeker, task_id: int, content: Mapping[str, Any], version: int
-) -> None:
-    """Keep a draft and prolong the lease; an older save, or one after the answer, is ignored."""
+    connection: sa.Connection,
+    seeker: Seeker,
+    task_id: int,
+    content: Mapping[str, Any],
+    version: int,
+    *,
+    correction_of: int | None,
+) -> int | None:
+    """Keep a draft and prolong the lease, unless it is late; see `labeler.store.Store.save_draft`."""
+    check_json(content, "draft")
     old = _draft(connection, seeker.user.id, task_id)
     held = claims.lease(connection, seeker.user.id, task_id) is not None
     if not (old or held):
         if ledger.latest(connection, seeker.user.name, task_id):
-            return
+            return None
         raise PermissionDeniedError(f"task {task_id} was not given to {seeker.user.name}; ask for the next task")
+    if (old.correction_of if old else None) != correction_of:
+        return None
     if old and old.version >= version:
-        return
+        return int(old.version)
     if held:
         _reserve(connection, seeker, task_id)
-    _put_draft(connection, seeker, task_id, content, version, of=old.correction_of if old else None)
+    _put_draft(connection, seeker, task_id, content, version, of=correction_of)
+    return version
 
 
 def _put_draft(
@@ -170,6 +180,7 @@ def _fingerprint(submission: Submission) -> str:
 def _replayed(connection: sa.Connection, seeker: Seeker, submission: Submission, fingerprint: str) -> Judgment | None:
     if not submission.submission_id:
         raise DataError("the submission has no id", field="submission_id")
+    check_plain(submission.submission_id, "submission_id")
     known = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint)
     row = connection.execute(known.where(judgments.c.submission_id == submission.submission_id)).first()
     if row is None:
@@ -191,6 +202,8 @@ def _check_dwell(connection: sa.Connection, seeker: Seeker) -> None:
 def _checked_ranks(submission: Submission, group: Group) -> tuple[int | None, ...]:
     """The ranks in the group's own order, checked against the group (all None for a skip)."""
     ids = [completion.id for completion in group.completions]
+    check_text(submission.note or "", "note")
+    check_text(submission.reason or "", "reason")
     if submission.seconds is not None and not 0 <= submission.seconds < float("inf"):
         raise DataError("must be a number of seconds from 0 up", field="seconds")
     if submission.kind == "skip":

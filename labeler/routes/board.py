@@ -19,6 +19,9 @@ from labeler.routes.wire import Json, field
 from labeler.store import Store
 
 BODY_BYTES = 256 * 1024
+DRAWN_FOR = "x-labeler-user"
+"""Header with the id of the user whose page it is. The cookie is of whoever signed in last in this browser, and what is
+on one person's page must not be recorded as another's."""
 
 Action = Callable[[Store, User, Json], Json]
 
@@ -26,7 +29,7 @@ Action = Callable[[Store, User, Json], Json]
 def projects(store: Store, user: User, body: Json) -> Json:
     """Who one is and where one may work."""
     own = [wire.project_out(project) for project in store.projects(user.id)]
-    return {"user": {"name": user.name, "role": user.role}, "projects": own}
+    return {"user": {"id": user.id, "name": user.name, "role": user.role}, "projects": own}
 
 
 def task(store: Store, user: User, body: Json) -> Json:
@@ -36,11 +39,11 @@ def task(store: Store, user: User, body: Json) -> Json:
 
 
 def draft(store: Store, user: User, body: Json) -> Json:
-    """Keep an unfinished answer."""
+    """Keep an unfinished answer; the reply holds the version that is kept now, null where the draft came too late."""
     task_id, version = field(body, "task", int), field(body, "version", int)
     kept = wire.draft_in(field(body, "draft", dict), store.shown(user.id, task_id))
-    store.save_draft(user.id, task_id, kept, version)
-    return {"version": version}
+    correction = field(body, "correction", int, optional=True)
+    return {"version": store.save_draft(user.id, task_id, kept, version, correction_of=correction)}
 
 
 def submit(store: Store, user: User, body: Json) -> Json:
@@ -89,6 +92,8 @@ def board_routes(services: Services) -> list[BaseRoute]:
 
 def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
+        if request.headers.get(DRAWN_FOR, str(request.state.user.id)) != str(request.state.user.id):
+            return refusal(401, f"{request.state.user.name} has signed in here meanwhile.")
         try:
             body = _query(request) if request.method == "GET" else await _body(request)
             return JSONResponse(await run_in_threadpool(action, services.store, request.state.user, body))

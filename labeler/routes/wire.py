@@ -5,7 +5,9 @@ A task on its way out (a draft looks the same in both directions)::
     {"id": 7, "prompt": [{"role": "user", "content": "…"}], "completions": [{"label": "A", "text": "…"}, …],
      "draft": {"ranks": {"B": 1, "A": 2}, "trail": ["B", "A"], "tie": false, "all_bad": false, "note": "",
                "reason": null, "seconds": 12.5},
-     "draft_version": 3, "correction": false}
+     "draft_version": 3, "correction": null}
+
+``correction`` is the id of the judgment that the answer will replace; a draft is saved under the same id.
 """
 
 from __future__ import annotations
@@ -116,7 +118,7 @@ def task_out(assignment: Assignment | None) -> Json | None:
         "completions": [{"label": item.label, "text": item.text} for item in assignment.completions],
         "draft": draft_out(assignment.draft, assignment.completions),
         "draft_version": assignment.draft_version,
-        "correction": assignment.correction_of is not None,
+        "correction": assignment.correction_of,
     }
 
 

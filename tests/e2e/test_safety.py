@@ -181,6 +181,58 @@ def test_the_latest_of_two_windows_with_one_task_wins(site: Site, visit: Visit):
     assert first.ranks() == {"A": "", "B": "", "C": "", "D": "1"}
 
 
+def test_a_save_that_was_long_on_its_way_does_not_end_up_in_the_correction(site: Site, visit: Visit):
+    project(site, "slow")
+    board = visit.board(site, "slow-ann")
+    page, on_its_way = board.page, []
+    page.route("**/api/draft", on_its_way.append, times=1)
+    with page.expect_request("**/api/draft"):
+        board.press("a", "b")
+    first = board.submit("c", "d")
+    board.press("u")
+    page.wait_for_selector(f"[data-task-id='{first}']")
+    board.press("Backspace", "Backspace", "d", "c")
+    board.saved()
+    with page.expect_response("**/api/draft") as answer:
+        on_its_way[0].continue_()
+    assert answer.value.json() == {"version": None}
+    page.reload()
+    board.wait()
+    assert board.task == first
+    assert board.ranks() == {"A": "1", "B": "2", "C": "4", "D": "3"}
+
+
+def test_an_unsent_draft_left_in_the_browser_does_not_end_up_in_the_correction(site: Site, visit: Visit):
+    project(site, "left")
+    board = visit.board(site, "left-ann")
+    other = Board(board.page.context.new_page())
+    other.page.goto(site.url)
+    other.wait()
+    other.page.route("**/api/draft", lambda route: route.abort())
+    other.press("d")
+    expect(other.part("saving")).to_contain_text("Not saved")
+    other.press("c")
+    other.page.close()
+    first = board.submit("a", "b", "c", "d")
+    board.press("u")
+    board.page.wait_for_selector(f"[data-task-id='{first}']")
+    assert board.ranks() == {"A": "1", "B": "2", "C": "3", "D": "4"}
+
+
+def test_a_window_whose_task_was_answered_in_another_goes_on_and_says_why(site: Site, visit: Visit):
+    project_id = project(site, "overtaken")
+    board, behind = visit.board(site, "overtaken-ann"), visit.board(site, "overtaken-ann")
+    first = board.submit("a", "b", "c", "d")
+    assert behind.task == first
+    behind.press("d")
+    behind.gone(first)
+    expect(behind.part("message")).to_contain_text("answered")
+    assert behind.task == board.task
+    assert set(behind.ranks().values()) == {""}
+    behind.submit("d", "c", "b", "a")
+    assert site.store.counts(project_id).judgments == 2
+
+
 def test_a_draft_outlives_a_restart_of_the_server(own_site: Site, visit: Visit):
     project_id = project(own_site, "restart")
     board = visit.board(own_site, "restart-ann")
@@ -234,6 +286,76 @@ def test_who_is_signed_out_keeps_the_draft_and_gets_a_link(site: Site, visit: Vi
     visit.expect("401")
 
 
+def test_who_is_signed_out_while_answering_keeps_the_draft(site: Site, visit: Visit):
+    project_id = project(site, "gone")
+    board = visit.board(site, "gone-ann")
+    board.rank_all()
+    board.saved()
+    other = board.page.context.new_page()
+    other.goto(site.url)
+    other.get_by_test_id("sign-out").click()
+    other.wait_for_url(f"{site.url}/login")
+    board.press("Enter")
+    expect(board.part("message").get_by_role("link")).to_be_visible()
+    assert site.store.counts(project_id).judgments == 0
+    fill_login(other, "gone-ann")
+    again = Board(other)
+    again.wait()
+    assert again.ranks() == board.ranks()
+    again.press("Enter")
+    expect(again.part("progress")).to_have_text("1 of 3")
+    visit.expect("401")
+
+
+def test_what_is_on_ones_page_is_never_recorded_as_somebody_elses(site: Site, visit: Visit):
+    """Two people share a browser, and the task: the cookie is of whoever signed in last."""
+    project_id = project(site, "shared", groups=1, overlap=2)
+    site.add_user("shared-bob", projects=("shared",))
+    board = visit.board(site, "shared-ann")
+    other = Board(board.page.context.new_page())
+    other.page.goto(f"{site.url}/login")
+    fill_login(other.page, "shared-bob")
+    other.wait()
+    assert other.task == board.task
+    board.press("a")
+    expect(board.part("message").get_by_role("link")).to_be_visible()
+    board.press("b", "c", "d", "Enter")
+    other.page.reload()
+    other.wait()
+    assert set(other.ranks().values()) == {""}
+    assert site.store.counts(project_id).judgments == 0
+    visit.expect("401")
+
+
+def test_an_answer_given_without_network_is_sent_when_it_is_back(site: Site, visit: Visit):
+    project_id = project(site, "offline")
+    board = visit.board(site, "offline-ann")
+    board.rank_all()
+    board.saved()
+    board.page.context.set_offline(True)
+    task = board.task
+    board.press("Enter")
+    expect(board.part("message")).to_contain_text("Not sent yet")
+    expect(board.part("submit")).to_be_disabled()
+    board.page.context.set_offline(False)
+    board.gone(task)
+    assert site.store.counts(project_id).judgments == 1
+    visit.expect("ERR_INTERNET_DISCONNECTED|WebSocket")
+
+
+def test_back_and_forward_lead_to_the_draft(site: Site, visit: Visit):
+    project(site, "back")
+    board = visit.board(site, "back-ann")
+    task = board.task
+    board.press("c", "a")
+    board.page.go_back()
+    board.page.wait_for_url(f"{site.url}/login")
+    board.page.go_forward()
+    board.wait()
+    assert board.task == task
+    assert board.ranks() == {"A": "2", "B": "", "C": "1", "D": ""}
+
+
 def test_labelers_have_no_managers_pages(site: Site, visit: Visit):
     project(site, "closed")
     board = visit.board(site, "closed-ann")
@@ -268,6 +390,8 @@ def test_a_phone_ranks_by_taps_and_swipes(site: Site, visit: Visit, in_time: Cal
         in_time(lambda card=card: abs(card.bounding_box()["x"]) < 2)
         assert card.bounding_box()["width"] == pytest.approx(390, abs=1)
     assert cards.count() == 4
+    ends = [page.locator(".lb-row .lb-end").nth(i).bounding_box() for i in (0, 1)]
+    assert ends[0]["y"] == ends[1]["y"], "best and worst stand on one line"
     for button in (board.chip("A"), board.part("submit"), board.part("skip")):
         box = button.bounding_box()
         assert box

@@ -103,7 +103,8 @@ class Queue(RuleBasedStateMachine):
     def draft(self, name: str, version: int) -> None:
         task = self.given.get(name)
         if task is not None:
-            self.store.save_draft(self.users[name].id, task.task_id, {"version": version}, version)
+            of = task.correction_of
+            self.store.save_draft(self.users[name].id, task.task_id, {"version": version}, version, correction_of=of)
 
     @rule(name=st.sampled_from(NAMES))
     def undo(self, name: str) -> None:

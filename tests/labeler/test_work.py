@@ -150,13 +150,31 @@ def test_a_correction_replaces_the_judgment_only_when_submitted(store: Store):
     }
     assert list(store.judgments(essays.id)) == [judgment]
     assert ask(store, essays, ann) == correction  # survives a reload, and comes first
-    store.save_draft(ann.id, first.task_id, {"ranks": {}}, 2)
+    assert store.save_draft(ann.id, first.task_id, {"ranks": {}}, 2, correction_of=judgment.id) == 2
     assert ask(store, essays, ann).correction_of == judgment.id
     assert store.undo(essays.id, ann.id, judgment.id).draft == {"ranks": {}}  # type: ignore[union-attr]
     corrected = store.submit(ann.id, ranking(first, ranks={"c0": 1, "c1": 1, "c2": 1}))
     assert corrected.supersedes == judgment.id
     assert list(store.judgments(essays.id)) == [corrected]
     assert ask(store, essays, ann).correction_of is None
+
+
+def test_a_save_that_was_long_on_its_way_does_not_end_up_in_the_correction(store: Store):
+    essays = project(store, groups=1)
+    (ann,) = people(store, "ann")
+    first = ask(store, essays, ann)
+    judgment = store.submit(ann.id, ranking(first))
+    correction = store.undo(essays.id, ann.id)
+    assert correction is not None
+    assert store.save_draft(ann.id, first.task_id, {"late": True}, 10**9) is None
+    assert ask(store, essays, ann).draft == correction.draft
+    corrected = store.submit(ann.id, ranking(first))
+    again = store.undo(essays.id, ann.id)
+    assert again is not None
+    assert store.save_draft(ann.id, first.task_id, {"late": True}, 10**9, correction_of=judgment.id) is None
+    assert ask(store, essays, ann).draft == again.draft
+    assert store.save_draft(ann.id, first.task_id, {}, 2, correction_of=corrected.id) == 2
+    assert store.save_draft(ann.id, first.task_id, {"older": True}, 1, correction_of=corrected.id) == 2
 
 
 def test_undo_twice_goes_back_twice(store: Store):

@@ -7,7 +7,7 @@ import { drawCards, drawPrompt, markCards } from "./cards.js";
 import * as dialogs from "./dialogs.js";
 import { uuid } from "./dom.js";
 import { Frame } from "./frame.js";
-import { ApiError, backoff, pause, request } from "./http.js";
+import { ApiError, backoff, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
 import * as ranking from "./ranking.js";
 import { Strip } from "./strip.js";
@@ -48,9 +48,11 @@ class Board {
     window.addEventListener("pagehide", this.leave);
     window.addEventListener("online", this.awake);
     document.addEventListener("visibilitychange", this.awake);
+    drawFor(null);
     await this.#ask(async () => {
       const { user, projects } = await request("GET", "/api/projects");
       this.user = user;
+      drawFor(user.id);
       this.projects = projects;
       const last = Number(localStorage.getItem("labeler-project"));
       this.project = projects.find(({ id }) => id === last) ?? projects[0];
@@ -210,11 +212,21 @@ class Board {
   // Saving and submitting
 
   #onDraft(state, error) {
+    if (state === "lost") return this.#overtaken(error);
     if (state === "saved") this.failing = null;
     else if (error) this.failing = error;
     this.frame.setSaving(this.failing ? "failed" : state, this.failing);
     if (state === "signed-out") this.frame.showSignedOut();
     this.#drawSubmit();
+  }
+
+  /** What is on the screen was answered in another window (or by the answer on its way from here): go on from there. */
+  async #overtaken({ message }) {
+    if (this.sending) return;
+    await this.#ask(async () => {
+      await this.#load();
+      this.frame.say(message, { alarm: true });
+    });
   }
 
   /** Why submitting is not possible now, as a short sentence; null if it is. */

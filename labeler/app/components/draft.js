@@ -7,13 +7,14 @@ const QUIET = 250; // milliseconds without a change before a save
 export class Draft {
   /**
    * @param {string} owner whose draft it is: two people may share a browser
-   * @param {{id: number, draft_version: number, draft: object|null}} task
+   * @param {{id: number, correction: number|null, draft_version: number, draft: object|null}} task
    * @param {() => object} read the present draft
    * @param {(state: "saved"|"saving"|"failed"|"signed-out"|"lost", error?: Error) => void} onState
    */
   constructor(owner, task, read, onState) {
     this.key = `labeler-draft:${owner}:${task.id}`;
     this.taskId = task.id;
+    this.correction = task.correction;
     this.version = task.draft_version;
     this.read = read;
     this.onState = onState;
@@ -22,10 +23,10 @@ export class Draft {
     this.timer = 0;
   }
 
-  /** The copy in this browser, if it is newer than what the server gave us. */
+  /** The copy in this browser, if it is of the same answer and newer than what the server gave us. */
   unsent() {
     const kept = recall(this.key);
-    return kept && kept.version > this.version ? kept.draft : null;
+    return kept && kept.correction === this.correction && kept.version > this.version ? kept.draft : null;
   }
 
   /** Something changed: save soon. */
@@ -69,11 +70,11 @@ export class Draft {
   }
 
   #keep() {
-    keep(this.key, { version: this.version + 1, draft: this.read() });
+    keep(this.key, { version: this.version + 1, correction: this.correction, draft: this.read() });
   }
 
   #body() {
-    return { task: this.taskId, version: this.version, draft: this.read() };
+    return { task: this.taskId, correction: this.correction, version: this.version, draft: this.read() };
   }
 
   async #send() {
@@ -81,9 +82,9 @@ export class Draft {
     this.dirty = false;
     this.#nextVersion();
     try {
-      await request("PUT", "/api/draft", this.#body(), { timeout: 10000 });
+      const { version } = await request("PUT", "/api/draft", this.#body(), { timeout: 10000 });
       this.attempt = 0;
-      if (!this.dirty && !this.closed) this.#saved();
+      this.#answered(version);
     } catch (error) {
       this.dirty = true;
       if (!this.closed) this.#failed(error);
@@ -92,16 +93,28 @@ export class Draft {
     if (this.dirty && !this.closed && !this.stopped) this.#later(this.attempt ? backoff(this.attempt - 1) : QUIET);
   }
 
+  /** `version` is the one that the server keeps now: null if the task was answered elsewhere, higher if another window was faster. */
+  #answered(version) {
+    if (this.closed) return;
+    if (version === null) this.#lost();
+    else if (version > this.version) [this.version, this.dirty] = [version, true];
+    else if (!this.dirty) this.#saved();
+  }
+
   #saved() {
     keep(this.key, null);
     this.onState("saved");
   }
 
+  #lost() {
+    this.close();
+    this.onState("lost", new Error("This task was answered, or its correction ended, in another window."));
+  }
+
   #failed(error) {
     this.attempt += 1;
-    this.stopped = error.signedOut || [404, 409].includes(error.status);
-    if (error.signedOut) this.onState("signed-out", error);
-    else this.onState(this.stopped ? "lost" : "failed", error);
+    this.stopped = error.signedOut;
+    this.onState(error.signedOut ? "signed-out" : "failed", error);
   }
 }
 

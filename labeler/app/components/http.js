@@ -18,13 +18,24 @@ export class ApiError extends Error {
   }
 }
 
+let drawnFor = null;
+
+/** From now on requests say that they come from the page of this user (an id), so that they are not taken for another's. */
+export function drawFor(userId) {
+  drawnFor = userId;
+}
+
 /**
  * One request. `keepalive` lets it outlive the page.
  * @throws {ApiError}
  */
 export async function request(method, path, body = undefined, { keepalive = false, timeout = 20000 } = {}) {
-  const options = { method, keepalive, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(timeout) };
-  if (body !== undefined) Object.assign(options, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  const headers = drawnFor === null ? {} : { "X-Labeler-User": drawnFor };
+  const options = { method, headers, keepalive, credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(timeout) };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    headers["Content-Type"] = "application/json";
+  }
   let response;
   try {
     response = await fetch(path, options);
