@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from labeler import ledger
+from labeler.database import encoded
 from labeler.entities import AnnotatorCounts, ImportCounts, Judgment, Project, ProjectCounts
 from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.formats import demonstration_to_row, group_to_row, parse_demonstration, parse_group
 from labeler.queue import PRIORITIES, circle_place, stage
-from labeler.records import Demonstration, Group
+from labeler.records import Demonstration, Group, Ranking
 from labeler.schema import demonstrations, judgments, leases, tasks
 
 CHUNK = 500
 """Rows handled at a time."""
 Item = TypeVar("Item")
+Named = TypeVar("Named", Group, Demonstration)
 _TASK = sa.select(tasks.c.content, tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
 
 
@@ -38,94 +40,109 @@ def task_group(connection: sa.Connection, task_id: int) -> tuple[Group, int]:
     return parse_group(row.content), row.overlap
 
 
-def add(
-    connection: sa.Connection,
-    project: Project,
-    groups: Iterable[Group],
-    written: Iterable[Demonstration],
-    *,
-    overlap: int,
-    now: float,
-) -> ImportCounts:
-    """Add groups as tasks, their rankings as judgments, and demonstrations; the caller's transaction makes it one."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An import, checked and ready to be inserted, so that the database is locked for no longer than that takes.
+
+    Attributes:
+        tasks: rows without their project.
+        answers: by group id, rows without their project and task.
+        demonstrations: rows without their project.
+    """
+
+    tasks: tuple[dict[str, Any], ...]
+    answers: Mapping[str, tuple[dict[str, Any], ...]]
+    demonstrations: tuple[dict[str, Any], ...]
+
+
+def prepare(groups: Iterable[Group], written: Iterable[Demonstration], *, seed: int, overlap: int, now: float) -> Batch:
+    """Groups as rows of tasks, their rankings as rows of judgments, and demonstrations; needs no database.
+
+    Raises:
+        DataError: a group cannot be ranked or an id occurs twice.
+    """
     if overlap < 1:
         raise UsageError("the overlap must be 1 or more")
-    added = ranked = shown = 0
-    for chunk in _chunks(groups):
-        _refuse_known(connection, project, tasks, tasks.c.group_id, [group.id for group in chunk])
-        rows = [_task_row(project, group, overlap) for group in chunk]
-        statement = sa.insert(tasks).returning(tasks.c.id, sort_by_parameter_order=True)
-        task_ids = connection.execute(statement, rows).scalars().all()
-        answers = [
-            row
-            for group, task_id in zip(chunk, task_ids, strict=True)
-            for row in _answers(project, group, task_id, now)
-        ]
-        if answers:
-            connection.execute(sa.insert(judgments), answers)
-        added, ranked = added + len(chunk), ranked + len(answers)
-    for texts in _chunks(written):
-        _refuse_known(connection, project, demonstrations, demonstrations.c.demonstration_id, [d.id for d in texts])
-        rows = [
-            {"project_id": project.id, "demonstration_id": d.id, "content": _sound(demonstration_to_row(d), d.id)}
-            for d in texts
-        ]
-        connection.execute(sa.insert(demonstrations), rows)
-        shown += len(texts)
-    return ImportCounts(added, ranked, shown)
+    rows, answers = [], {}
+    for group in _once(groups):
+        rows.append(_task_row(group, seed, overlap))
+        if group.rankings:
+            answers[group.id] = tuple(_answer(ranking, now) for ranking in group.rankings)
+    shown = ({"demonstration_id": d.id, "content": encoded(demonstration_to_row(d))} for d in _once(written))
+    return Batch(tuple(rows), answers, tuple(shown))
 
 
-def _refuse_known(
-    connection: sa.Connection, project: Project, table: sa.Table, column: sa.Column[str], ids: list[str]
-) -> None:
+def _once(items: Iterable[Named]) -> Iterator[Named]:
+    """The items, of which no two may have the same id."""
     seen: set[str] = set()
-    for name in ids:
-        if name in seen:
-            raise DataError(f"the id {name!r} occurs twice; make the ids unique", field="id")
-        seen.add(name)
-    known = sa.select(column).where(table.c.project_id == project.id, column.in_(ids)).limit(1)
-    found = connection.execute(known).scalar()
-    if found is not None:
-        raise ConflictError(f"the project {project.name!r} has {found!r} already; nothing was imported")
+    for item in items:
+        if item.id in seen:
+            raise DataError(f"the id {item.id!r} occurs twice; make the ids unique", field="id")
+        seen.add(item.id)
+        yield item
 
 
-def _sound(row: dict[str, Any], name: str) -> dict[str, Any]:
-    if "\0" in name:
-        raise DataError("the id holds a NUL character; remove it", field="id")
-    return row
+def refuse_known(connection: sa.Connection, project: Project, batch: Batch) -> None:
+    """Raise `ConflictError` if the project has a group or demonstration of the batch already."""
+    for column, rows in (
+        (tasks.c.group_id, batch.tasks),
+        (demonstrations.c.demonstration_id, batch.demonstrations),
+    ):
+        for chunk in _chunks(rows):
+            ids = [row[column.name] for row in chunk]
+            known = sa.select(column).where(column.table.c.project_id == project.id, column.in_(ids)).limit(1)
+            found = connection.execute(known).scalar()
+            if found is not None:
+                raise ConflictError(f"the project {project.name!r} has {found!r} already; nothing was imported")
 
 
-def _task_row(project: Project, group: Group, overlap: int) -> dict[str, Any]:
+def add(connection: sa.Connection, project: Project, batch: Batch) -> ImportCounts:
+    """Insert a batch into a locked project; an id that is there already violates a constraint."""
+    ours = {"project_id": project.id}
+    newest = sa.select(sa.func.max(tasks.c.id)).where(tasks.c.project_id == project.id)
+    before = connection.execute(newest).scalar() or 0
+    if batch.tasks:
+        connection.execute(sa.insert(tasks).values(ours), batch.tasks)
+    if batch.answers:
+        added = sa.select(tasks.c.id, tasks.c.group_id).where(tasks.c.project_id == project.id, tasks.c.id > before)
+        rows = [
+            answer | {"task_id": task_id}
+            for task_id, group_id in connection.execute(added.order_by(tasks.c.id))
+            for answer in batch.answers.get(group_id, ())
+        ]
+        connection.execute(sa.insert(judgments).values(ours), rows)
+    if batch.demonstrations:
+        connection.execute(sa.insert(demonstrations).values(ours), batch.demonstrations)
+    return ImportCounts(len(batch.tasks), sum(map(len, batch.answers.values())), len(batch.demonstrations))
+
+
+def _task_row(group: Group, seed: int, overlap: int) -> dict[str, Any]:
     if len(group.completions) < 2:
         raise DataError(f"group {group.id!r} needs at least two completions to rank", field="completions")
-    content = _sound(group_to_row(replace(group, rankings=())), group.id)
+    content = group_to_row(replace(group, rankings=()))
     content.pop("rankings")
     judged = len({ranking.annotator for ranking in group.rankings})
     return {
-        "project_id": project.id,
         "group_id": group.id,
-        "content": content,
+        "content": encoded(content),
         "overlap": overlap,
         "priority": 0,
         "remaining": max(overlap - judged, 0),
         "stage": stage(overlap, judged),
-        "shuffle": circle_place(project.seed, group.id),
+        "shuffle": circle_place(seed, group.id),
     }
 
 
-def _answers(project: Project, group: Group, task_id: int, now: float) -> Iterator[dict[str, Any]]:
-    for ranking in group.rankings:
-        yield {
-            "project_id": project.id,
-            "task_id": task_id,
-            "annotator": ranking.annotator,
-            "origin": "import",
-            "kind": "rank",
-            "answer": ledger.answer_of_ranking(ranking),
-            "seconds": ranking.seconds,
-            "at": ranking.at,
-            "created": now,
-        }
+def _answer(ranking: Ranking, now: float) -> dict[str, Any]:
+    return {
+        "annotator": ranking.annotator,
+        "origin": "import",
+        "kind": "rank",
+        "answer": encoded(ledger.answer_of_ranking(ranking)),
+        "seconds": ranking.seconds,
+        "at": ranking.at,
+        "created": now,
+    }
 
 
 def set_priorities(connection: sa.Connection, project: Project, priorities: Mapping[str, int]) -> None:

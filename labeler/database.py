@@ -11,7 +11,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +51,27 @@ def safe(url: sa.URL) -> str:
     return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
+class Encoded(str):
+    """JSON text that goes into a column of JSON as it is."""
+
+    __slots__ = ()
+
+
+def encoded(value: object) -> Encoded:
+    """A value as the JSON that is stored.
+
+    NUL is escaped like all beyond ASCII: json in PostgreSQL takes that, where a text column would refuse it.
+    """
+    return value if isinstance(value, Encoded) else Encoded(json.dumps(value, allow_nan=False))
+
+
 class Database:
     """An engine with read and write transactions; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        dumps = partial(json.dumps, allow_nan=False)
-        # json in PostgreSQL takes what Python escapes, NUL included, where a text column would refuse it.
-        self.engine = sa.create_engine(self.url, json_serializer=dumps, pool_size=20, max_overflow=20)
+        self.engine = sa.create_engine(self.url, json_serializer=encoded, pool_size=20, max_overflow=20)
         if self.sqlite:
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)

@@ -198,11 +198,9 @@ class Store:
             DataError: a group cannot be ranked or an id occurs twice.
             ConflictError: the project has a group or demonstration of that id.
         """
-        with self.database.write() as connection:
-            directory.lock_project(connection, project_id)
+        with self.database.read() as connection:
             project = directory.project_by_id(connection, project_id)
-            people = project.overlap if overlap is None else overlap
-            return content.add(connection, project, groups, demonstrations, overlap=people, now=self.clock())
+        return self._import(project.name, groups, demonstrations, overlap=overlap)[1]
 
     def import_into(
         self,
@@ -218,17 +216,37 @@ class Store:
 
         Guidelines, where given, become the project's newest version. All or nothing, the new project included.
         """
+        return self._import(name, groups, demonstrations, task=task, overlap=overlap, guidelines=guidelines)
+
+    def _import(
+        self,
+        name: str,
+        groups: Iterable[Group],
+        demonstrations: Iterable[Demonstration],
+        *,
+        task: str = "rank",
+        overlap: int | None = None,
+        guidelines: str | None = None,
+    ) -> tuple[Project, ImportCounts]:
+        """See `import_into`. Everything is checked and made ready first: writing keeps labelers on SQLite waiting."""
         now = self.clock()
-        with self.database.write() as connection:
-            project = directory.find_project(connection, name)
-            if project is None:
-                rules = Project(0, name, task, overlap=1 if overlap is None else overlap)
-                project = directory.add_project(connection, rules, now)
-            directory.lock_project(connection, project.id)
-            if guidelines is not None:
-                project = directory.set_guidelines(connection, project.id, guidelines, now)
-            people = project.overlap if overlap is None else overlap
-            return project, content.add(connection, project, groups, demonstrations, overlap=people, now=now)
+        with self.database.read() as connection:
+            known = directory.find_project(connection, name)
+        rules = known or Project(0, name, task, overlap=1 if overlap is None else overlap)
+        people = rules.overlap if overlap is None else overlap
+        batch = content.prepare(groups, demonstrations, seed=rules.seed, overlap=people, now=now)
+        if known:
+            with self.database.read() as connection:
+                content.refuse_known(connection, known, batch)
+        try:
+            with self.database.write() as connection:
+                project = known or directory.add_project(connection, rules, now)
+                directory.lock_project(connection, project.id)
+                if guidelines is not None:
+                    project = directory.set_guidelines(connection, project.id, guidelines, now)
+                return project, content.add(connection, project, batch)
+        except exc.IntegrityError as error:
+            raise ConflictError(f"somebody else imported into {name!r} meanwhile; nothing was imported") from error
 
     def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
         """Set how urgent tasks are, by group id: 0 (usual) to 100 (first)."""

@@ -103,6 +103,27 @@ def test_groups_come_out_as_they_went_in(store: Store):
     assert list(store.demonstrations(essays.id)) == [shown]
 
 
+def test_what_people_write_may_hold_a_nul_and_must_have_a_utf8_form(store: Store):
+    essays = project(store)
+    (ann,) = people(store, "ann")
+    task = ask(store, essays, ann)
+    store.save_draft(ann.id, task.task_id, {"note": "a\0b"}, 1)
+    assert ask(store, essays, ann).draft == {"note": "a\0b"}
+    for refused in (
+        lambda: store.save_draft(ann.id, task.task_id, {"note": "\ud800"}, 2),
+        lambda: store.submit(ann.id, ranking(task, note="\ud800")),
+        lambda: store.submit(ann.id, skip(task, "\ud800")),
+        lambda: store.submit(ann.id, ranking(task, submission_id="s\0")),
+        lambda: store.set_guidelines(essays.id, "Be\0kind."),
+        lambda: store.add_project("b", guidelines="\ud800"),
+    ):
+        with pytest.raises(DataError, match=r"NUL|unpaired surrogate") as caught:
+            refused()
+        assert caught.value.field
+    assert store.submit(ann.id, ranking(task, note="a\0b")).note == "a\0b"
+    assert [judgment.note for judgment in store.judgments(essays.id)] == ["a\0b"]
+
+
 def test_an_import_is_all_or_nothing(store: Store):
     essays = project(store, groups=2)
     many = [group(number) for number in range(100, 1300)]
