@@ -36,6 +36,16 @@ _CORRECTIONS = (
     .where(drafts.c.correction_of.is_not(None))
     .order_by(drafts.c.correction_of)
 )
+_COUNT = sa.select(sa.func.count())
+_MINE = (judgments.c.user_id == sa.bindparam("seeker"), judgments.c.project_id == sa.bindparam("project"))
+_OWN = sa.select(judgments.c.task_id).where(judgments.c.annotator == sa.bindparam("seeker_name"))
+_SECONDS = sa.select(sa.func.sum(judgments.c.seconds)).where(judgments.c.created >= sa.bindparam("today"))
+_PROGRESS = sa.select(
+    _COUNT.select_from(judgments).where(*_MINE, judgments.c.kind == "rank", ledger.STANDS).scalar_subquery(),
+    _COUNT.select_from(tasks).where(*claims.OPEN).scalar_subquery(),
+    _COUNT.select_from(tasks).where(*claims.OPEN, tasks.c.id.in_(_OWN)).scalar_subquery(),
+    _SECONDS.where(*_MINE, ledger.STANDS).scalar_subquery(),
+)
 _DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), drafts.c.task_id == sa.bindparam("task"))
 
 
@@ -273,15 +283,9 @@ def cancel_correction(connection: sa.Connection, seeker: Seeker, task_id: int) -
 
 def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     """See `labeler.entities.Progress`."""
-    mine = (judgments.c.user_id == seeker.user.id, judgments.c.project_id == seeker.project.id)
     today = datetime.fromtimestamp(seeker.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-    seconds = sa.select(sa.func.sum(judgments.c.seconds)).where(*mine, judgments.c.created >= today, ledger.STANDS)
-    done = sa.select(sa.func.count()).select_from(judgments).where(*mine, judgments.c.kind == "rank", ledger.STANDS)
-    open_tasks = sa.select(sa.func.count()).select_from(tasks).where(*claims.OPEN)
-    own = sa.select(judgments.c.task_id).where(judgments.c.annotator == seeker.user.name)
-    answered = open_tasks.where(tasks.c.id.in_(own))
-    counts = [int(connection.execute(query, seeker.values).scalar_one()) for query in (done, open_tasks, answered)]
-    return Progress(counts[0], counts[0] + counts[1] - counts[2], connection.execute(seconds).scalar() or 0.0)
+    done, wanted, answered, seconds = connection.execute(_PROGRESS, seeker.values | {"today": today}).one()
+    return Progress(done, done + wanted - answered, seconds or 0.0)
 
 
 def history(connection: sa.Connection, seeker: Seeker, limit: int) -> tuple[HistoryItem, ...]:
