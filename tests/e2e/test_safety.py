@@ -184,8 +184,13 @@ def test_the_latest_of_two_windows_with_one_task_wins(site: Site, visit: Visit):
 def test_a_save_that_was_long_on_its_way_does_not_end_up_in_the_correction(site: Site, visit: Visit):
     project(site, "slow")
     board = visit.board(site, "slow-ann")
-    page, on_its_way = board.page, []
-    page.route("**/api/draft", on_its_way.append, times=1)
+    page = board.page
+    on_its_way: list[Route] = []
+
+    def hold(route: Route) -> None:
+        on_its_way.append(route)
+
+    page.route("**/api/draft", hold, times=1)
     with page.expect_request("**/api/draft"):
         board.press("a", "b")
     first = board.submit("c", "d")
@@ -209,11 +214,11 @@ def test_an_unsent_draft_left_in_the_browser_does_not_end_up_in_the_correction(s
     other.page.goto(site.url)
     other.wait()
     other.page.route("**/api/draft", lambda route: route.abort())
+    first = board.submit("a", "b", "c", "d")
     other.press("d")
     expect(other.part("saving")).to_contain_text("Not saved")
     other.press("c")
     other.page.close()
-    first = board.submit("a", "b", "c", "d")
     board.press("u")
     board.page.wait_for_selector(f"[data-task-id='{first}']")
     assert board.ranks() == {"A": "1", "B": "2", "C": "3", "D": "4"}
