@@ -19,11 +19,12 @@ from tyro.conf import FlagCreatePairsOff, subcommand
 from labeler.errors import ProductError
 from reward import config
 
-COMMANDS: dict[str, tuple[type[config.Common], str]] = {
+COMMANDS: dict[str, tuple[type[config.Common | config.BenchConfig], str]] = {
     "train": (config.TrainConfig, "reward.train"),
     "evaluate": (config.EvaluateConfig, "reward.assess"),
     "rerank": (config.RerankConfig, "reward.rerank"),
     "generate": (config.GenerateConfig, "reward.generate"),
+    "bench": (config.BenchConfig, "reward.bench"),
     "quickstart": (config.QuickstartConfig, "reward.quickstart"),
 }
 """Command → its configuration and the module whose ``run`` takes it."""
@@ -69,14 +70,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(argv: Sequence[str] | None) -> config.Common:
+def parse(argv: Sequence[str] | None) -> config.Common | config.BenchConfig:
     """The configuration that a command line describes.
 
     Raises:
         UsageError: a value is out of its range. SystemExit: help was asked for, or an option is missing or unknown.
     """
     kinds: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, (kind, _) in COMMANDS.items())]  # noqa: UP007
-    found: config.Common = tyro.cli(kinds, prog="reward", description=ABOUT, args=argv, config=(FlagCreatePairsOff,))
+    found: config.Common | config.BenchConfig = tyro.cli(
+        kinds, prog="reward", description=ABOUT, args=argv, config=(FlagCreatePairsOff,)
+    )
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -158,6 +159,35 @@ def training_plot(steps: Sequence[int], losses: Sequence[float], valid: Sequence
             twin.grid(visible=False)
             twin.spines["right"].set_visible(True)
         figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9, handlelength=1.4)
+    return figure
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Measured seconds (N) at ``x`` (N), and the straight line through them."""
+
+    label: str
+    x: Sequence[int]
+    seconds: Sequence[float]
+    slope: float
+    intercept: float
+    r_squared: float
+
+
+def cost_plot(curves: Sequence[Curve]) -> Figure:
+    """Seconds for forward and backward of one group as it grows, each curve in a panel with the line fitted to it."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.9 * len(curves), 3.4), layout="constrained")
+        for axes, curve in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves, strict=True):
+            ends = (0, max(curve.x))
+            line = [curve.intercept + curve.slope * x for x in ends]
+            axes.plot(ends, line, color=MUTED, linewidth=1, linestyle="--", label=f"line, R² {curve.r_squared:.4f}")
+            axes.plot(curve.x, curve.seconds, "o", color=ACCENT, label="measured")
+            axes.set_ylim(0, 1.08 * max(curve.seconds))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_xlabel(curve.label)
+            axes.set_ylabel("forward and backward (seconds)")
+            axes.legend(frameon=False, loc="upper left")
     return figure
 
 

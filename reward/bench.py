@@ -1,0 +1,43 @@
+"""``reward bench``: speed side by side with a peer in one run, or alone as groups grow; the last line is JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from reward.benchmark.cost import bench_cost, table
+from reward.benchmark.scoring import bench_score
+from reward.benchmark.training import bench_train
+from reward.config import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
+from reward.progress import Progress, tell
+
+
+def run(config: BenchConfig) -> None:
+    """The command ``reward bench``."""
+    with Progress(config.what.progress) as progress:
+        result, lines = measure(config.what, progress)
+    tell(*lines, json.dumps(result, ensure_ascii=False))
+
+
+def measure(
+    config: BenchTrainConfig | BenchScoreConfig | BenchCostConfig, progress: Progress
+) -> tuple[dict[str, Any], list[str]]:
+    """What was found, as JSON has it and as lines for people."""
+    if isinstance(config, BenchCostConfig):
+        result = bench_cost(config, progress)
+        return result, table(result)
+    result = bench_train(config, progress) if isinstance(config, BenchTrainConfig) else bench_score(config, progress)
+    return result, verdict(result)
+
+
+def verdict(result: dict[str, Any]) -> list[str]:
+    """A comparison in two sentences."""
+    guessed = f", scaled up from {result['peer_pairs_run']} pairs" if result.get("peer_extrapolated") else ""
+    return [
+        f"{result['groups']} groups: {result['ours_seconds']:.2f} s here, {result['peer_seconds']:.2f} s with "
+        f"{result['against']}{guessed}: {result['ratio']:.1f} times as long for {result['token_ratio']:.1f} times the "
+        "tokens.",
+        f"Peak memory {result['ours_peak_bytes'] / 2**20:.0f} MiB here, {result['peer_peak_bytes'] / 2**20:.0f} MiB "
+        f"there; {100 * result['ours_fraction_of_peak']:.1f} % and {100 * result['peer_fraction_of_peak']:.1f} % of "
+        f"the {result['matmul_peak_flops'] / 1e9:.0f} GFLOP/s of a matrix product in {result['precision']}.",
+    ]

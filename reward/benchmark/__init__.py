@@ -1,0 +1,1 @@
+"""What ``reward bench`` is made of: both sides of a comparison, what is counted, and what the machine could do."""
