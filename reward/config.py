@@ -275,7 +275,7 @@ class BenchTrainConfig(Common):
         precision: Number format of matrix products on both sides; auto measures this machine.
         device: Where both sides run; auto takes a GPU where there is one.
         peer_batch: Pairs that the peer reads at once; auto tries 1, 2, 4, … on a few pairs and takes the fastest.
-        peer_pairs: Let the peer train on so many random pairs only, and scale its time by tokens to all pairs.
+        peer_pairs: Let the peer train on so many random pairs only, and scale its time to all pairs by their tokens.
         seed: Of the choice of groups and pairs, the head and the order.
     """
 

@@ -116,8 +116,14 @@ def sizes(work: Workload, steps: int) -> list[int]:
 
 
 def scaled_seconds(run: Measured) -> float:
-    """Seconds of the peer for all pairs: those of the pairs that it ran, times the ratio of tokens."""
-    return run.seconds * float(run.details["all_tokens"]) / run.tokens
+    """Seconds of the peer for all pairs, from those of the pairs that it ran.
+
+    Forward and backward grow with the tokens; the optimizer grows with its steps, of which a few pairs have more each.
+    """
+    more_tokens = float(run.details["all_tokens"]) / run.tokens
+    more_steps = float(run.details["all_steps"]) / run.steps
+    optimizer = float(run.details["optimizer_seconds"])
+    return (run.seconds - optimizer) * more_tokens + optimizer * more_steps
 
 
 def report(config: BenchTrainConfig, precision: Precision, work: Workload, compared: Comparison) -> dict[str, Any]:
@@ -141,7 +147,7 @@ def report(config: BenchTrainConfig, precision: Precision, work: Workload, compa
         "ours_steps": ours[0].steps,
         "peer_batch": compared.peer_batch,
         "peer_accumulation": details["accumulation"],
-        "peer_steps": math.ceil(math.ceil(details["all_pairs"] / compared.peer_batch) / details["accumulation"]),
+        "peer_steps": details["all_steps"],
         "peer_sampling": details["sampling"],
         "peer_batch_search": [
             {"batch": t.batch, "sample_seconds": t.seconds, "sample_tokens": t.tokens, "epoch_estimate": t.estimate}
@@ -151,6 +157,7 @@ def report(config: BenchTrainConfig, precision: Precision, work: Workload, compa
         "peer_pairs_run": details["pairs"],
         "peer_tokens_run": peer[0].tokens,
         "peer_seconds_run": [r.seconds for r in peer],
+        "peer_optimizer_seconds_run": [r.details["optimizer_seconds"] for r in peer],
         "ours_reads": ours[0].details["reads"],
         "max_length": work.max_length,
         "base": config.base,

@@ -54,16 +54,24 @@ class CountingCollator:
 
 
 class Clock(TrainerCallback):  # type: ignore[misc] # transformers is not typed
-    """When the first step began and the last one ended, and the most memory until then."""
+    """When the first step began and the last one ended, seconds in the optimizer, and the most memory until then."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self.started, self.ended, self.peak = math.nan, math.nan, 0
+        self.started, self.ended, self.optimizer, self.peak = math.nan, math.nan, 0.0, 0
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Keep the beginning of the first step."""
         if math.isnan(self.started):
             self.started = now(self._device)
+
+    def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
+        """Count seconds of the optimizer from here."""
+        self.optimizer -= now(self._device)
+
+    def on_optimizer_step(self, *_: Any, **__: Any) -> None:
+        """Count them up to here."""
+        self.optimizer += now(self._device)
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         """Keep the end of the latest step."""
@@ -132,7 +140,8 @@ class Bench:
         forget_peak(self.place)
         trainer.train()
         trainer.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # else every trainer wraps it once more
-        return Run(clock.ended - clock.started, clock.peak, trainer.state.global_step, trainer.data_collator.reading)
+        seconds, steps = clock.ended - clock.started, trainer.state.global_step
+        return Run(seconds, clock.optimizer, clock.peak, steps, trainer.data_collator.reading)
 
     def planned(self, pairs: Sequence[Comparison], batch: int, accumulation: int, strategy: str) -> Reading:
         """What TRL's batches of these pairs hold, without training on them."""
@@ -151,9 +160,10 @@ class Bench:
 
 @dataclass(frozen=True)
 class Run:
-    """A timed run: seconds, most memory, optimizer steps, what was read."""
+    """A timed run: seconds, those of them in the optimizer, most memory, optimizer steps, what was read."""
 
     seconds: float
+    optimizer_seconds: float
     peak: int
     steps: int
     reading: Reading
@@ -214,6 +224,8 @@ def train(
             "pairs": len(chosen),
             "all_pairs": len(every),
             "all_tokens": run.reading.tokens if len(chosen) == len(every) else plan.tokens,
+            "all_steps": math.ceil(math.ceil(len(every) / batch) / accumulation),
+            "optimizer_seconds": run.optimizer_seconds,
             "accumulation": accumulation,
             "sampling": strategy,
         },

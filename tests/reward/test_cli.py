@@ -17,6 +17,9 @@ from tiny_models import save_policy, save_reward_model
 from labeler.formats import read, write_groups
 from reward import cli, generate
 from reward.cli import COMMANDS, main
+from reward.config import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
+
+BENCHES = {"train": BenchTrainConfig, "score": BenchScoreConfig, "cost": BenchCostConfig}
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +125,17 @@ def test_a_bug_is_one_line_that_names_debug(place, tmp_path, capsys, monkeypatch
     assert capsys.readouterr().err == "reward: ZeroDivisionError: by zero (run again with --debug for the traceback)\n"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_has_help(name, capsys):
-    kind, _ = COMMANDS[name]
-    assert main([name, "--help"]) == 0
+def leaves():
+    """(words, configuration) of every command that takes options."""
+    for name, (kind, _) in COMMANDS.items():
+        if kind is not BenchConfig:
+            yield (name,), kind
+    yield from ((("bench", name), kind) for name, kind in BENCHES.items())
+
+
+@pytest.mark.parametrize(("name", "kind"), leaves())
+def test_every_option_has_help(name, kind, capsys):
+    assert main([*name, "--help"]) == 0
     shown = re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out)
     options = re.split(r"\n\W{1,3}(?=-[a-z]|--[a-z])", shown)[1:]
     assert len(options) == len(dataclasses.fields(kind)) + 1  # and --help itself
