@@ -82,11 +82,11 @@ def shared_tokens(rows: list[list[int]]) -> int:
 
 def test_train_against_real_trl(data: Path, tiny_base: Base, capfd: pytest.CaptureFixture[str]) -> None:
     base = tiny_base("llama")
+    capfd.readouterr()
     flags = f"--data {data} --base {base} --precision float32 --device cpu --repeats 1 --batch 4 --seed 3"
     assert main(["bench", "train", "--against", "trl", *flags.split()]) == 0
     shown = capfd.readouterr()
-    assert "arn" not in shown.err.replace("learn", "")  # no warning of any library reached the terminal
-    assert {line.split()[0] for line in shown.err.splitlines()} == {"bench"}
+    assert {line.split()[0] for line in shown.err.splitlines()} == {"bench"}  # and nothing that libraries say
     told = json.loads(shown.out.splitlines()[-1])
     pairs = comparisons(made())
     assert (told["groups"], told["pairs"]) == (9, len(pairs))
@@ -122,7 +122,7 @@ def test_the_peers_tokens_are_those_of_its_collator(data: Path, tiny_base: Base,
     assert run.tokens == sum(2 * max(len(a), len(b)) for a, b in drawn)  # one pair at once: padded to the longer
     assert run.details["all_tokens"] == sum(2 * max(len(a), len(b)) for a, b in expected)
     assert (run.sequences, run.details["pairs"], run.details["all_pairs"]) == (10, 5, len(expected))
-    with pytest.raises(TrainingError, match="TRL drops"):
+    with pytest.raises(TrainingError, match="train-trl failed: TRL drops"):
         Workload(work.groups, 30).save(tmp_path / "work.json")
         call("train-trl", **fields, seed=0, batch=1, steps=3, only_pairs=None)
 
@@ -244,8 +244,3 @@ def test_a_line_is_found() -> None:
     )
     bent = cost.fit_line(x, [value**2 for value in x])
     assert bent.r_squared == pytest.approx(np.corrcoef(x, np.square(x))[0, 1] ** 2)
-
-
-def test_a_child_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"score-ours failed: .*no config\.json"):
-        call("score-ours", model=str(tmp_path), groups=str(tmp_path / "none"), precision="float32", device="cpu")
