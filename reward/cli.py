@@ -5,7 +5,6 @@ The recipes, and torch with them, are imported only when their command runs, so 
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import traceback
@@ -18,6 +17,7 @@ from tyro.conf import FlagCreatePairsOff, subcommand
 
 from labeler.errors import ProductError
 from reward import config
+from reward.process import tune_process
 
 COMMANDS: dict[str, tuple[type[config.Common | config.BenchConfig], str]] = {
     "train": (config.TrainConfig, "reward.train"),
@@ -30,22 +30,7 @@ COMMANDS: dict[str, tuple[type[config.Common | config.BenchConfig], str]] = {
 """Command → its configuration and the module whose ``run`` takes it."""
 
 ABOUT = "Reward models from human rankings: train, evaluate, sample, rerank. `reward COMMAND --help` explains each."
-MMAP_THRESHOLD, TRIM_THRESHOLD, TOP_PAD = (-3, 32 << 20), (-1, 2**31 - 1), (-2, 64 << 20)
-"""glibc's numbers for these options of mallopt, and their values in bytes."""
 INTERRUPTED = 130  # what shells report for a program stopped by Ctrl-C
-
-
-def tune_process() -> None:
-    """Set what decides on the speed of tensors on a CPU, before torch is loaded.
-
-    Threads that wait for each other spin briefly, then sleep: on two cores a training step took 11.5 s so, 17.4 s when
-    they slept at once, and 12.5 s with the long spin that is the default, but up to 75 s beside another program. Memory
-    that was freed is kept for the next tensor (glibc's mallopt): fetching it anew from the system took 5 % of the time.
-    """
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        for option, value in (MMAP_THRESHOLD, TRIM_THRESHOLD, TOP_PAD):
-            mallopt(option, value)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from labeler.errors import ProductError, TrainingError
+from reward.process import tune_process
 
 JOBS = {
     "train-ours": "reward.benchmark.ours:train",
@@ -119,6 +120,7 @@ def call(job: str, **fields: Any) -> Any:
 
 def main() -> int:
     """The child: one job, its keywords on standard input, its result on standard output."""
+    tune_process()  # as the command line does; the peer gets the same
     module, _, name = JOBS[sys.argv[1]].partition(":")
     fields = json.load(sys.stdin)
     try:
