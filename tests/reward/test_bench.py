@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 from labeler.errors import DataError, TrainingError, UsageError
 from labeler.formats import write_groups
 from labeler.records import Group
-from reward.benchmark import child, cost, scoring, training
+from reward.benchmark import child, cost, machine, scoring, training
 from reward.benchmark.child import Measured, Trial, call, try_batches
 from reward.benchmark.workload import Workload, choose, decided
 from reward.cli import main
@@ -31,8 +31,10 @@ Base = Callable[[str], Path]
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_thread_and_small_products(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(machine, "SIZES", (256, 512))
+    monkeypatch.setattr(machine, "SPENT", 0.05)
 
 
 def made(count: int = 9, seed: int = 0) -> list[Group]:

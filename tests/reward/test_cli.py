@@ -133,7 +133,7 @@ def leaves():
     yield from ((("bench", name), kind) for name, kind in BENCHES.items())
 
 
-@pytest.mark.parametrize(("name", "kind"), leaves())
+@pytest.mark.parametrize(("name", "kind"), list(leaves()))
 def test_every_option_has_help(name, kind, capsys):
     assert main([*name, "--help"]) == 0
     shown = re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out)
