@@ -4,6 +4,7 @@
 
     config.json  model.safetensors  tokenizer*  chat_template.jinja     what transformers, vLLM, TRL, OpenRLHF read
     reward.json      where it came from: base, data, split, settings, versions, metrics, calibration
+    uncertainty/     how sure a score is (`reward.uncertainty`); apart, since engines load every *.safetensors above it
     fixtures.jsonl   texts with token ids and raw scores, to test any other engine against
     README.md        model card
 
@@ -22,17 +23,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
 from labeler.records import Completion, Group, Message, Prompt
 from reward.base import load_tokenizer, quiet
+from reward.bootstrap import Interval
 from reward.data import EncodedGroup, Encoder, EncodingReport, context_length, prepare_tokenizer, render
+from reward.features import score_and_features
 from reward.model import RewardModel, head_name, load_classifier, set_label
+from reward.uncertainty import Laplace, UncertainScores
 
 MANIFEST = "reward.json"
 FIXTURES = "fixtures.jsonl"
+UNCERTAINTY = "uncertainty/laplace.safetensors"
 BUDGET = 4096
 """Tokens per input when scoring."""
 TOGETHER = 64
@@ -46,10 +52,12 @@ class Calibration:
     Attributes:
         temperature: P(a is better than b) = σ((raw_a − raw_b) / temperature).
         tie_threshold: people call about as many ties as there are raw gaps under this.
+        temperature_ci95: interval of the temperature over the validation prompts it was fitted on; None if it was not.
     """
 
     temperature: float = 1.0
     tie_threshold: float = 0.0
+    temperature_ci95: Interval | None = None
 
     def probability(self, gap: float) -> float:
         """P(a is better than b) for the raw gap raw_a − raw_b."""
@@ -67,6 +75,7 @@ class Scorer:
         mean, std: scores are given as (raw − mean) / std unless raw ones are asked for.
         calibration: how raw gaps translate into probabilities and ties.
         manifest: what reward.json says; empty for a model that was made elsewhere.
+        uncertainty: how sure scores are; None for a model that was made elsewhere.
     """
 
     def __init__(
@@ -78,10 +87,12 @@ class Scorer:
         std: float = 1.0,
         calibration: Calibration | None = None,
         manifest: dict[str, Any] | None = None,
+        uncertainty: Laplace | None = None,
     ) -> None:
         self.model, self.tokenizer, self.mean, self.std = model, tokenizer, mean, std
         self.calibration = calibration or Calibration()
         self.manifest = manifest or {}
+        self.uncertainty = uncertainty
         self.encoder = Encoder(tokenizer, model.max_length, model.shares_prefix)
 
     @classmethod
@@ -115,8 +126,9 @@ class Scorer:
             tokenizer,
             mean=0.0 if mean is None else float(mean),
             std=float(std or 1.0),
-            calibration=Calibration(**manifest["calibration"]) if "calibration" in manifest else None,
+            calibration=_calibration(manifest),
             manifest=manifest,
+            uncertainty=Laplace.load(path / UNCERTAINTY) if (path / UNCERTAINTY).is_file() else None,
         )
 
     def score(self, prompt: Prompt | str, completions: Sequence[str], *, raw: bool = False) -> list[float]:
@@ -124,6 +136,32 @@ class Scorer:
         messages = (Message("user", prompt),) if isinstance(prompt, str) else prompt
         group = Group("score", messages, tuple(Completion(str(k), text) for k, text in enumerate(completions)))
         return self.score_groups([group], raw=raw)[0]
+
+    def score_with_uncertainty(
+        self, prompt: Prompt | str, completions: Sequence[str], *, raw: bool = False
+    ) -> UncertainScores:
+        """The scores of `score` with standard deviations, and probabilities that allow for them.
+
+        Raises:
+            ModelError: the model has no uncertainty, since it was made elsewhere or trained on nothing but ties.
+        """
+        if self.uncertainty is None:
+            raise ModelError(f"the reward model has no {UNCERTAINTY}; train it with `reward train`, or use score")
+        messages = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+        group = Group("score", messages, tuple(Completion(str(k), text) for k, text in enumerate(completions)))
+        (encoded,), _ = self.encode([group])
+        (values,), (rows,) = score_and_features(self.model, [encoded], BUDGET)
+        scores, features = np.full(len(completions), np.nan), np.full((len(completions), rows.shape[1]), np.nan)
+        scores[list(encoded.kept)], features[list(encoded.kept)] = values, rows
+        covariance = self.uncertainty.covariance(features)
+        deviations = np.sqrt(np.diag(covariance)) / (1.0 if raw else self.std)
+        return UncertainScores(
+            scores=tuple(float(value) if raw else self.normalise(float(value)) for value in scores),
+            deviations=tuple(deviations.tolist()),
+            raw=tuple(scores.tolist()),
+            covariance=tuple(map(tuple, covariance.tolist())),
+            temperature=self.uncertainty.temperature,
+        )
 
     def score_groups(self, groups: Sequence[Group], *, raw: bool = False) -> list[list[float]]:
         """One list per group with a score per completion, in the order of its completions.
@@ -148,13 +186,7 @@ class Scorer:
 
     def score_encoded(self, encoded: Sequence[EncodedGroup]) -> list[list[float]]:
         """Raw scores of the kept completions of each group."""
-        results = [[math.nan] * len(group.kept) for group in encoded]
-        with torch.inference_mode():
-            for inputs in self.model.inputs(encoded, BUDGET):
-                values = self.model(inputs.to(self.model.device)).tolist()
-                for (group, k), value in zip(inputs.owners, values, strict=True):
-                    results[group][k] = value
-        return results
+        return score_and_features(self.model, encoded, BUDGET)[0]
 
     def normalise(self, raw: float) -> float:
         """(raw − mean) / std."""
@@ -166,7 +198,7 @@ def save_artifact(folder: Path, scorer: Scorer, card: str, *, overwrite: bool = 
 
     Args:
         folder: must not exist yet, or be empty, unless it is to be overwritten.
-        scorer: what to save; its mean, std and calibration go along.
+        scorer: what to save; its mean, std, calibration and uncertainty go along.
         card: text of README.md.
         overwrite: replace what stands there.
     """
@@ -181,8 +213,10 @@ def save_artifact(folder: Path, scorer: Scorer, card: str, *, overwrite: bool = 
         with (scratch / FIXTURES).open("w", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in fixtures(scorer))
         (scratch / "README.md").write_text(card, encoding="utf-8")
-        for file in scratch.iterdir():
-            file.chmod(0o644)  # safetensors leaves its file readable to its owner only
+        if scorer.uncertainty:
+            scorer.uncertainty.save(scratch / UNCERTAINTY)
+        for file in scratch.rglob("*"):
+            file.chmod(0o755 if file.is_dir() else 0o644)  # safetensors leaves its file readable to its owner only
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -249,6 +283,14 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ModelError(f"{path} is not JSON ({error}); restore it or train again") from error
     return manifest
+
+
+def _calibration(manifest: dict[str, Any]) -> Calibration | None:
+    told = manifest.get("calibration")
+    if told is None:
+        return None
+    interval = told.get("temperature_ci95")
+    return Calibration(told["temperature"], told["tie_threshold"], None if interval is None else tuple(interval))
 
 
 def _user(text: str) -> Prompt:

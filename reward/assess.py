@@ -2,83 +2,105 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from labeler.errors import DataError
 from labeler.formats import prompt_key, read
 from labeler.records import Group
 from reward.artifact import Scorer
+from reward.benchmarks import FORMATS, score_benchmark
+from reward.biases import find_biases
+from reward.compare import Comparison, compare_models
 from reward.config import EvaluateConfig
-from reward.data import EncodedGroup
-from reward.evaluate import Metrics, evaluate
+from reward.evaluate import Metrics
+from reward.findings import Findings
+from reward.measure import Choice, Reading, judge, score_all
 from reward.progress import Progress, tell
+from reward.refit import cross_validate, draw_curve, refit_of, settings_in_words
 from reward.report import History, render, verdict, write_report
 from reward.splits import scored_only, split_groups
-
-CHUNK = 16
-"""Groups that are scored together, between two steps of the progress."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which groups are evaluated, and what a reader must know about the choice."""
-
-    groups: tuple[Group, ...]
-    notes: tuple[str, ...] = ()
+from reward.uncertainty_check import UncertaintyCheck, check_uncertainty
 
 
 def run(config: EvaluateConfig) -> Metrics:
     """The whole command; writes metrics.json, report.html and plots/ into ``config.out``."""
     with Progress(config.progress) as progress:
-        groups = read_groups(config.data)
-        scorer = Scorer.from_pretrained(config.model, device=None if config.device == "auto" else config.device)
-        choice = choose(groups, config.split, scorer.manifest)
-        metrics, scores, notes = measure(scorer, choice, progress, seed=config.seed)
-        kept, values = scored_only(choice.groups, scores)
+        groups = read_groups(config.data, FORMATS[config.benchmark] if config.benchmark else "auto")
+        scorer = load(config.model, config)
+        other = load(config.against, config) if config.against else None
+        manifests = [model.manifest for model in (scorer, other) if model]
+        choice = choose(groups, "all" if config.benchmark else config.split, *manifests)
+        uncertainty = scorer.uncertainty
+        reading = score_all(scorer, choice.groups, progress, digest=uncertainty.covariance if uncertainty else None)
+        metrics = judge(scorer, choice.groups, reading, seed=config.seed)
+        kept, values = scored_only(choice.groups, reading.scores)
+        findings = Findings(
+            biases=find_biases(kept, values, temperature=metrics.temperature, seed=config.seed),
+            temperature_ci95=scorer.calibration.temperature_ci95,
+            uncertainty=check(scorer, kept, values, reading, config.seed),
+            against=compare(config, choice, reading, other, progress) if other else None,
+            benchmark=score_benchmark(config.benchmark, choice.groups, reading.scores, seed=config.seed)
+            if config.benchmark
+            else None,
+        )
+        findings = with_refits(findings, config, groups, scorer, progress)
+        notes = [*choice.notes, *reading.report.lines()]
         page, figures = render(
             metrics,
             kept,
             values,
             title=f"Evaluation of {config.model.resolve().name}",
             subtitle=[f"{len(groups)} groups from {', '.join(config.data)}; {len(kept)} of them evaluated"],
+            findings=findings,
             notes=notes,
             provenance=provenance(config, scorer),
             history=history(scorer.manifest),
         )
-        path = write_report(config.out, metrics, page, figures, notes=notes)
-    tell(verdict(metrics), *notes, f"Open {path}")
+        path = write_report(config.out, metrics, page, figures, findings=findings, notes=notes)
+    tell(verdict(metrics), *(f"{found.about}: {found.text}" for found in findings.verdicts(metrics)))
+    tell(*notes, f"Open {path}")
     return metrics
 
 
-def read_groups(sources: Sequence[str]) -> list[Group]:
+def load(folder: Path, config: EvaluateConfig) -> Scorer:
+    """A reward model on the device that was asked for."""
+    return Scorer.from_pretrained(folder, device=None if config.device == "auto" else config.device)
+
+
+def read_groups(sources: Sequence[str], name: str = "auto") -> list[Group]:
     """The groups of all sources; an id that two sources share gets the second one's number behind it.
+
+    Args:
+        sources: what ``--data`` names.
+        name: of the format.
 
     Raises:
         DataError: a source cannot be read, or none has a group.
     """
     found: dict[str, Group] = {}
     for number, source in enumerate(sources, start=1):
-        for group in read(source).groups:
-            name = group.id if group.id not in found else f"{group.id}@{number}"
-            found[name] = replace(group, id=name)
+        for group in read(source, format=name).groups:
+            key = group.id if group.id not in found else f"{group.id}@{number}"
+            found[key] = replace(group, id=key)
     if not found:
         raise DataError("holds demonstrations only; evaluation needs ranked groups", file=", ".join(sources))
     return list(found.values())
 
 
-def choose(groups: Sequence[Group], split: str, manifest: Mapping[str, Any]) -> Choice:
+def choose(groups: Sequence[Group], split: str, *manifests: Mapping[str, Any]) -> Choice:
     """The groups to evaluate.
 
     Args:
         groups: all that the data holds.
         split: ``all``; ``train``, ``valid`` or ``test`` as `reward.splits.split_groups` sees them; ``auto`` leaves out
-            the prompts that the model was trained or tuned on, unless that leaves nothing.
-        manifest: reward.json of the model.
+            the prompts that a model was trained or tuned on, unless that leaves nothing.
+        manifests: reward.json of each model.
 
     Raises:
         DataError: no group is in the split.
@@ -88,53 +110,58 @@ def choose(groups: Sequence[Group], split: str, manifest: Mapping[str, Any]) -> 
         if not part:
             raise DataError(f"no group is in the split {split!r}; give other data or --split all")
         groups = part
-    seen = frozenset(manifest.get("seen_prompts", ()))
+    seen = frozenset(key for manifest in manifests for key in manifest.get("seen_prompts", ()))
     known = [group for group in groups if prompt_key(group.prompt)[: len(next(iter(seen), ""))] in seen]
     if not known:
         return Choice(tuple(groups))
     ids = {group.id for group in known}
     fresh = tuple(group for group in groups if group.id not in ids)
+    who = "the model was" if len(manifests) < 2 else "one of the models was"
     if split == "auto" and any(True for group in fresh for _ in group.tallies()):
-        return Choice(fresh, (f"{len(known)} groups are left out: the model was trained or tuned on their prompts.",))
-    warning = f"The model was trained or tuned on the prompts of {len(known)} of these {len(groups)} groups:"
+        return Choice(fresh, (f"{len(known)} groups are left out: {who} trained or tuned on their prompts.",))
+    warning = (
+        f"{who[0].upper()}{who[1:]} trained or tuned on the prompts of {len(known)} of these {len(groups)} groups:"
+    )
     return Choice(tuple(groups), (f"{warning} the figures are too good to expect them on new prompts.",))
 
 
-def measure(
-    scorer: Scorer, choice: Choice, progress: Progress, *, seed: int = 0
-) -> tuple[Metrics, list[list[float]], list[str]]:
-    """Score the chosen groups and judge the scores.
+def check(
+    scorer: Scorer, kept: Sequence[Group], values: Sequence[Sequence[float]], reading: Reading, seed: int
+) -> UncertaintyCheck | None:
+    """Whether the scorer's uncertainty is worth anything on these groups; None where it has none."""
+    if scorer.uncertainty is None:
+        return None
+    temperature = scorer.calibration.temperature
+    return check_uncertainty(kept, values, reading.features, scorer.uncertainty, temperature=temperature, seed=seed)
 
-    Returns:
-        The metrics; a raw score per completion of every group, NaN where it does not fit the context; and notes.
-    """
-    started = time.monotonic()
-    encoded, report = scorer.encode(choice.groups)
-    scores = []
-    with progress.stage("evaluate", total=len(encoded)) as stage:
-        for start in range(0, len(encoded), CHUNK):
-            part = encoded[start : start + CHUNK]
-            values = scorer.score_encoded(part)
-            groups = choice.groups[start : start + CHUNK]
-            scores += [spread(*row) for row in zip(groups, part, values, strict=True)]
-            stage.step(start + len(part))
-    seconds = time.monotonic() - started
-    kept, kept_scores = scored_only(choice.groups, scores)
-    metrics = evaluate(
-        kept,
-        kept_scores,
-        temperature=scorer.calibration.temperature,
-        seed=seed,
-        tokens=sum(group.tokens for group in encoded),
-        wall_seconds=seconds,
+
+def compare(config: EvaluateConfig, choice: Choice, reading: Reading, other: Scorer, progress: Progress) -> Comparison:
+    """Both models on what both can read."""
+    theirs = score_all(other, choice.groups, progress, stage="evaluate the other model").scores
+    gone = [np.isnan(a) | np.isnan(b) for a, b in zip(reading.scores, theirs, strict=True)]
+    ours, others = (
+        scored_only(choice.groups, [np.where(g, np.nan, row).tolist() for g, row in zip(gone, rows, strict=True)])
+        for rows in (reading.scores, theirs)
     )
-    return metrics, scores, [*choice.notes, *report.lines()]
+    names = tuple(path.resolve().name for path in (config.model, config.against or config.model))
+    if names[0] == names[1]:
+        names = (str(config.model), str(config.against))
+    return compare_models(*ours, others[1], names=(names[0], names[1]), seed=config.seed)
 
 
-def spread(group: Group, encoded: EncodedGroup, values: Sequence[float]) -> list[float]:
-    """One score per completion of the group, from those of the kept ones; NaN for the others."""
-    known = dict(zip(encoded.kept, values, strict=True))
-    return [known.get(k, math.nan) for k in range(len(group.completions))]
+def with_refits(
+    findings: Findings, config: EvaluateConfig, groups: Sequence[Group], scorer: Scorer, progress: Progress
+) -> Findings:
+    """The findings with cross-validation and learning curve where they are asked for."""
+    if not config.cross_validate and not config.learning_curve:
+        return findings
+    refit = refit_of(config, scorer.manifest, progress)
+    return replace(
+        findings,
+        cross_validation=cross_validate(config, groups, refit) if config.cross_validate else None,
+        learning_curve=draw_curve(config, groups, refit) if config.learning_curve else None,
+        refit_settings=settings_in_words(refit),
+    )
 
 
 def provenance(config: EvaluateConfig, scorer: Scorer) -> dict[str, Any]:

@@ -19,63 +19,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import expit
 
 from labeler.errors import DataError
-from labeler.formats import prompt_key
 from labeler.records import Group
-
-Floats = NDArray[np.float64]
-Interval = tuple[float, float]
-RESAMPLES = 2000
-BINS = 10
-FEW_PROMPTS = 30
-"""Below this many prompts a percentile bootstrap is too narrow, and the report says so."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Every compared pair of some groups as aligned arrays, all of length P (pairs).
-
-    Attributes:
-        cluster: index of the prompt that the pair belongs to, 0 … prompts − 1.
-        group: index of its group.
-        gap: raw score of completion i minus that of completion j.
-        length_gap: characters of completion i minus those of completion j.
-        majority: 1 if people put i above j, −1 below, 0 tie.
-        wins: people who put i above j; losses: people who put it below; tied: people who saw no difference.
-    """
-
-    cluster: NDArray[np.int64]
-    group: NDArray[np.int64]
-    gap: Floats
-    length_gap: Floats
-    majority: NDArray[np.int64]
-    wins: Floats
-    losses: Floats
-    tied: Floats
-
-    def decided(self) -> Pairs:
-        """Only the pairs with a winner."""
-        return self.where(self.majority != 0)
-
-    def where(self, keep: NDArray[np.bool_]) -> Pairs:
-        """Only the pairs for which ``keep`` (P booleans) is true."""
-        return Pairs(**{name: values[keep] for name, values in vars(self).items()})
-
-    def __len__(self) -> int:
-        return len(self.gap)
-
-
-@dataclass(frozen=True)
-class Bin:
-    """One bar of the reliability plot: of ``pairs`` with mean ``confidence`` a share of ``accuracy`` is right."""
-
-    confidence: float
-    accuracy: float
-    pairs: int
+from reward.bootstrap import Floats, Interval, mean_interval, ratio_interval
+from reward.calibration import (
+    Bin,
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    probabilities,
+    reliability_bins,
+)
+from reward.pairs import Pairs, collect_pairs, correctness, human_agreement
 
 
 @dataclass(frozen=True)
@@ -106,7 +62,8 @@ class Metrics:
         human_agreement: how often two people with strict verdicts on a pair agree, i.e. what is reachable; None
             where nobody shares a pair. human_agreement_with_ties counts a tie as a third verdict.
         ece: expected calibration error of P(i over j) = σ(gap / temperature), 10 bins over [0.5, 1] (Guo et al. 2017,
-            eq. 3); brier: mean squared error of that probability; log_loss: its cross entropy in nats.
+            eq. 3); brier: mean squared error of that probability; log_loss: its cross entropy in nats; reliability: its
+            bins. The same with _uncalibrated: at temperature 1.
         mean_reward, std_reward: over all completions, raw.
     """
 
@@ -133,9 +90,11 @@ class Metrics:
     log_loss: float
     ece_uncalibrated: float
     brier_uncalibrated: float
+    log_loss_uncalibrated: float
     mean_reward: float
     std_reward: float
     reliability: tuple[Bin, ...]
+    reliability_uncalibrated: tuple[Bin, ...]
     slices: Mapping[str, tuple[Slice, ...]]
     tokens_per_second: float | None = None
     wall_seconds: float | None = None
@@ -148,152 +107,6 @@ class Metrics:
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers."""
         return asdict(self)
-
-
-def collect_pairs(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> Pairs:
-    """Line up scores with what people said.
-
-    Args:
-        groups: G groups.
-        scores: G lists with one raw score per completion.
-
-    Raises:
-        DataError: nobody compared anything, or a score is not finite (names the group).
-    """
-    clusters: dict[str, int] = {}
-    rows: list[tuple[float, ...]] = []
-    for index, (group, values) in enumerate(zip(groups, scores, strict=True)):
-        if len(values) != len(group.completions) or not np.all(np.isfinite(values)):
-            raise DataError("needs one finite score per completion", field=f"group {group.id}")
-        cluster = clusters.setdefault(prompt_key(group.prompt), len(clusters))
-        lengths = [len(completion.text) for completion in group.completions]
-        rows.extend(
-            (
-                cluster,
-                index,
-                values[t.i] - values[t.j],
-                lengths[t.i] - lengths[t.j],
-                t.majority,
-                t.wins_i,
-                t.wins_j,
-                t.ties,
-            )
-            for t in group.tallies()
-        )
-    if not rows:
-        raise DataError("no pair of completions was compared by anybody; evaluation needs rankings")
-    table = np.asarray(rows, dtype=np.float64)
-    whole = table.astype(np.int64)
-    return Pairs(
-        cluster=whole[:, 0],
-        group=whole[:, 1],
-        gap=table[:, 2],
-        length_gap=table[:, 3],
-        majority=whole[:, 4],
-        wins=table[:, 5],
-        losses=table[:, 6],
-        tied=table[:, 7],
-    )
-
-
-def correctness(gap: Floats, truth: NDArray[np.int64]) -> Floats:
-    """1 where the gap (P) has the sign of the truth (P of ±1), 0 where the other, 0.5 where the gap is zero."""
-    return np.where(gap == 0, 0.5, (np.sign(gap) == truth).astype(np.float64))
-
-
-def ratio_interval(
-    cluster: NDArray[np.int64], numerator: Floats, denominator: Floats, *, seed: int, resamples: int = RESAMPLES
-) -> Interval | None:
-    """95 % percentile bootstrap of Σ numerator / Σ denominator over resampled clusters.
-
-    Args:
-        cluster: cluster of each item (P).
-        numerator, denominator: per item (P).
-
-    Returns:
-        The interval, or None with fewer than two clusters. Resamples in which the denominator vanishes are left out.
-    """
-    names, index = np.unique(cluster, return_inverse=True)
-    n = len(names)
-    if n < 2:
-        return None
-    top = np.bincount(index, weights=numerator, minlength=n)
-    bottom = np.bincount(index, weights=denominator, minlength=n)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-    tops, bottoms = draws @ top, draws @ bottom
-    low, high = np.percentile(tops[bottoms > 0] / bottoms[bottoms > 0], [2.5, 97.5])
-    return float(low), float(high)
-
-
-def reliability_bins(probability: Floats, truth: NDArray[np.int64], bins: int = BINS) -> tuple[Bin, ...]:
-    """Confidence against accuracy in equal-width bins over [0.5, 1].
-
-    Args:
-        probability: P(i over j) per decided pair (P).
-        truth: ±1 (P).
-    """
-    confidence = np.maximum(probability, 1 - probability)
-    right = correctness(probability - 0.5, truth)
-    place = np.minimum(((confidence - 0.5) * 2 * bins).astype(int), bins - 1)
-    return tuple(
-        Bin(float(confidence[inside].mean()), float(right[inside].mean()), int(inside.sum()))
-        for inside in (place == b for b in range(bins))
-        if inside.any()
-    )
-
-
-def expected_calibration_error(bins: Sequence[Bin]) -> float:
-    """Σ_b n_b / N · |accuracy_b − confidence_b| (Guo et al. 2017, arXiv 1706.04599, eq. 3)."""
-    total = sum(b.pairs for b in bins)
-    return sum(b.pairs * abs(b.accuracy - b.confidence) for b in bins) / total
-
-
-def log_loss(gap: Floats, truth: NDArray[np.int64], temperature: float) -> float:
-    """Mean −log σ(truth · gap / temperature) in nats, stable for any gap."""
-    return float(np.logaddexp(0.0, -truth * gap / temperature).mean())
-
-
-def fit_temperature(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> float:
-    """The temperature that minimises the log loss of the decided pairs (Guo et al. 2017, section 4.2).
-
-    Fit it on validation data only. It is bounded to [0.01, 100], so perfectly separated pairs do not run away.
-    """
-    pairs = collect_pairs(groups, scores).decided()
-    if not len(pairs):
-        return 1.0
-    best = minimize_scalar(
-        lambda log_t: log_loss(pairs.gap, pairs.majority, float(np.exp(log_t))),
-        bounds=(np.log(0.01), np.log(100.0)),
-        method="bounded",
-    )
-    return float(np.exp(best.x))
-
-
-def fit_tie_threshold(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> float:
-    """The gap under which to call a tie, so that the model calls as many ties as people did on these groups."""
-    pairs = collect_pairs(groups, scores)
-    return float(np.quantile(np.abs(pairs.gap), float((pairs.majority == 0).mean())))
-
-
-def human_agreement(groups: Sequence[Group], *, seed: int = 0) -> tuple[float | None, Interval | None, float | None]:
-    """How often two people agree on a pair: strict verdicts only, its interval over prompts, and with ties as verdicts.
-
-    Per pair with w wins, l losses and t ties, C(w,2) + C(l,2) of the (w + l choose 2) couples of strict judges agree.
-    """
-    scores = [[0.0] * len(group.completions) for group in groups]
-    pairs = collect_pairs(groups, scores)
-    same = (pairs.wins * (pairs.wins - 1) + pairs.losses * (pairs.losses - 1)) / 2
-    strict = pairs.wins + pairs.losses
-    couples = strict * (strict - 1) / 2
-    everybody = strict + pairs.tied
-    all_couples = everybody * (everybody - 1) / 2
-    with_ties = (
-        float((same + pairs.tied * (pairs.tied - 1) / 2).sum() / all_couples.sum()) if all_couples.sum() else None
-    )
-    if not couples.sum():
-        return None, None, with_ties
-    return float(same.sum() / couples.sum()), ratio_interval(pairs.cluster, same, couples, seed=seed), with_ties
 
 
 def slice_labels(groups: Sequence[Group]) -> dict[str, list[str | None]]:
@@ -326,10 +139,10 @@ def _slice(name: str, pairs: Pairs, seed: int) -> Slice:
     return Slice(
         name=name,
         accuracy=float(right.mean()),
-        accuracy_ci95=ratio_interval(pairs.cluster, right, np.ones(len(pairs)), seed=seed),
+        accuracy_ci95=mean_interval(pairs.cluster, right, seed=seed),
         length_only_accuracy=float(correctness(pairs.length_gap, pairs.majority).mean()),
         comparisons=len(pairs),
-        prompts=len(np.unique(pairs.cluster)),
+        prompts=pairs.prompts,
     )
 
 
@@ -358,30 +171,27 @@ def evaluate(
     pairs = every.decided()
     if not len(pairs):
         raise DataError("every compared pair is a tie; accuracy needs at least one preference")
-    one = np.ones(len(pairs))
     right, long = correctness(pairs.gap, pairs.majority), correctness(pairs.length_gap, pairs.majority)
     rule = long if long.mean() >= 0.5 else 1 - long
     up = correctness(every.gap, np.ones(len(every), dtype=np.int64))
     votes, votes_right = every.wins + every.losses, every.wins * up + every.losses * (1 - up)
-    bins = reliability_bins(expit(pairs.gap / temperature), pairs.majority)
+    calibrated, plain = (probabilities(pairs.gap, t) for t in (temperature, 1.0))
+    bins, plain_bins = (reliability_bins(p, pairs.majority) for p in (calibrated, plain))
     agreement, agreement_ci95, agreement_with_ties = human_agreement(groups, seed=seed)
     flat = np.concatenate([np.asarray(values, dtype=np.float64) for values in scores])
 
-    def interval(top: Floats, bottom: Floats = one, cluster: NDArray[np.int64] = pairs.cluster) -> Interval | None:
-        return ratio_interval(cluster, top, bottom, seed=seed)
-
-    def brier(t: float) -> float:
-        return float(((expit(pairs.majority * pairs.gap / t) - 1) ** 2).mean())
+    def interval(values: Floats) -> Interval | None:
+        return mean_interval(pairs.cluster, values, seed=seed)
 
     return Metrics(
         accuracy=float(right.mean()),
         accuracy_ci95=interval(right),
         judgment_accuracy=float(votes_right.sum() / votes.sum()),
-        judgment_accuracy_ci95=interval(votes_right, votes, every.cluster),
+        judgment_accuracy_ci95=ratio_interval(every.cluster, votes_right, votes, seed=seed),
         comparisons=len(pairs),
         judgments=int(votes.sum()),
         groups=len(np.unique(every.group)),
-        prompts=len(np.unique(every.cluster)),
+        prompts=every.prompts,
         ties=len(every) - len(pairs),
         length_only_accuracy=float(long.mean()),
         length_only_accuracy_ci95=interval(long),
@@ -393,13 +203,15 @@ def evaluate(
         human_agreement_with_ties=agreement_with_ties,
         temperature=temperature,
         ece=expected_calibration_error(bins),
-        brier=brier(temperature),
+        brier=brier_score(calibrated, pairs.majority),
         log_loss=log_loss(pairs.gap, pairs.majority, temperature),
-        ece_uncalibrated=expected_calibration_error(reliability_bins(expit(pairs.gap), pairs.majority)),
-        brier_uncalibrated=brier(1.0),
+        ece_uncalibrated=expected_calibration_error(plain_bins),
+        brier_uncalibrated=brier_score(plain, pairs.majority),
+        log_loss_uncalibrated=log_loss(pairs.gap, pairs.majority, 1.0),
         mean_reward=float(flat.mean()),
         std_reward=float(flat.std()),
         reliability=bins,
+        reliability_uncalibrated=plain_bins,
         slices=_slices(groups, pairs, seed),
         tokens_per_second=tokens / wall_seconds if tokens and wall_seconds else None,
         wall_seconds=wall_seconds,

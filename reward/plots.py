@@ -13,7 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from reward.evaluate import Floats, Interval, Metrics
+from reward.biases import TRAITS, Lean
+from reward.bootstrap import Floats, Interval
+from reward.evaluate import Metrics
+from reward.folds import CrossValidation
+from reward.learning_curve import LearningCurve
 
 INK, MUTED, ACCENT, WARM = "#444b54", "#8a929c", "#2f6fb0", "#c4622d"
 STYLE: Any = {
@@ -51,12 +55,7 @@ def accuracy_plot(metrics: Metrics) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(7.2, 0.5 * len(rows) + 0.9)
         for y, (_, value, interval, colour) in enumerate(reversed(rows)):
-            if interval:
-                axes.plot(interval, (y, y), color=colour, linewidth=3, alpha=0.35, solid_capstyle="round")
-            axes.plot(value, y, "o", color=colour, markersize=8)
-            axes.annotate(
-                f"{100 * value:.1f} %", (value, y), (0, 8), textcoords="offset points", ha="center", fontsize=9
-            )
+            _dot(axes, y, value, interval, colour)
         axes.set_yticks(range(len(rows)), [row[0] for row in reversed(rows)])
         axes.set_ylim(-0.5, len(rows) - 0.3)
         lowest = min(bound for _, value, interval, _ in rows for bound in (value, *(interval or ())))
@@ -65,6 +64,14 @@ def accuracy_plot(metrics: Metrics) -> Figure:
         axes.set_xlabel("preferences ordered right, with 95 % interval over prompts")
         axes.grid(visible=False, axis="y")
     return figure
+
+
+def _dot(axes: Axes, y: float, value: float, interval: Interval | None, colour: str) -> None:
+    """A share with its interval and its number above."""
+    if interval:
+        axes.plot(interval, (y, y), color=colour, linewidth=3, alpha=0.35, solid_capstyle="round")
+    axes.plot(value, y, "o", color=colour, markersize=8)
+    axes.annotate(f"{100 * value:.1f} %", (value, y), (0, 8), textcoords="offset points", ha="center", fontsize=9)
 
 
 def _length_interval(metrics: Metrics) -> Interval | None:
@@ -76,19 +83,102 @@ def _length_interval(metrics: Metrics) -> Interval | None:
 
 
 def reliability_plot(metrics: Metrics) -> Figure:
-    """How often the model is right at each level of its own confidence; the diagonal is perfect calibration."""
+    """How often the model is right at each level of its own confidence, before and after the temperature."""
+    rows = ((metrics.reliability_uncalibrated, MUTED, "before"), (metrics.reliability, ACCENT, "after temperature"))
+    most = max(b.pairs for bins, _, _ in rows for b in bins)
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(3.9, 3.4)
-        axes.plot((0.5, 1), (0.5, 1), color=MUTED, linewidth=1, linestyle="--", label="perfect")
-        most = max(b.pairs for b in metrics.reliability)
-        for b in metrics.reliability:
-            axes.plot(
-                b.confidence, b.accuracy, "o", color=ACCENT, alpha=0.8, markersize=4 + 12 * (b.pairs / most) ** 0.5
+        axes.plot((0.5, 1), (0.5, 1), color=MUTED, linewidth=1, linestyle="--")
+        for bins, colour, label in rows:
+            x, y = [b.confidence for b in bins], [b.accuracy for b in bins]
+            axes.plot(x, y, color=colour, linewidth=1, alpha=0.6)
+            axes.scatter(
+                x, y, [12 + 120 * b.pairs / most for b in bins], color=colour, alpha=0.8, label=label, linewidths=0
             )
         axes.set_xlim(0.48, 1.02)
-        axes.set_ylim(min(0.4, min(b.accuracy for b in metrics.reliability) - 0.05), 1.03)
-        axes.set_xlabel("confidence of the model, σ(|gap| / temperature)")
-        axes.set_ylabel("share right (area: number of pairs)")
+        axes.set_ylim(min(0.4, min(b.accuracy for bins, _, _ in rows for b in bins) - 0.05), 1.05)
+        axes.set_xlabel("confidence of the model")
+        axes.set_ylabel("share right (area: pairs)")
+        _shares(axes)
+        legend = axes.legend(frameon=False, loc="upper left", fontsize=9)
+        for handle in legend.legend_handles:
+            handle.set_sizes([40])  # type: ignore[union-attr]
+    return figure
+
+
+def _shares(axes: Axes, *, both: bool = True) -> None:
+    """Percent on the y axis, and on the x axis too if both are shares."""
+    for axis in (axes.xaxis, axes.yaxis) if both else (axes.yaxis,):
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+
+
+def leans_plot(leans: Sequence[Lean]) -> Figure:
+    """How people and the model lean to each trait, with 95 % intervals; apart means bias."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(7.2, 0.55 * len(leans) + 1.1)
+        for y, lean in enumerate(reversed(leans)):
+            for value, interval, colour, up in (
+                (lean.people, lean.people_ci95, INK, 0.12),
+                (lean.model, lean.model_ci95, ACCENT, -0.12),
+            ):
+                axes.plot(interval, (y + up, y + up), color=colour, linewidth=3, alpha=0.35, solid_capstyle="round")
+                axes.plot(value, y + up, "o", color=colour, markersize=7, label=None if y else _judge(colour))
+        axes.axvline(0.5, color=MUTED, linewidth=1, linestyle="--")
+        axes.set_yticks(range(len(leans)), [TRAITS[lean.trait][1] for lean in reversed(leans)])
+        axes.set_ylim(-0.6, len(leans) - 0.4)
+        bounds = [bound for lean in leans for bound in (*lean.people_ci95, *lean.model_ci95)]
+        axes.set_xlim(min(0.35, *bounds) - 0.02, max(0.65, *bounds) + 0.02)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        axes.set_xlabel("share of choices for that text, with 95 % interval over prompts")
+        axes.grid(visible=False, axis="y")
+        figure.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def _judge(colour: str) -> str:
+    return "people" if colour == INK else "model"
+
+
+def people_plot(found: CrossValidation) -> Figure:
+    """Accuracy on held-out and on training annotators' judgments, and on each fold's held-out annotators."""
+    rows: list[tuple[str, float, Interval | None, str]] = [
+        ("people it never learned from", found.accuracy, found.accuracy_ci95, ACCENT)
+    ]
+    if found.training_accuracy is not None:
+        rows.append(("people it learned from", found.training_accuracy, found.training_accuracy_ci95, INK))
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(7.2, 0.5 * len(rows) + 0.9)
+        top = len(rows) - 1
+        for y, row in zip(range(top, -1, -1), rows, strict=True):
+            _dot(axes, y, *row[1:])
+        folds = [value for value in found.folds if value is not None]
+        axes.plot(folds, [top - 0.28] * len(folds), "|", color=ACCENT, markersize=8, alpha=0.8)
+        axes.set_yticks(range(len(rows)), [row[0] for row in reversed(rows)])
+        axes.set_ylim(-0.5, len(rows) - 0.3)
+        low = min(bound for _, value, interval, _ in rows for bound in (value, *(interval or ()), *folds))
+        axes.set_xlim(min(0.4, low - 0.03), 1.02)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+        axes.set_xlabel("strict judgments that the model shares, with 95 % interval; strokes are folds")
+        axes.grid(visible=False, axis="y")
+    return figure
+
+
+def curve_plot(found: LearningCurve) -> Figure:
+    """Test accuracy against the number of labels (log scale), with 95 % intervals over test prompts."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(5.4, 3.2)
+        labels, accuracy = [p.labels for p in found.points], [p.accuracy for p in found.points]
+        axes.plot(labels, accuracy, "o-", color=ACCENT)
+        for point in found.points:
+            if point.accuracy_ci95:
+                axes.plot((point.labels,) * 2, point.accuracy_ci95, color=ACCENT, linewidth=3, alpha=0.35)
+        axes.axhline(0.5, color=MUTED, linewidth=1, linestyle="--")
+        axes.set_xscale("log")
+        axes.set_xticks(labels, [f"{label:,}" for label in labels])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("labels: pairs that a person decided (log scale)")
+        axes.set_ylabel("accuracy on the test prompts")
+        _shares(axes, both=False)
     return figure
 
 

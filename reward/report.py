@@ -18,7 +18,12 @@ from labeler.errors import DataError
 from labeler.formats.files import replacing
 from labeler.records import Group
 from reward import plots
-from reward.evaluate import FEW_PROMPTS, Interval, Metrics, collect_pairs, correctness
+from reward.benchmarks import STYLES
+from reward.biases import TRAITS
+from reward.bootstrap import FEW_PROMPTS, Interval
+from reward.evaluate import Metrics
+from reward.findings import Findings
+from reward.pairs import collect_pairs, correctness
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def _cards(metrics: Metrics) -> list[dict[str, str]]:
 def _numbers(metrics: Metrics) -> list[tuple[str, str]]:
     rows = []
     for name, value in metrics.to_json().items():
-        if name in ("slices", "reliability"):
+        if name in ("slices", "reliability", "reliability_uncalibrated"):
             continue
         if isinstance(value, tuple):
             rows.append((name, f"{value[0]:.4f} … {value[1]:.4f}"))
@@ -166,7 +171,11 @@ def _numbers(metrics: Metrics) -> list[tuple[str, str]]:
 
 
 def figures(
-    metrics: Metrics, groups: Sequence[Group], scores: Sequence[Sequence[float]], history: History
+    metrics: Metrics,
+    groups: Sequence[Group],
+    scores: Sequence[Sequence[float]],
+    findings: Findings,
+    history: History,
 ) -> dict[str, Figure]:
     """All pictures of the report by name."""
     pairs = collect_pairs(groups, scores).decided()
@@ -178,6 +187,12 @@ def figures(
         "gap": plots.gap_plot(np.abs(pairs.gap), correctness(pairs.gap, pairs.majority)),
         "length": plots.length_plot(lengths, rewards),
     }
+    if findings.biases and findings.biases.leans:
+        made["leans"] = plots.leans_plot(findings.biases.leans)
+    if findings.cross_validation:
+        made["people"] = plots.people_plot(findings.cross_validation)
+    if findings.learning_curve:
+        made["labels"] = plots.curve_plot(findings.learning_curve)
     if history.steps:
         made["training"] = plots.training_plot(history.steps, history.losses, history.valid)
     return made
@@ -190,6 +205,7 @@ def render(
     *,
     title: str,
     subtitle: Sequence[str] = (),
+    findings: Findings | None = None,
     notes: Sequence[str] = (),
     provenance: Mapping[str, Any] | None = None,
     history: History | None = None,
@@ -200,11 +216,13 @@ def render(
         metrics: from `reward.evaluate.evaluate` on these groups and scores.
         groups: G groups. scores: G lists of raw scores.
         title: heading. subtitle: lines under it.
+        findings: what else was found.
         notes: warnings besides those that the metrics give rise to, e.g. what was left out.
         provenance: names and values for the table "How it was made".
         history: the training run, if its curve is to be shown.
     """
-    made = figures(metrics, groups, scores, history or History())
+    findings = findings or Findings()
+    made = figures(metrics, groups, scores, findings, history or History())
     lengths = [len(c.text) for group in groups for c in group.completions]
     flat = [score for values in scores for score in values]
     varied = len(set(lengths)) > 1 and len(set(flat)) > 1
@@ -218,26 +236,38 @@ def render(
         better=better_than_length(metrics),
         warnings=[*notes, *warnings(metrics)],
         cards=_cards(metrics),
-        figures={"training": None} | {name: plots.svg(figure) for name, figure in made.items()},
+        figures={"training": None, "leans": None} | {name: plots.svg(figure) for name, figure in made.items()},
+        verdicts=list(findings.verdicts(metrics)),
+        findings=findings,
+        styles=STYLES,
+        traits=TRAITS,
         length_correlation=float(spearmanr(lengths, flat).statistic) if varied else 0.0,
         examples=worst_disagreements(groups, scores),
         numbers=_numbers(metrics),
         provenance=list((provenance or {}).items()),
         pct=percent,
+        points=points,
         interval=interval_text,
     )
     return page, made
 
 
 def write_report(
-    out: Path, metrics: Metrics, page: str, made: Mapping[str, Figure], *, notes: Sequence[str] = ()
+    out: Path,
+    metrics: Metrics,
+    page: str,
+    made: Mapping[str, Figure],
+    *,
+    findings: Findings | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
-    """Write metrics.json (with all warnings), report.html and plots/*.png into ``out``; returns the path of the page.
+    """Write metrics.json (with all findings and warnings), report.html and plots/*.png; returns the path of the page.
 
     Raises:
         DataError: the folder cannot be written.
     """
-    figures = json.dumps(metrics.to_json() | {"warnings": [*notes, *warnings(metrics)]}, indent=2, allow_nan=False)
+    told = metrics.to_json() | (findings or Findings()).to_json() | {"warnings": [*notes, *warnings(metrics)]}
+    figures = json.dumps(told, indent=2, allow_nan=False)
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, figure in made.items():

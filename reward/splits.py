@@ -13,6 +13,8 @@ from labeler.formats import prompt_key, split_of
 from labeler.records import Completion, Demonstration, Group
 
 T = TypeVar("T")
+NAMED = 3
+"""So many of the prompts that are in two splits are named."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def split_groups(groups: Sequence[Group], valid: Sequence[Group] | None = None) 
         valid: an explicit validation set; then groups without a split all train.
 
     Raises:
-        DataError: a prompt is in two splits (names it), or nothing is left to train on.
+        DataError: prompts are in two splits (names the first), or nothing is left to train on.
     """
     parts: dict[str, list[Group]] = {"train": [], "valid": list(valid or ()), "test": []}
     given = {prompt_key(g.prompt): g.split for g in groups if g.split is not None}
@@ -53,16 +55,24 @@ def split_groups(groups: Sequence[Group], valid: Sequence[Group] | None = None) 
 
 
 def _refuse_overlap(parts: dict[str, list[Group]]) -> None:
-    """Raise `DataError` where one prompt is in two splits."""
+    """Raise `DataError` where a prompt, spacing and Unicode form aside, is in two splits; names the first such ones."""
     seen: dict[str, tuple[str, str]] = {}
+    shared: dict[str, str] = {}
     for split, members in parts.items():
         for group in members:
-            other, first = seen.setdefault(prompt_key(group.prompt), (split, group.id))
-            if other != split:
-                raise DataError(
-                    f"the prompt of group {group.id!r} ({split}) is also that of {first!r} ({other}): "
-                    f"{group.prompt[-1].content[:80]!r}; a prompt may be in one split only, remove it from one of them"
-                )
+            key = prompt_key(group.prompt)
+            other, first = seen.setdefault(key, (split, group.id))
+            if other != split and key not in shared:
+                said = group.prompt[-1].content[:80]
+                shared[key] = f"{said!r} (group {first!r} in {other}, {group.id!r} in {split})"
+    if shared:
+        told = "; ".join(list(shared.values())[:NAMED])
+        more = f"; and {len(shared) - NAMED} more" if len(shared) > NAMED else ""
+        count = "1 prompt is" if len(shared) == 1 else f"{len(shared)} prompts are"
+        raise DataError(
+            f"{count} in two splits, so the evaluation would test what was trained: {told}{more}; "
+            "a prompt may be in one split only, remove it from one of them"
+        )
 
 
 def scored_only(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> tuple[list[Group], list[list[float]]]:

@@ -30,7 +30,6 @@ from labeler.formats import read
 from labeler.records import Demonstration, Group
 from reward import checkpoint
 from reward.artifact import Scorer, save_artifact
-from reward.assess import Choice, measure
 from reward.base import cache_folder, identity, resolve
 from reward.calibrate import centre, compared, finish
 from reward.card import model_card
@@ -41,6 +40,7 @@ from reward.frozen import LowerLayers, Store
 from reward.lora import Adapters
 from reward.losses import LOSSES
 from reward.manifest import manifest, sha256_of_groups
+from reward.measure import Choice, measure
 from reward.model import RewardModel, new_reward_model
 from reward.progress import Progress, Stage, tell
 from reward.splits import Splits, split_groups

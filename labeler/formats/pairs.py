@@ -1,4 +1,4 @@
-r"""Chosen against rejected: TRL, OpenRLHF, HH-RLHF transcripts and RewardBench rows.
+r"""Chosen against rejected: TRL, OpenRLHF and HH-RLHF transcripts (RewardBench: see `benchmarks`).
 
 A real row of each::
 
@@ -6,7 +6,6 @@ A real row of each::
     {"prompt": [{"role": "user", "content": "Hi"}], "chosen": [{"role": "assistant", …}], "rejected": […]}  TRL chat
     {"input": [{"role": "user", …}], "chosen": "Yes.", "rejected": "No."}                               OpenRLHF
     {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello!", "rejected": "\n\nHuman: Hi\n\nAssistant: Go."}     HH-RLHF
-    {"prompt": "…", "chosen": ["right"], "rejected": ["wrong", "worse"], "subset": "Math", "id": "7"}   RewardBench
 
 Every row becomes its own group, also where two rows share the prompt. Texts are never stripped.
 """
@@ -48,13 +47,6 @@ def is_transcript(row: Row) -> bool:
     return "chosen" in row and any(isinstance(text, str) and _TURN.match(text) for text in texts)
 
 
-def is_rewardbench(row: Row) -> bool:
-    """A RewardBench row: version 2 has lists of answers, version 1 names the two models."""
-    chosen = row.get("chosen")
-    listed = isinstance(chosen, list | tuple) and bool(chosen) and isinstance(chosen[0], str)
-    return row.keys() >= _PAIR and (listed or "chosen_model" in row or "rejected_model" in row)
-
-
 def parse_trl(row: Row, place: Place) -> Record:
     """A TRL row: standard or conversational, its prompt explicit or implicit; without a pair, a demonstration."""
     if not _PAIR & row.keys() and "completion" in row:
@@ -83,10 +75,10 @@ def _pair(row: Row, place: Place, prompt: object, used: frozenset[str]) -> Group
         raise DataError("one side is a string, the other is not; give both in the same form", field="rejected")
     else:
         turns, better, worse = _chat(prompt, fields.messages(chosen, "chosen"), fields.messages(rejected, "rejected"))
-    return _judged(row, place, turns, better=[better], worse=[worse], used=used)
+    return judged(row, place, turns, better=[better], worse=[worse], used=used)
 
 
-def _judged(
+def judged(
     row: Row,
     place: Place,
     prompt: Prompt,
@@ -96,6 +88,7 @@ def _judged(
     used: frozenset[str] = frozenset(),
     models: list[str | None] | None = None,
 ) -> Group:
+    """A group whose one ranking puts every better answer (rank 1) above every worse one (rank 2)."""
     ranking = Ranking(annotator(row), (1,) * len(better) + (2,) * len(worse))
     if row.get("margin") is not None:
         row = {**row, "margin": fields.cell_number(row["margin"], "margin")}
@@ -181,7 +174,7 @@ def parse_transcripts(row: Row, place: Place) -> Group:
     before = fields.optional_text(row, "prompt") or ""
     chosen, rejected = (_turns(before + fields.text(row, name), name) for name in ("chosen", "rejected"))
     better, worse = [chosen[-1].content], [rejected[-1].content]
-    return _judged(row, place, _shared(chosen, rejected), better=better, worse=worse)
+    return judged(row, place, _shared(chosen, rejected), better=better, worse=worse)
 
 
 def _turns(text: str, where: str) -> Prompt:
@@ -192,29 +185,6 @@ def _turns(text: str, where: str) -> Prompt:
         raise DataError(problem, field=where)
     pairs = zip(parts[::2], parts[1::2], strict=True)
     return tuple(Message(_SPEAKERS[who], said.removeprefix(" ")) for who, said in pairs)
-
-
-def parse_rewardbench(row: Row, place: Place) -> Group:
-    """A RewardBench row: every chosen answer above every rejected one; ids are unique only within a subset."""
-    better, worse = (_answers(row, name) for name in ("chosen", "rejected"))
-    models = row.get("models") or [row.get("chosen_model")] * len(better) + [row.get("rejected_model")] * len(worse)
-    named = [fields.optional_text({"model": model}, "model") for model in fields.items(models, "models")]
-    if len(named) != len(better) + len(worse):
-        named = []
-    subset = fields.optional_text(row, "subset")
-    if subset and row.get("id") is not None:
-        row = {**row, "id": f"{subset}-{own_id(row, place)}"}
-    prompt = fields.prompt(fields.required(row, "prompt"))
-    used = frozenset({"models", "chosen_model", "rejected_model"} if named else ())
-    return _judged(row, place, prompt, better=better, worse=worse, used=used, models=named or None)
-
-
-def _answers(row: Row, name: str) -> list[str]:
-    value = fields.required(row, name)
-    answers = [value] if isinstance(value, str) else fields.items(value, name)
-    if not answers:
-        raise DataError("is empty; give at least one answer", field=name)
-    return [fields.text({f"{name}[{i}]": answer}, f"{name}[{i}]") for i, answer in enumerate(answers)]
 
 
 def judged_pairs(group: Group) -> Iterator[tuple[Ranking, str, str]]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from labeler.errors import DataError, UsageError
-from labeler.formats import argilla, labelstudio, native, pairs, scored, tables
+from labeler.formats import argilla, benchmarks, labelstudio, native, pairs, scored, tables
 from labeler.formats.fields import Row
 from labeler.formats.spec import Format, Place, Record
 
@@ -45,10 +45,18 @@ _ALL = (
         write=pairs.write_transcripts,
     ),
     Format(
+        "rm-bench",
+        "RM-Bench: prompt, three chosen and three rejected answers, domain",
+        benchmarks.is_rm_bench,
+        benchmarks.parse_rm_bench,
+        write=benchmarks.write_rm_bench,
+    ),
+    Format(
         "rewardbench",
         "RewardBench: prompt, chosen and rejected (lists), subset",
-        pairs.is_rewardbench,
-        pairs.parse_rewardbench,
+        benchmarks.is_rewardbench,
+        benchmarks.parse_rewardbench,
+        write=benchmarks.write_rewardbench,
     ),
     Format(
         "ultrafeedback",
