@@ -239,15 +239,16 @@ def position(groups: Sequence[Group], seed: int = 0) -> Position:
         return Position(None, None, 0, 0, told)
     cluster_of, first = np.asarray(where, dtype=np.int64), np.asarray(earlier)
     share, interval = float(first.mean()), mean_interval(cluster_of, first, seed=seed)
-    return Position(share, interval, len(first), len(np.unique(cluster_of)), position_verdict(share, interval))
+    prompts = len(np.unique(cluster_of))
+    return Position(share, interval, len(first), prompts, position_verdict(share, interval, prompts))
 
 
-def position_verdict(share: float, interval: Interval | None) -> str:
+def position_verdict(share: float, interval: Interval | None, prompts: int) -> str:
     """Whether people prefer what comes first, in a sentence."""
     told = f"People preferred the earlier shown of two outputs in {100 * share:.1f} % of their choices"
     whose = "This is a bias of people, not of the model, which sees no order."
-    if interval is None:
-        return f"{told}; one prompt is too few to tell whether that is chance."
+    if interval is None or prompts < FEWEST_PROMPTS:
+        return f"{told}; {prompts} prompts are too few to tell whether that is chance."
     low, high = (100 * bound for bound in interval)
     span = f"95 % interval {low:.1f} to {high:.1f} %"
     if low > 50 or high < 50:

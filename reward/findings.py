@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from reward.benchmarks import BenchmarkResult
-from reward.biases import Biases
+from reward.biases import FEWEST_PROMPTS, Biases
 from reward.bootstrap import Interval
 from reward.compare import Comparison
 from reward.evaluate import Metrics
@@ -106,7 +106,7 @@ def _biases(biases: Biases) -> Iterator[Verdict]:
         names = ", ".join(f"{name} ({pairs} pairs)" for name, pairs in biases.scarce)
         yield Verdict("Not enough to tell", f"Too few prompts have pairs that differ in: {names}.", "open", "biases")
     position = biases.position
-    if position.earlier_ci95 is not None:
+    if position.earlier_ci95 is not None and position.prompts >= FEWEST_PROMPTS:
         sways = position.earlier_ci95[0] > 0.5 or position.earlier_ci95[1] < 0.5
         yield Verdict("Place in the list", position.verdict, "bad" if sways else "good", "biases")
     else:

@@ -100,7 +100,7 @@ def reliability_plot(metrics: Metrics) -> Figure:
         axes.set_xlabel("confidence of the model")
         axes.set_ylabel("share right (area: pairs)")
         _shares(axes)
-        legend = axes.legend(frameon=False, loc="upper left", fontsize=9)
+        legend = figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
         for handle in legend.legend_handles:
             handle.set_sizes([40])  # type: ignore[union-attr]
     return figure
@@ -158,7 +158,7 @@ def people_plot(found: CrossValidation) -> Figure:
         low = min(bound for _, value, interval, _ in rows for bound in (value, *(interval or ()), *folds))
         axes.set_xlim(min(0.4, low - 0.03), 1.02)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-        axes.set_xlabel("strict judgments that the model shares, with 95 % interval; strokes are folds")
+        axes.set_xlabel("judgments that the model shares; strokes: single folds")
         axes.grid(visible=False, axis="y")
     return figure
 
@@ -199,7 +199,7 @@ def gap_plot(gap: Floats, right: Floats) -> Figure:
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_xlabel("score: preferred minus other (logits)")
         axes.set_ylabel("pairs")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper left")
     return figure
 
 

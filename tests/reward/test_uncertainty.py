@@ -94,7 +94,7 @@ def test_true_gaps_lie_within_the_stated_deviations():
 
 
 def made(count, features_of, weights, noise, seed):
-    """Groups of two whose choices follow scores; the model's scores carry an error along the features' last direction."""
+    """Groups of two whose choices follow the weights; the model's scores carry an error along the last direction."""
     rng = np.random.default_rng(seed)
     groups, scores, features = [], [], []
     for i in range(count):
