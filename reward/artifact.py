@@ -290,7 +290,7 @@ def _calibration(manifest: dict[str, Any]) -> Calibration | None:
     if told is None:
         return None
     interval = told.get("temperature_ci95")
-    return Calibration(told["temperature"], told["tie_threshold"], None if interval is None else tuple(interval))
+    return Calibration(**told | {"temperature_ci95": None if interval is None else tuple(interval)})
 
 
 def _user(text: str) -> Prompt:

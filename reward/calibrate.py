@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from statistics import fmean, pstdev
 
+import numpy as np
+
 from labeler.records import Demonstration, Group
 from reward import checkpoint
 from reward.artifact import BUDGET, Calibration, Scorer
@@ -23,6 +25,8 @@ OFFSET_GROUPS = 64
 """At most so many groups (or demonstrations) decide the mean and the standard deviation of the scores."""
 PRIOR_GROUPS = 512
 """At most so many validation groups decide the prior of the uncertainty, since their features are kept until then."""
+PRIOR_PAIRS = 4096
+"""Of their pairs every n-th decides it, so that there are at most so many: enough to choose one number."""
 
 
 def centre(scorer: Scorer, demonstrations: Sequence[Demonstration], groups: Sequence[Group]) -> str:
@@ -74,6 +78,7 @@ def calibrate(scorer: Scorer, groups: Sequence[Group], reading: Reading) -> None
     )
     pairs = collect_pairs(kept, scores).decided()
     pairs = pairs.where(pairs.group < PRIOR_GROUPS)
+    pairs = pairs.where(np.arange(len(pairs)) % -(-len(pairs) // PRIOR_PAIRS) == 0) if len(pairs) else pairs
     if scorer.uncertainty and len(pairs):
         scorer.uncertainty = choose_prior(scorer.uncertainty, pairs, reading.features)
 

@@ -164,4 +164,5 @@ def auroc_with_interval(
     drawn = draws(len(names), seed=seed, resamples=RESAMPLES).astype(np.float64)
     parts = [area(drawn[start : start + CHUNK][:, index]) for start in range(0, RESAMPLES, CHUNK)]
     areas = np.concatenate(parts)
-    return whole, percentiles(areas[np.isfinite(areas)])
+    finite = areas[np.isfinite(areas)]
+    return whole, percentiles(finite) if len(finite) else None

@@ -162,8 +162,7 @@ def test_a_ranking_of_k_counts_as_k_minus_one_observations():
 def test_what_is_caught_gives_the_scores(tiny_base, family, mode):
     model, tokenizer = new_reward_model(tiny_base(family), seed=0)
     if mode == "padded":
-        model.mode = "padded"
-        model.classifier.set_attn_implementation("sdpa")
+        model.use("padded")
     scorer = Scorer(model, tokenizer)
     encoded, _ = scorer.encode(AWKWARD)
     scores, features = score_and_features(model, encoded, BUDGET)
