@@ -18,8 +18,8 @@ from reward.config import EvaluateConfig, TrainConfig
 def place(tmp_path_factory):
     """Rankings by four people and a model that was trained on them."""
     folder = tmp_path_factory.mktemp("refit")
-    groups = tiny.ranked_groups(24)
-    other = tiny.ranked_groups(24, seed=1)
+    groups = tiny.ranked_groups(40)
+    other = tiny.ranked_groups(40, seed=1)
     both = [
         replace(g, rankings=(*g.rankings, *(replace(r, annotator=f"{r.annotator}-2") for r in o.rankings)))
         for g, o in zip(groups, other, strict=True)

@@ -28,7 +28,7 @@ def test_spacing_and_unicode_form_do_not_hide_a_shared_prompt():
         group("a", "Café  near\nme?", ["a", "b"], (1, 2)),
         group("b", "Cafe\u0301 near me?", ["a", "b"], (1, 2)),
     )
-    with pytest.raises(DataError, match="1 prompt is in two splits.*'a' in train, 'b' in test"):
+    with pytest.raises(DataError, match=r"1 prompt is in two splits.*'a' in train, 'b' in test"):
         split_groups([replace(train, split="train"), replace(test, split="test")])
 
 
