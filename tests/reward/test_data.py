@@ -173,7 +173,7 @@ def test_a_prompt_in_two_splits_is_refused_and_named() -> None:
         group("a", "What  is it?", ["x", "y"], split="train"),
         group("b", "What is it?", ["z", "w"], split="test"),
     ]
-    with pytest.raises(DataError, match=r"'b' \(test\) is also that of 'a' \(train\): 'What is it\?'"):
+    with pytest.raises(DataError, match=r"'What is it\?' \(group 'a' in train, 'b' in test\)"):
         split_groups(groups)
     with pytest.raises(DataError, match="'v'"):
         split_groups(many(), [group("v", "prompt 3", ["x", "y"])])

@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
-import tiny
+from builders import ranked_groups
+from tiny_models import save_policy, save_reward_model
 
 from labeler.errors import DataError, ModelError, UsageError
 from labeler.formats import write_groups
@@ -18,17 +19,17 @@ from reward.config import EvaluateConfig, TrainConfig
 def place(tmp_path_factory):
     """Rankings by four people and a model that was trained on them."""
     folder = tmp_path_factory.mktemp("refit")
-    groups = tiny.ranked_groups(40)
-    other = tiny.ranked_groups(40, seed=1)
+    groups = ranked_groups(40)
+    other = ranked_groups(40, seed=1)
     both = [
         replace(g, rankings=(*g.rankings, *(replace(r, annotator=f"{r.annotator}-2") for r in o.rankings)))
         for g, o in zip(groups, other, strict=True)
     ]
     write_groups(both, folder / "groups.jsonl")
-    tiny.policy(folder / "base")
+    save_policy(folder / "base")
     settings = {"base": str(folder / "base"), "lr": 1e-3, "precision": "float32", "device": "cpu"}
     train.train(TrainConfig(data=(str(folder / "groups.jsonl"),), out=folder / "rm", **settings))
-    tiny.reward_model(folder / "other", seed=3)
+    save_reward_model(folder / "other", seed=3)
     return folder
 
 
