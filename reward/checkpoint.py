@@ -21,8 +21,10 @@ from torch import nn
 
 from labeler.errors import TrainingError, UsageError
 from reward.artifact import whole_folder
+from reward.auxiliary import Auxiliary
 
 STATE, WEIGHTS, OPTIMIZER, SETTINGS = "state.json", "weights.safetensors", "optimizer.safetensors", "run.json"
+LIKELIHOOD = "likelihood.safetensors"
 
 
 @dataclass
@@ -87,7 +89,9 @@ def latest(work: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def save(work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State) -> Path:
+def save(
+    work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, auxiliary: Auxiliary | None = None
+) -> Path:
     """Write a checkpoint and remove those before it."""
     target = work / f"step-{state.step}"
     tensors = {
@@ -99,6 +103,8 @@ def save(work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: 
         with whole_folder(target) as scratch:
             save_model(model, str(scratch / WEIGHTS))
             save_file(tensors, scratch / OPTIMIZER)
+            if auxiliary is not None:
+                save_file(auxiliary.tensors(), scratch / LIKELIHOOD)
             (scratch / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
     for old in work.glob("step-*"):
         if old != target:
@@ -106,8 +112,8 @@ def save(work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: 
     return target
 
 
-def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
-    """Put weights and optimizer back as they were; returns the position.
+def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, auxiliary: Auxiliary | None = None) -> State:
+    """Put weights, optimizer and likelihood back as they were; returns the position.
 
     Raises:
         TrainingError: the checkpoint is damaged.
@@ -115,8 +121,10 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> St
     try:
         load_model(model, folder / WEIGHTS)
         tensors = load_file(folder / OPTIMIZER)
+        if auxiliary is not None:
+            auxiliary.restore(load_file(folder / LIKELIHOOD))
         fields = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"the checkpoint {folder} cannot be read ({error}); start over with --overwrite") from error
     restored: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg, subcommand
 
 from labeler.errors import UsageError
+from reward.labels import Labels
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -66,7 +67,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(Common):
+class TrainConfig(Labels, Common):
     """Train a reward model on rankings; the result is a folder that transformers, TRL, OpenRLHF and vLLM load.
 
     Attributes:
@@ -77,7 +78,6 @@ class TrainConfig(Common):
         epochs: Passes over the training groups.
         lr: Peak learning rate; it warms up, then falls along a cosine to a tenth.
         seed: Seed of the head's first weights and of the order of the groups.
-        loss: pairwise compares every pair of a group; plackett-luce explains each person's ranking as a whole.
         train_layers: Train only the last so many layers and the head. What the layers below make of a group is computed
             once and kept in the cache folder, also for groups that have no rankings yet; a later run is quick then.
         lora: Train adapters of this rank on all linear layers, and the head; they are merged into the saved weights.
@@ -105,7 +105,6 @@ class TrainConfig(Common):
     epochs: int = 1
     lr: float = 2e-5
     seed: int = 0
-    loss: Literal["pairwise", "plackett-luce"] = "pairwise"
     train_layers: int | None = None
     lora: int | None = None
     batch: int = 8
@@ -124,6 +123,7 @@ class TrainConfig(Common):
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        Labels.__post_init__(self)
         need(bool(self.data), "--data", "at least one path", "nothing")
         for flag in ("epochs", "batch", "tokens_per_batch", "max_length", "limit", "train_layers", "lora"):
             value = getattr(self, flag)

@@ -19,6 +19,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
 from labeler.records import Group, Message, Prompt
+from reward.judgments import NONE, Judgments, single_judgments
 
 Ids = NDArray[np.int32]
 
@@ -72,6 +73,7 @@ class EncodedGroup:
         tails: what follows the prefix, one array per kept completion.
         pairs: compared pairs of kept completions.
         rankings: every person's ranking of the kept completions.
+        judgments: what each person said of each pair of kept completions, ties included.
     """
 
     id: str
@@ -80,6 +82,7 @@ class EncodedGroup:
     tails: tuple[Ids, ...]
     pairs: tuple[Pair, ...]
     rankings: tuple[RankedList, ...]
+    judgments: Judgments = NONE
 
     @property
     def tokens(self) -> int:
@@ -159,9 +162,9 @@ class Encoder:
         size = common_prefix(rows) if self.share_prefix else 0
         prefix = rows[0][:size] if rows else np.zeros(0, dtype=np.int32)
         pairs = tuple(compared_pairs(group, kept))
-        encoded = EncodedGroup(
-            group.id, kept, prefix, tuple(row[size:] for row in rows), pairs, tuple(ranked_lists(group, kept))
-        )
+        tails = tuple(row[size:] for row in rows)
+        rankings = tuple(ranked_lists(group, kept))
+        encoded = EncodedGroup(group.id, kept, prefix, tails, pairs, rankings, single_judgments(group, kept))
         lost = len(list(compared_pairs(group, range(len(texts))))) - len(pairs)
         gone = tuple(f"{group.id}/{c.id}" for k, c in enumerate(group.completions) if k not in fitted)
         altered = sum(c.text not in text for c, text in zip(group.completions, texts, strict=True))

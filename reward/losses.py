@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid, softplus
 
 from reward.data import EncodedGroup
-
-LossName = Literal["pairwise", "plackett-luce"]
+from reward.labels import LossName
 
 
 def pairwise_loss(scores: Tensor, first: Tensor, second: Tensor, share: Tensor) -> Tensor:
@@ -58,6 +56,78 @@ def plackett_luce_loss(scores: Tensor, ranks: Tensor, weights: Tensor) -> Tensor
     total = torch.logsumexp(torch.where(choice[..., None], masked, scores), dim=2)  # no row of −inf only
     loss = torch.where(choice, total - scores, 0.0).sum(dim=1) / choice.sum(dim=1)
     return (loss * weights).sum() / weights.sum()
+
+
+def bradley_terry(gap: Tensor) -> Tensor:
+    """Log P of a win, of a tie (impossible, −∞) and of a loss: σ(Δ), 0, σ(−Δ) (Bradley & Terry 1952).
+
+    Args:
+        gap: (J,) Δ = r_first − r_second.
+
+    Returns:
+        (3, J): rows are first wins, tie, second wins.
+    """
+    return torch.stack([logsigmoid(gap), torch.full_like(gap, -torch.inf), logsigmoid(-gap)])
+
+
+def rao_kupper(gap: Tensor, threshold: Tensor) -> Tensor:
+    """Log P of a win, of a tie and of a loss where gaps under a threshold θ are not noticed.
+
+    P(win) = σ(Δ − θ), P(loss) = σ(−Δ − θ) (Rao & Kupper 1967, Ties in Paired-Comparison Experiments, eq. 2.1 with
+    their θ as exp θ here); what is left, P(tie) = (1 − e^(−2θ)) σ(θ − Δ) σ(θ + Δ), is written without a difference of
+    near-equal numbers.
+
+    Args:
+        gap: (J,) Δ = r_first − r_second.
+        threshold: scalar θ > 0.
+
+    Returns:
+        (3, J): rows are first wins, tie, second wins.
+    """
+    tie = torch.log(-torch.expm1(-2 * threshold)) + logsigmoid(threshold - gap) + logsigmoid(threshold + gap)
+    return torch.stack([logsigmoid(gap - threshold), tie, logsigmoid(-gap - threshold)])
+
+
+def davidson(gap: Tensor, prevalence: Tensor) -> Tensor:
+    """Log P of a win, of a tie and of a loss in proportion to π_first, ν √(π_first π_second) and π_second, π = eʳ.
+
+    Davidson 1970, On Extending the Bradley–Terry Model to Accommodate Ties, eq. 2.3.
+
+    Args:
+        gap: (J,) Δ = r_first − r_second.
+        prevalence: scalar ν > 0; equal completions tie with probability ν / (2 + ν).
+
+    Returns:
+        (3, J): rows are first wins, tie, second wins.
+    """
+    return torch.log_softmax(torch.stack([gap / 2, torch.log(prevalence).expand_as(gap), -gap / 2]), dim=0)
+
+
+def crowd_bt(said: Tensor, opposite: Tensor, reliability: Tensor) -> Tensor:
+    """Log P of judgments of people who now and then, or mostly, say the opposite of what they should.
+
+    P = η P(verdict) + (1 − η) P(opposite verdict) (Chen et al. 2013, Pairwise Ranking Aggregation in a Crowdsourced
+    Setting, eq. 4). η = 1 is Bradley–Terry, ½ tells nothing, 0 is always wrong.
+
+    Args:
+        said: (J,) log P of what was said, were the person reliable.
+        opposite: (J,) log P of the opposite; of a tie that is the tie itself.
+        reliability: (J,) η strictly between 0 and 1, of the person behind each judgment.
+    """
+    return torch.logaddexp(torch.log(reliability) + said, torch.log1p(-reliability) + opposite)
+
+
+def centring_loss(scores: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Mean over pairs of (r_i + r_j)², which pulls scores to lie around 0 (Eisenstein et al. 2023, arXiv 2312.09244).
+
+    Only differences of scores enter the other losses; this settles the rest. TRL's ``center_rewards_coefficient``
+    multiplies the same term.
+
+    Args:
+        scores: (K,) raw scores of a group.
+        first, second: (P,) int64 indices of the pairs.
+    """
+    return (scores[first] + scores[second]).square().mean()
 
 
 def _pairwise(scores: Tensor, group: EncodedGroup) -> Tensor:

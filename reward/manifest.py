@@ -35,6 +35,7 @@ def manifest(
     report: EncodingReport,
     seconds: float,
     centred_on: str,
+    likelihood: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What reward.json says, ready for JSON.
 
@@ -48,6 +49,7 @@ def manifest(
         report: what encoding the training groups did to them.
         seconds: wall time of training.
         centred_on: what the mean and the standard deviation are of.
+        likelihood: what was learned beside the model: tie parameter, position bias, reliability of annotators.
     """
     flags = {name: value for name, value in settings.items() if name not in ("data_sha256", "seed")}
     parts = {name: getattr(splits, name) for name in ("train", "valid", "test")}
@@ -68,6 +70,7 @@ def manifest(
         "centred_on": centred_on,
         "mean": scorer.mean,
         "std": scorer.std,
+        "likelihood": dict(likelihood),
         "metrics": {name: each.to_json() for name, each in metrics.items()},
         "history": {
             "steps": state.steps,

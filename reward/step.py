@@ -48,7 +48,7 @@ def backward(
     propagate: Callable[[Tensor], None] = Tensor.backward,
     hold: Guard = nullcontext,
 ) -> Tensor:
-    """Add the gradients of Σ weight · loss over the batch's groups to the model's parameters.
+    """Add the gradients of Σ weight · loss over the batch's groups to the parameters of the model and of the loss.
 
     Args:
         model: inputs with T owners → (T,) scores.
@@ -84,7 +84,10 @@ def backward(
 
 
 def _pulls(model: nn.Module, batch: Batch, cut: set[int], loss: GroupLoss, losses: Tensor) -> dict[int, Tensor]:
-    """∂(weight · loss)/∂score (K,) of each group that is cut; writes its loss into ``losses`` (B,)."""
+    """∂(weight · loss)/∂score (K,) of each group that is cut; writes its loss into ``losses`` (B,).
+
+    Parameters of the loss itself get their gradient here, since the scores pull without the loss later.
+    """
     if not cut:
         return {}
     scores: dict[int, dict[int, Tensor]] = defaultdict(dict)
@@ -98,5 +101,6 @@ def _pulls(model: nn.Module, batch: Batch, cut: set[int], loss: GroupLoss, losse
         leaf = torch.stack([scores[group][k] for k in range(len(batch.groups[group].kept))]).requires_grad_()
         value = loss(leaf, batch.groups[group])
         losses[group] = value.detach()
-        (pulls[group],) = torch.autograd.grad(batch.weights[group] * value, leaf)
+        torch.autograd.backward(batch.weights[group] * value)
+        pulls[group] = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
     return pulls

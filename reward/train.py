@@ -30,6 +30,7 @@ from labeler.formats import read
 from labeler.records import Demonstration, Group
 from reward import checkpoint
 from reward.artifact import Scorer, save_artifact
+from reward.auxiliary import Auxiliary
 from reward.base import cache_folder, identity, resolve
 from reward.calibrate import centre, compared, finish
 from reward.card import model_card
@@ -37,8 +38,8 @@ from reward.config import Precision, TrainConfig
 from reward.data import EncodedGroup
 from reward.evaluate import Metrics
 from reward.frozen import LowerLayers, Store
+from reward.likelihood import prepare
 from reward.lora import Adapters
-from reward.losses import LOSSES
 from reward.manifest import manifest, sha256_of_groups
 from reward.measure import Choice, measure
 from reward.model import RewardModel, new_reward_model
@@ -109,7 +110,7 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
         adapters = pick_weights(model, config, precision, base)
         scorer = Scorer(model, tokenizer)
         encoded, report = scorer.encode(splits.train)
-        examples = [group for group in encoded if group.pairs]
+        examples = [ready for group in encoded if (ready := prepare(group, config))]
         if not examples:
             raise DataError("no training group has a pair that somebody prefers strictly; give more rankings")
         progress.say(
@@ -119,7 +120,8 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
             progress.say(line)
 
         started = time.monotonic()
-        state = fit(Course(config, scorer, examples, splits.valid, last), accelerator, progress)
+        auxiliary = Auxiliary(config, examples, accelerator.device)
+        state = fit(Course(config, scorer, examples, splits.valid, last, auxiliary), accelerator, progress)
         seconds = time.monotonic() - started
         if adapters:
             adapters.merge()
@@ -139,6 +141,7 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
                 report=report,
                 seconds=seconds,
                 centred_on=centred_on,
+                likelihood=auxiliary.report(),
             )
             lower, model.lower = model.lower, None
             save_artifact(config.out, scorer, model_card(config.out.name, scorer.manifest), overwrite=config.overwrite)
@@ -186,20 +189,21 @@ def read_ahead(scorer: Scorer, splits: Splits, lower: LowerLayers, progress: Pro
 
 @dataclass(frozen=True)
 class Course:
-    """What `fit` needs: settings, the model in its scorer, groups to train on and to validate, and a checkpoint."""
+    """What `fit` needs: settings, model in its scorer, groups to train on and to validate, checkpoint, and the loss."""
 
     config: TrainConfig
     scorer: Scorer
     examples: Sequence[EncodedGroup]
     valid: Sequence[Group]
     last: Path | None
+    auxiliary: Auxiliary
 
 
 def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpoint.State:
     """The optimizer steps; leaves the trained weights in the scorer's model."""
-    config, examples, plain, loss = course.config, course.examples, course.scorer.model, LOSSES[course.config.loss]
+    config, examples, plain, auxiliary = course.config, course.examples, course.scorer.model, course.auxiliary
     optimizer = make_optimizer(plain, config)
-    state = checkpoint.load(course.last, plain, optimizer) if course.last else checkpoint.State()
+    state = checkpoint.load(course.last, plain, optimizer, auxiliary) if course.last else checkpoint.State()
     model, optimizer = accelerator.prepare(plain, optimizer)
     per_epoch = math.ceil(len(examples) / config.batch)
     total = config.epochs * per_epoch
@@ -216,11 +220,12 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
             weight = world / len(groups) if rank < len(groups) else 0.0
             inputs = [each.to(accelerator.device) for each in plain.inputs(mine, config.tokens_per_batch)]
             batch = Batch(mine, [weight] * len(mine), inputs)
-            losses = backward(model, batch, loss, accelerator.backward, hold)
+            losses = backward(model, batch, auxiliary.likelihood, accelerator.backward, hold)
             check_finite(losses, mine)
             norm = accelerator.clip_grad_norm_(model.parameters(), config.clip)
             optimizer.step()
             optimizer.zero_grad()
+            auxiliary.step(rate(step, total, config.warmup), accelerator.reduce, counts=weight > 0)
 
             mean = float(accelerator.reduce((losses.sum() * weight).to(accelerator.device), "mean"))
             state.step = step + 1
@@ -240,7 +245,7 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
                 with accelerator.autocast():
                     validate(course, state, progress, stage)
             if main and (end_of_epoch or due(state.step, config.checkpoint_every)):
-                checkpoint.save(checkpoint.work_folder(config.out), plain, optimizer, state)
+                checkpoint.save(checkpoint.work_folder(config.out), plain, optimizer, state, auxiliary)
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     return state
 

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from labeler.errors import DataError, TrainingError, UsageError
 from labeler.formats import write_groups
 from labeler.records import Demonstration, Group, Message
-from reward import checkpoint, train
+from reward import checkpoint, losses, train
 from reward.artifact import Scorer
 from reward.calibrate import centre
 from reward.config import TrainConfig
@@ -201,7 +201,7 @@ def test_a_loss_that_is_no_number_stops_and_names_the_group(
             return scores.sum() * float("nan")
         return scores.sum() * 0
 
-    monkeypatch.setitem(train.LOSSES, "pairwise", loss)
+    monkeypatch.setitem(losses.LOSSES, "pairwise", loss)
     told = settings["out"].with_name("progress.jsonl")
     with Progress(told, quiet=True) as progress, pytest.raises(TrainingError, match="the loss of group 'g7' is nan"):
         train.train(TrainConfig(**settings), progress)

@@ -1,0 +1,134 @@
+"""How the parameters of the likelihood are learned: tie parameter and position bias by Adam, reliabilities by EM.
+
+Adam has a learning rate of its own (``--auxiliary-lr``), since these are single numbers that all judgments share. The
+reliability of a person has a closed form given how likely each judgment was meant as it was said (E step), which every
+step gives for the groups that it reads. Their sum per person is kept up to date by stepwise EM (Cappé & Moulines 2009,
+arXiv 0712.4273, eq. 11): what was seen takes the place of as large a share of what was known,
+
+    credit ← credit · (1 − seen / total) + probably meant
+
+Before the first step `reward.consensus` gives the sums that the judgments alone support.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reward.consensus import Comparisons, agree
+from reward.data import EncodedGroup
+from reward.labels import Labels
+from reward.likelihood import Likelihood, evidence
+
+Reduce = Callable[[Tensor, str], Tensor]
+"""(tensor, "sum" or "mean") → the same over all processes."""
+
+
+class Auxiliary:
+    """The likelihood of a training run, and what moves its parameters.
+
+    Args:
+        labels: which labels are used and how.
+        groups: the training groups, made ready by `reward.likelihood.prepare`.
+        device: where the scores are.
+    """
+
+    def __init__(self, labels: Labels, groups: Sequence[EncodedGroup], device: torch.device | str = "cpu") -> None:
+        modelled = groups if labels.annotator_model != "none" else ()
+        annotators = sorted({name for group in modelled for name in group.judgments.annotators})
+        self.likelihood = Likelihood(labels, annotators, tie_share(groups))
+        if annotators:
+            comparisons = collect(groups, self.likelihood.people)
+            self.likelihood.credit += torch.from_numpy(agree(comparisons).credit)
+            self.likelihood.total += torch.from_numpy(
+                np.bincount(comparisons.person, comparisons.weight, comparisons.people)
+            )
+        self.likelihood.to(device)
+        learned = [*self.likelihood.parameters()]
+        self.optimizer = torch.optim.Adam(learned, lr=labels.auxiliary_lr) if learned else None
+
+    def step(self, rate: float, reduce: Reduce, *, counts: bool = True) -> None:
+        """Move the parameters after the gradients of a step are there.
+
+        Args:
+            rate: share of the peak learning rate.
+            reduce: sums or averages over processes.
+            counts: False where this process went along with groups that belong to another one.
+        """
+        if self.optimizer:
+            for parameters in self.optimizer.param_groups:
+                parameters["lr"] = self.likelihood.labels.auxiliary_lr * rate
+            for parameter in self.likelihood.parameters():
+                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = reduce(own, "mean")
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        if self.likelihood.people:
+            meant, seen = reduce(self.likelihood.seen * counts, "sum")
+            known = 1 - (seen / self.likelihood.total.clamp(min=1e-9)).clamp(max=1)
+            self.likelihood.credit.mul_(known).add_(meant)
+            self.likelihood.seen.zero_()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that changes in training, for a checkpoint; nothing with default labels."""
+        moments = self.optimizer.state_dict()["state"] if self.optimizer else {}
+        adam = {f"adam.{index}.{name}": each for index, state in moments.items() for name, each in state.items()}
+        return {f"likelihood.{name}": each for name, each in self.likelihood.state_dict().items()} | adam
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        own = {key.split(".", 1)[1]: each for key, each in tensors.items() if key.startswith("likelihood.")}
+        self.likelihood.load_state_dict(own)
+        if self.optimizer:
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, each in tensors.items():
+                if key.startswith("adam."):
+                    _, index, name = key.split(".", 2)
+                    state.setdefault(int(index), {})[name] = each
+            self.optimizer.load_state_dict(
+                {"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]}
+            )
+
+    def report(self) -> dict[str, Any]:
+        """What was learned, for reward.json under "likelihood"; nothing with default labels."""
+        likelihood, labels = self.likelihood, self.likelihood.labels
+        told: dict[str, Any] = {}
+        if labels.ties != "drop":
+            name = "threshold" if labels.ties == "rao-kupper" else "prevalence"
+            told["ties"] = {"model": labels.ties, name: float(likelihood.log_tie.detach().exp())}
+        if labels.position_bias:
+            told["position_bias"] = float(likelihood.position.detach())
+        if labels.annotator_model != "none":
+            rows = zip(likelihood.people, likelihood.reliability().tolist(), likelihood.total.tolist(), strict=True)
+            told["annotators"] = {
+                name: {"reliability": round(eta, 4), "choices": round(total, 2)} for name, eta, total in rows
+            }
+        return told
+
+
+def tie_share(groups: Sequence[EncodedGroup]) -> float:
+    """Share of ties among all judgments, by weight."""
+    tied = sum(float(g.judgments.weight[g.judgments.verdict == 0].sum()) for g in groups)
+    return tied / max(1e-9, sum(float(g.judgments.weight.sum()) for g in groups))
+
+
+def collect(groups: Sequence[EncodedGroup], people: Mapping[str, int]) -> Comparisons:
+    """The strict judgments of all groups; the same completion of the same prompt is one item wherever it appears."""
+    items: dict[bytes, int] = {}
+    winners, losers, persons, weights = [], [], [], []
+    for group in groups:
+        keys = [blake2b(group.sequence(k).tobytes(), digest_size=16).digest() for k in range(len(group.kept))]
+        item = np.array([items.setdefault(key, len(items)) for key in keys])
+        judged = group.judgments.without_ties()
+        first, second, wins = item[judged.first], item[judged.second], judged.verdict > 0
+        winners.append(np.where(wins, first, second))
+        losers.append(np.where(wins, second, first))
+        persons.append(np.array([people[name] for name in judged.annotators], dtype=np.int64)[judged.person])
+        weights.append(evidence(judged).astype(np.float64))
+    winner, loser, person, weight = (np.concatenate(each) for each in (winners, losers, persons, weights))
+    return Comparisons(winner, loser, person, weight, len(items), len(people))
