@@ -1,13 +1,13 @@
-"""How the parameters of the likelihood are learned: tie parameter and position bias by Adam, reliabilities by EM.
+"""How the parameters of the likelihood are learned: tie parameter and position bias by Adam, reliabilities by Bayes.
 
 Adam has a learning rate of its own (``--auxiliary-lr``), since these are single numbers that all judgments share. The
-reliability of a person has a closed form given how likely each judgment was meant as it was said (E step), which every
-step gives for the groups that it reads. Their sum per person is kept up to date by stepwise EM (Cappé & Moulines 2009,
-arXiv 0712.4273, eq. 11): what was seen takes the place of as large a share of what was known,
+reliability of a person is the mean of its posterior given the scores. The log likelihood of all that they said is kept
+up to date as stepwise EM keeps its sums (Cappé & Moulines 2009, arXiv 0712.4273): the judgments that a step reads,
+under the scores of now, take the place of as large a share of what was known,
 
-    credit ← credit · (1 − seen / total) + probably meant
+    evidence ← evidence · (1 − choices read / all choices) + evidence of those read
 
-Before the first step `reward.consensus` gives the sums that the judgments alone support.
+Before the first step `reward.consensus` gives the evidence that the judgments hold without any text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor
 from reward.consensus import Comparisons, agree
 from reward.data import EncodedGroup
 from reward.labels import Labels
-from reward.likelihood import Likelihood, evidence
+from reward.likelihood import Likelihood, free_choices
 
 Reduce = Callable[[Tensor, str], Tensor]
 """(tensor, "sum" or "mean") → the same over all processes."""
@@ -44,10 +44,9 @@ class Auxiliary:
         self.likelihood = Likelihood(labels, annotators, tie_share(groups))
         if annotators:
             comparisons = collect(groups, self.likelihood.people)
-            self.likelihood.credit += torch.from_numpy(agree(comparisons).credit)
-            self.likelihood.total += torch.from_numpy(
-                np.bincount(comparisons.person, comparisons.weight, comparisons.people)
-            )
+            self.likelihood.evidence += torch.from_numpy(agree(comparisons).evidence)
+            choices = np.bincount(comparisons.person, comparisons.weight, comparisons.people)
+            self.choices = torch.from_numpy(choices).to(device, torch.float32)
         self.likelihood.to(device)
         learned = [*self.likelihood.parameters()]
         self.optimizer = torch.optim.Adam(learned, lr=labels.auxiliary_lr) if learned else None
@@ -69,9 +68,9 @@ class Auxiliary:
             self.optimizer.step()
             self.optimizer.zero_grad()
         if self.likelihood.people:
-            meant, seen = reduce(self.likelihood.seen * counts, "sum")
-            known = 1 - (seen / self.likelihood.total.clamp(min=1e-9)).clamp(max=1)
-            self.likelihood.credit.mul_(known).add_(meant)
+            seen = reduce(self.likelihood.seen * counts, "sum")
+            known = 1 - (seen[:, -1] / self.choices.clamp(min=1e-9)).clamp(max=1)
+            self.likelihood.evidence.mul_(known[:, None]).add_(seen[:, :-1])
             self.likelihood.seen.zero_()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -104,7 +103,7 @@ class Auxiliary:
         if labels.position_bias:
             told["position_bias"] = float(likelihood.position.detach())
         if labels.annotator_model != "none":
-            rows = zip(likelihood.people, likelihood.reliability().tolist(), likelihood.total.tolist(), strict=True)
+            rows = zip(likelihood.people, likelihood.reliability().tolist(), self.choices.tolist(), strict=True)
             told["annotators"] = {
                 name: {"reliability": round(eta, 4), "choices": round(total, 2)} for name, eta, total in rows
             }
@@ -129,6 +128,6 @@ def collect(groups: Sequence[EncodedGroup], people: Mapping[str, int]) -> Compar
         winners.append(np.where(wins, first, second))
         losers.append(np.where(wins, second, first))
         persons.append(np.array([people[name] for name in judged.annotators], dtype=np.int64)[judged.person])
-        weights.append(evidence(judged).astype(np.float64))
+        weights.append(free_choices(judged).astype(np.float64))
     winner, loser, person, weight = (np.concatenate(each) for each in (winners, losers, persons, weights))
     return Comparisons(winner, loser, person, weight, len(items), len(people))

@@ -4,9 +4,13 @@ Every item that people compared gets a score of its own, and every person a reli
 likely (Chen et al. 2013). Training starts from these reliabilities: where people judged the same items, their agreement
 tells careless from careful ones at once, while a reward model in its first epoch cannot.
 
-The likelihood does not change when all scores change their sign and all reliabilities η become 1 − η. The prior settles
-it: η ~ Beta(5.5, 1.5), whose mode is `PRIOR_MEAN`, says that most people mostly mean what they say. It counts like
-`PRIOR_CHOICES` judgments, so somebody with few stays near it.
+A reliability η is the mean of its posterior, by quadrature over `GRID`: P(judgment) is linear in η, so the mean is all
+that the next judgment depends on. (EM for the most likely η recovers about the same in the end but needs tens of passes:
+while gaps are small, hardly any single judgment shows whether it was meant.)
+
+The likelihood does not change when all scores change their sign and all η become 1 − η. The prior settles it: Beta(4.5,
+0.5) of mean `PRIOR_MEAN` says that most people mostly mean what they say, with the weight of `PRIOR_CHOICES` judgments;
+somebody with few judgments stays near it.
 """
 
 from __future__ import annotations
@@ -16,13 +20,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, softmax
+from scipy.stats import beta
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 PRIOR_MEAN = 0.9
 PRIOR_CHOICES = 5.0
+EDGES = np.linspace(0, 1, 21)
+GRID: NDArray[np.float64] = (EDGES[1:] + EDGES[:-1]) / 2
+"""The G reliabilities that are told apart; neither 0 nor 1 is among them."""
+LOG_PRIOR: NDArray[np.float64] = np.log(
+    np.diff(beta.cdf(EDGES, PRIOR_MEAN * PRIOR_CHOICES, (1 - PRIOR_MEAN) * PRIOR_CHOICES))
+)
+"""(G,) log of the prior probability around each of them."""
 RIDGE = 0.5
 """Inverse variance of the item scores' Gaussian prior; without it an item that always wins would run off."""
 ROUNDS = 50
@@ -47,30 +59,42 @@ class Comparisons:
 
 @dataclass(frozen=True, eq=False)
 class Consensus:
-    """Scores (items,); reliability (people,); credit (people,): weighted judgments that were probably meant so."""
+    """Scores (items,); reliability (people,); evidence (people, G): log likelihood of what each said for every η."""
 
     scores: Floats
     reliability: Floats
-    credit: Floats
+    evidence: Floats
 
 
 def agree(data: Comparisons) -> Consensus:
     """Scores of items and reliabilities of people that fit the comparisons best, by alternating between the two.
 
-    Scores maximise the likelihood given the reliabilities (L-BFGS), then each η becomes the mode of its posterior given
-    the probability that each judgment was meant so (the M step of EM): (credit + 5 · 0.9) / (weight + 5).
+    Scores maximise the likelihood given the reliabilities (L-BFGS), then each η becomes its posterior mean given the
+    scores.
     """
-    reliability = np.full(data.people, PRIOR_MEAN)
-    total = np.bincount(data.person, data.weight, data.people)
+    evidence = np.zeros((data.people, len(GRID)))
+    reliability = posterior_mean(evidence)
     scores = np.zeros(data.items)
     for _ in range(ROUNDS):
         scores = item_scores(data, reliability, scores)
-        meant = probably_meant(scores[data.winner] - scores[data.loser], reliability[data.person])
-        credit = np.bincount(data.person, data.weight * meant, data.people).astype(np.float64)
-        before, reliability = reliability, (credit + PRIOR_CHOICES * PRIOR_MEAN) / (total + PRIOR_CHOICES)
+        evidence = evidence_of(data, scores)
+        before, reliability = reliability, posterior_mean(evidence)
         if np.abs(reliability - before).max(initial=0) < TOLERANCE:
             break
-    return Consensus(scores, reliability, credit)
+    return Consensus(scores, reliability, evidence)
+
+
+def evidence_of(data: Comparisons, scores: Floats) -> Floats:
+    """(people, G) log likelihood of each person's judgments for every reliability in `GRID`."""
+    right = expit(scores[data.winner] - scores[data.loser])
+    columns = [np.log(eta * right + (1 - eta) * (1 - right)) for eta in GRID]
+    return np.stack([np.bincount(data.person, data.weight * column, data.people) for column in columns], axis=1)
+
+
+def posterior_mean(evidence: Floats) -> Floats:
+    """(people,) mean reliability given evidence (people, G)."""
+    mean: Floats = softmax(evidence + LOG_PRIOR, axis=1) @ GRID
+    return mean
 
 
 def item_scores(data: Comparisons, reliability: Floats | None = None, start: Floats | None = None) -> Floats:
@@ -95,10 +119,3 @@ def item_scores(data: Comparisons, reliability: Floats | None = None, start: Flo
     found = minimize(objective, np.zeros(data.items) if start is None else start, jac=True, method="L-BFGS-B")
     best: Floats = found.x
     return best
-
-
-def probably_meant(gap: Floats, reliability: Floats) -> Floats:
-    """P(the person meant what they said), (N,), from the gap (N,) in favour of what they said and their η (N,)."""
-    right = reliability * expit(gap)
-    meant: Floats = right / (right + (1 - reliability) * expit(-gap))
-    return meant

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from reward.consensus import PRIOR_CHOICES, PRIOR_MEAN
+from reward.consensus import GRID, LOG_PRIOR
 from reward.data import EncodedGroup, Pair
 from reward.judgments import Judgments
 from reward.labels import Labels, Strength, Ties
@@ -43,14 +43,14 @@ class Likelihood(nn.Module):
     Attributes:
         log_tie: scalar, logarithm of Rao & Kupper's θ or Davidson's ν.
         position: scalar b; a completion that is shown n places further left gains n · b.
-        credit: (A,) weighted judgments of each person that were probably meant as they were said.
-        total: (A,) all weighted judgments of each person.
-        seen: (2, A) of the judgments since the last update: probably meant, all.
+        evidence: (A, G) log likelihood of what each person said for every reliability in `reward.consensus.GRID`.
+        seen: (A, G + 1) the same of the judgments since the last update, and how many free choices they are.
     """
 
-    credit: Tensor
-    total: Tensor
+    evidence: Tensor
     seen: Tensor
+    grid: Tensor
+    log_prior: Tensor
 
     def __init__(self, labels: Labels, annotators: Sequence[str] = (), tie_share: float = 0.0) -> None:
         super().__init__()
@@ -61,9 +61,10 @@ class Likelihood(nn.Module):
         if labels.position_bias:
             self.position = nn.Parameter(torch.tensor(0.0))
         if labels.annotator_model != "none":
-            self.register_buffer("credit", torch.zeros(len(annotators)))
-            self.register_buffer("total", torch.zeros(len(annotators)))
-            self.register_buffer("seen", torch.zeros(2, len(annotators)), persistent=False)
+            self.register_buffer("evidence", torch.zeros(len(annotators), len(GRID)))
+            self.register_buffer("seen", torch.zeros(len(annotators), len(GRID) + 1), persistent=False)
+            self.register_buffer("grid", torch.tensor(GRID, dtype=torch.float32), persistent=False)
+            self.register_buffer("log_prior", torch.tensor(LOG_PRIOR, dtype=torch.float32), persistent=False)
 
     def forward(self, scores: Tensor, group: EncodedGroup) -> Tensor:
         """Scalar loss of a group that `prepare` made ready, from its scores (K,); in training it notes what it saw."""
@@ -84,8 +85,8 @@ class Likelihood(nn.Module):
         return bradley_terry(gap)
 
     def reliability(self) -> Tensor:
-        """(A,) η of each person: the mode of its Beta posterior (see `reward.consensus`)."""
-        return (self.credit + PRIOR_CHOICES * PRIOR_MEAN) / (self.total + PRIOR_CHOICES)
+        """(A,) η of each person: the mean of its posterior (see `reward.consensus`)."""
+        return torch.softmax(self.evidence + self.log_prior, dim=1) @ self.grid
 
     def _judgments(self, scores: Tensor, judged: Judgments) -> Tensor:
         """Mean over pairs of the weighted mean of −log P of the J judgments of each."""
@@ -113,7 +114,7 @@ class Likelihood(nn.Module):
         return -(share * said).sum()
 
     def _doubt(self, said: Tensor, opposite: Tensor, judged: Judgments) -> Tensor:
-        """(J,) log P when a judgment may be the wrong way around; notes how likely each was meant as it was said."""
+        """(J,) log P when a judgment may be the wrong way around; notes what that tells of each person."""
         if self.labels.annotator_model == "none":
             return torch.lerp(said, opposite, self.labels.label_smoothing)
         people = torch.tensor([self.people[name] for name in judged.annotators], device=said.device)
@@ -121,9 +122,9 @@ class Likelihood(nn.Module):
         eta = self.reliability()[person]
         if self.training:
             with torch.no_grad():
-                meant = torch.sigmoid(torch.logit(eta) + said - opposite)
-                counts = torch.from_numpy(evidence(judged)).to(said.device)
-                self.seen.index_add_(1, person, torch.stack([counts * meant, counts]).to(self.seen.dtype))
+                choices = torch.from_numpy(free_choices(judged)).to(said.device)[:, None]
+                told = crowd_bt(said[:, None], opposite[:, None], self.grid) * choices
+                self.seen.index_add_(0, person, torch.cat([told, choices], dim=1).to(self.seen.dtype))
         return crowd_bt(said, opposite, eta)
 
 
@@ -137,7 +138,7 @@ def tie_start(ties: Ties, share: float) -> float:
     return 2 * math.atanh(share) if ties == "rao-kupper" else 2 * share / (1 - share)
 
 
-def evidence(judged: Judgments) -> NDArray[np.float32]:
+def free_choices(judged: Judgments) -> NDArray[np.float32]:
     """(J,) how much each judgment tells of its person's reliability: weight and free choices; a tie tells nothing."""
     counts: NDArray[np.float32] = judged.weight * judged.choices * (judged.verdict != 0)
     return counts

@@ -12,6 +12,7 @@ import torch
 from judged import judged, ranking
 from scipy.optimize import approx_fprime, minimize
 from scipy.special import expit
+from scipy.stats import beta
 
 from reward.data import EncodedGroup
 from reward.labels import Labels
@@ -133,13 +134,21 @@ def test_ties_count_as_judgments(ties: Any, paper: Any) -> None:
     assert loss_of(SCORES, judged(*PEOPLE), model).item() == pytest.approx(by_hand(SCORES, log_p, ties=True))
 
 
+def tell(model: Likelihood) -> None:
+    """Three of twenty judgments of the first person were right beyond doubt, five of five of the second."""
+    right, wrong = torch.log(model.grid), torch.log1p(-model.grid)
+    model.evidence.copy_(torch.stack([3 * right + 17 * wrong, 5 * right, 0 * right]))
+
+
 @pytest.mark.parametrize("ties", ["drop", "davidson"])
 def test_crowd_bt_mixes_what_was_said_with_its_opposite(ties: Any) -> None:
     model = model_of("labeler-1", "labeler-2", "labeler-3", ties=ties, annotator_model="crowd-bt").eval()
-    model.total.copy_(torch.tensor([20.0, 5.0, 0.0]))
-    model.credit.copy_(torch.tensor([3.0, 5.0, 0.0]))
-    eta = {"labeler-1": (3 + 4.5) / 25, "labeler-2": (5 + 4.5) / 10}
-    assert model.reliability().tolist() == pytest.approx([*eta.values(), 0.9])  # nobody's judgments: the prior
+    tell(model)
+    names = ("labeler-1", "labeler-2")
+    eta = dict(zip(names, (beta.mean(4.5 + 3, 0.5 + 17), beta.mean(4.5 + 5, 0.5)), strict=True))
+    expected = [*eta.values(), 0.9]  # the prior for somebody who said nothing
+    assert model.reliability().tolist() == pytest.approx(expected, abs=0.01)
+    eta = dict(zip(names, model.reliability().tolist(), strict=False))
     nu = model.log_tie.exp().item() if ties == "davidson" else 0.0
 
     def log_p(gap: float, verdict: int, person: str) -> float:
@@ -165,8 +174,7 @@ def test_crowd_bt_mixes_what_was_said_with_its_opposite(ties: Any) -> None:
 def test_gradients_by_finite_differences(labels: dict[str, Any]) -> None:
     model = model_of("labeler-1", "labeler-2", "labeler-3", **labels).eval()
     if labels.get("annotator_model"):
-        model.credit.copy_(torch.tensor([3.0, 5.0, 0.0]))
-        model.total.copy_(torch.tensor([20.0, 5.0, 0.0]))
+        tell(model)
     group = judged(*PEOPLE)
     if "strength" in labels:
         said = [ranking("labeler-1", 1, 2, strength=4), ranking("labeler-2", 2, 1, strength=1)]
