@@ -5,8 +5,8 @@ likely (Chen et al. 2013). Training starts from these reliabilities: where peopl
 tells careless from careful ones at once, while a reward model in its first epoch cannot.
 
 A reliability η is the mean of its posterior, by quadrature over `GRID`: P(judgment) is linear in η, so the mean is all
-that the next judgment depends on. (EM for the most likely η recovers about the same in the end but needs tens of passes:
-while gaps are small, hardly any single judgment shows whether it was meant.)
+that the next judgment depends on. (EM for the most likely η ends at about the same but needs tens of passes: while gaps
+are small, hardly any single judgment shows whether it was meant.)
 
 The likelihood does not change when all scores change their sign and all η become 1 − η. The prior settles it: Beta(4.5,
 0.5) of mean `PRIOR_MEAN` says that most people mostly mean what they say, with the weight of `PRIOR_CHOICES` judgments;

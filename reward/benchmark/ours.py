@@ -14,6 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from labeler.formats import read
 from reward.artifact import Scorer
+from reward.auxiliary import Auxiliary
 from reward.benchmark.child import Measured
 from reward.benchmark.flops import Meter, model_flops
 from reward.benchmark.machine import device_name, dtype_of, forget_peak, matmul_peak, now, peak_bytes, pick_device
@@ -45,7 +46,7 @@ def train(*, base: str, work: str, precision: Precision, device: Device, **setti
         def course(name: str, examples: Sequence[EncodedGroup], **changed: Any) -> Course:
             fields = settings | changed | {"precision": precision, "device": device}
             config = TrainConfig(data=(work,), base=base, out=Path(scratch) / name, **fields)
-            return Course(config, scorer, examples, (), None)
+            return Course(config, scorer, examples, (), None, Auxiliary(config, examples, accelerator.device))
 
         with Progress(quiet=True) as silent:
             fit(course("warm", smallest_and_largest(workload.groups), batch=1), accelerator, silent)

@@ -170,7 +170,7 @@ def test_reliabilities_are_learned_with_the_scores_also_without_a_consensus_to_s
     found = likelihood.reliability().numpy()
     assert found[:12].min() > found[16:].max()
     assert found[16:].mean() < 0.45
-    assert np.mean(found[12:16]) == pytest.approx(0.5, abs=0.2)
+    assert found[:12].mean() > 0.1 + found[12:16].mean() > 0.3 + found[16:].mean()
 
 
 def crowd_groups(count: int = 40, seed: int = 0) -> list[Group]:
