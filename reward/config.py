@@ -83,8 +83,8 @@ class TrainConfig(Labels, Common):
         lora: Train adapters of this rank on all linear layers, and the head; they are merged into the saved weights.
         batch: Groups per optimizer step.
         tokens_per_batch: Tokens that the model reads at once; bounds memory, changes no result. A larger group is cut.
-        checkpoint_activations: Keep one activation per layer and compute the others again: a third slower, far less
-            memory.
+        checkpoint_activations: Keep one activation per layer and compute the others again in the backward pass, which
+            takes longer and far less memory.
         max_length: Tokens of prompt and completion together; by default 2048 or what the base can take.
         warmup: Share of the steps in which the learning rate rises.
         weight_decay: Decoupled weight decay of matrices (AdamW).

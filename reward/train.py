@@ -18,14 +18,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 
-from labeler.errors import DataError, TrainingError, UsageError
+from labeler.errors import DataError, TrainingError
 from labeler.formats import read
 from labeler.records import Demonstration, Group
 from reward import checkpoint
@@ -43,6 +42,7 @@ from reward.lora import Adapters
 from reward.manifest import manifest, sha256_of_groups
 from reward.measure import Choice, measure
 from reward.model import RewardModel, new_reward_model
+from reward.precision import pick_precision
 from reward.progress import Progress, Stage, tell
 from reward.splits import Splits, split_groups
 from reward.step import Batch, backward
@@ -311,33 +311,3 @@ def run_settings(config: TrainConfig, splits: Splits, precision: Precision) -> d
     flags = {name: value for name, value in asdict(config).items() if name not in aside}
     digests = {name: sha256_of_groups(getattr(splits, name)) for name in ("train", "valid", "test")}
     return flags | {"data": list(config.data), "precision": precision, "data_sha256": digests}
-
-
-def pick_precision(wanted: Precision, device: str) -> Precision:
-    """The number format of matrix products; ``auto`` is bfloat16 where this machine computes faster in it.
-
-    Raises:
-        UsageError: the device is not there.
-    """
-    if (device == "cuda" and not torch.cuda.is_available()) or (
-        device == "mps" and not torch.backends.mps.is_available()
-    ):
-        raise UsageError(f"--device {device}: this machine has none; use --device auto")
-    if wanted != "auto":
-        return wanted
-    if device != "cpu" and torch.cuda.is_available():
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if device != "cpu" and torch.backends.mps.is_available():
-        return "float32"
-    return "bfloat16" if product_seconds(torch.float32) > 1.3 * product_seconds(torch.bfloat16) else "float32"
-
-
-def product_seconds(dtype: torch.dtype, size: int = 768, repeats: int = 5) -> float:
-    """Median wall time of a matrix product on the CPU."""
-    matrix = torch.ones(size, size, dtype=dtype)
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        torch.mm(matrix, matrix)
-        times.append(time.perf_counter() - started)
-    return median(times)

@@ -28,9 +28,9 @@ from reward.losses import LOSSES
 from reward.manifest import versions
 from reward.model import RewardModel, new_reward_model
 from reward.plots import Curve, cost_plot
+from reward.precision import pick_precision
 from reward.progress import Progress
 from reward.step import Batch, backward
-from reward.train import pick_precision
 
 REFERENCE = (9, 128)
 """Completions and tokens of the prompt at which the fraction of the peak is told: InstructGPT's largest K."""

@@ -23,8 +23,8 @@ from reward.benchmark.workload import refuse_too_long
 from reward.config import BenchScoreConfig, Precision
 from reward.manifest import versions
 from reward.model import new_reward_model
+from reward.precision import pick_precision
 from reward.progress import Progress
-from reward.train import pick_precision
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 """Texts at once that are tried for the peer."""

@@ -31,9 +31,9 @@ from reward.benchmark.workload import Workload, choose, refuse_too_long
 from reward.config import BenchTrainConfig, Precision
 from reward.manifest import versions
 from reward.model import new_reward_model
+from reward.precision import pick_precision
 from reward.progress import Progress
 from reward.splits import split_groups
-from reward.train import pick_precision
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 """Pairs at once that are tried for the peer."""
