@@ -104,7 +104,8 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
         if accelerator.is_main_process:
             last = checkpoint.begin(config.out, settings, resume=config.resume, overwrite=config.overwrite)
         accelerator.wait_for_everyone()
-        last = last or checkpoint.latest(checkpoint.work_folder(config.out))
+        work = checkpoint.work_folder(config.out)
+        last = last or checkpoint.latest(work)
 
         model, tokenizer = new_reward_model(base, seed=config.seed, max_length=config.max_length)
         adapters = pick_weights(model, config, precision, base)
@@ -121,7 +122,7 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
 
         started = time.monotonic()
         auxiliary = Auxiliary(config, examples, accelerator.device)
-        state = fit(Course(config, scorer, examples, splits.valid, last, auxiliary), accelerator, progress)
+        state = fit(Course(config, scorer, examples, splits.valid, auxiliary, last, work), accelerator, progress)
         seconds = time.monotonic() - started
         if adapters:
             adapters.merge()
@@ -189,14 +190,18 @@ def read_ahead(scorer: Scorer, splits: Splits, lower: LowerLayers, progress: Pro
 
 @dataclass(frozen=True)
 class Course:
-    """What `fit` needs: settings, model in its scorer, groups to train on and to validate, checkpoint, and the loss."""
+    """What `fit` needs: settings, model in its scorer, groups to train on and to validate, and the loss.
+
+    ``last`` is the checkpoint to go on from, and ``work`` the folder for new ones; without it none are kept.
+    """
 
     config: TrainConfig
     scorer: Scorer
     examples: Sequence[EncodedGroup]
     valid: Sequence[Group]
-    last: Path | None
     auxiliary: Auxiliary
+    last: Path | None = None
+    work: Path | None = None
 
 
 def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpoint.State:
@@ -244,8 +249,8 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
             if main and state.step < total and (end_of_epoch or due(state.step, config.evaluate_every)):
                 with accelerator.autocast():
                     validate(course, state, progress, stage)
-            if main and (end_of_epoch or due(state.step, config.checkpoint_every)):
-                checkpoint.save(checkpoint.work_folder(config.out), plain, optimizer, state, auxiliary)
+            if main and course.work and (end_of_epoch or due(state.step, config.checkpoint_every)):
+                checkpoint.save(course.work, plain, optimizer, state, auxiliary)
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     return state
 

@@ -46,7 +46,7 @@ def train(*, base: str, work: str, precision: Precision, device: Device, **setti
         def course(name: str, examples: Sequence[EncodedGroup], **changed: Any) -> Course:
             fields = settings | changed | {"precision": precision, "device": device}
             config = TrainConfig(data=(work,), base=base, out=Path(scratch) / name, **fields)
-            return Course(config, scorer, examples, (), None, Auxiliary(config, examples, accelerator.device))
+            return Course(config, scorer, examples, (), Auxiliary(config, examples, accelerator.device))
 
         with Progress(quiet=True) as silent:
             fit(course("warm", smallest_and_largest(workload.groups), batch=1), accelerator, silent)
