@@ -252,6 +252,7 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
             if main and course.work and (end_of_epoch or due(state.step, config.checkpoint_every)):
                 checkpoint.save(course.work, plain, optimizer, state, auxiliary)
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    vars(plain).pop("_is_accelerate_prepared", None)  # else another fit would run without autocast
     return state
 
 

@@ -80,7 +80,7 @@ def smallest_and_largest(groups: Sequence[EncodedGroup]) -> list[EncodedGroup]:
 
 
 def seconds_of_steps(progress: Path) -> float:
-    """Seconds from the start of the stage "train" to the end of its last step, without the checkpoint after it."""
+    """Seconds from the start of the stage "train" to the end of its last step."""
     rows = [json.loads(line) for line in progress.read_text(encoding="utf-8").splitlines()]
     return float(max(row["seconds"] for row in rows if (row["event"], row["stage"]) == ("step", "train")))
 

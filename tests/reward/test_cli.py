@@ -162,6 +162,11 @@ def test_help_is_fast_and_imports_no_torch():
     assert all(name in done.stdout for name in COMMANDS)
 
 
+def restore_sigint() -> None:
+    """A shell's background jobs ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_is_130_and_one_line_and_the_run_continues(place, tmp_path):
     out = tmp_path / "out.jsonl"
     prompts = tmp_path / "prompts.txt"
@@ -169,7 +174,12 @@ def test_ctrl_c_is_130_and_one_line_and_the_run_continues(place, tmp_path):
     command = words(
         "generate --policy {p}/policy --prompts {x} --k 2 --max-new-tokens 60 --output {o}", place, x=prompts, o=out
     )
-    started = subprocess.Popen([sys.executable, "-m", "reward", *command], stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "reward", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=restore_sigint,  # noqa: PLW1509 (no threads here)
+    )
     deadline = time.monotonic() + 120
     while not (out.exists() and out.read_bytes().count(b"\n") >= 2) and time.monotonic() < deadline:
         time.sleep(0.05)

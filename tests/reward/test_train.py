@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from builders import group
 from safetensors.torch import load_file
 
@@ -21,6 +23,7 @@ from labeler.formats import write_groups
 from labeler.records import Demonstration, Group, Message
 from reward import checkpoint, losses, train
 from reward.artifact import Scorer
+from reward.auxiliary import Auxiliary
 from reward.calibrate import centre
 from reward.config import TrainConfig
 from reward.model import new_reward_model
@@ -111,6 +114,23 @@ def test_the_training_completions_or_the_demonstrations_have_mean_zero(tiny_base
     assert centre(scorer, shown, groups) == "demonstrations"
     by_hand = [scorer.score(d.prompt, [d.completion])[0] for d in shown]
     assert sum(by_hand) == pytest.approx(0, abs=1e-4)
+
+
+def test_a_second_fit_of_a_model_computes_in_the_same_precision(tiny_base: Base, tmp_path: Path) -> None:
+    model, tokenizer = new_reward_model(tiny_base("llama"), seed=0)
+    scorer = Scorer(model, tokenizer)
+    config = TrainConfig(data=("-",), out=tmp_path, precision="bfloat16", device="cpu")
+    examples = scorer.encode(planted(4))[0]
+    accelerator = Accelerator(mixed_precision="bf16", cpu=True)
+    seen = []
+    model.classifier.model.register_forward_pre_hook(lambda *_: seen.append(torch.is_autocast_enabled("cpu")))
+    for _ in range(2):
+        train.fit(
+            train.Course(config, scorer, examples, (), Auxiliary(config, examples)), accelerator, Progress(quiet=True)
+        )
+    AcceleratorState._reset_state()
+    assert seen == [True, True]
+    assert not list(tmp_path.iterdir())  # no checkpoint without a place for it
 
 
 class Killed(BaseException):
