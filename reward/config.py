@@ -79,7 +79,8 @@ class TrainConfig(Labels, Common):
         lr: Peak learning rate; it warms up, then falls along a cosine to a tenth.
         seed: Seed of the head's first weights and of the order of the groups.
         train_layers: Train only the last so many layers and the head. What the layers below make of a group is computed
-            once and kept in the cache folder, also for groups that have no rankings yet; a later run is quick then.
+            once and kept in the cache folder, also for groups that have no rankings yet; a later run is quick then. The
+            run's own figures are measured on what was kept, in its number format.
         lora: Train adapters of this rank on all linear layers, and the head; they are merged into the saved weights.
         batch: Groups per optimizer step.
         tokens_per_batch: Tokens that the model reads at once; bounds memory, changes no result. A larger group is cut.
