@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_train import planted
+from test_train import planted, small_run
 
 from labeler.formats import write_groups
 from reward import train
@@ -44,18 +44,10 @@ def run_for(seconds: float, config: TrainConfig) -> bool:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_twenty_kills_at_random_moments_change_nothing(tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
     write_groups(planted(), tmp_path / "groups.jsonl")
-    flags = {
-        "data": (str(tmp_path / "groups.jsonl"),),
-        "base": str(tiny_base("llama")),
-        "lr": 3e-3,
-        "epochs": 8,
-        "precision": "float32",
-        "device": "cpu",
-        "checkpoint_every": 1,
-        "evaluate_every": 3,
-    }
+    settings = small_run(tmp_path / "groups.jsonl", tiny_base("llama"), tmp_path / "whole")
+    flags = settings | {"epochs": 8, "checkpoint_every": 1, "evaluate_every": 3}
     started = time.monotonic()
-    whole = train.train(TrainConfig(**flags, out=tmp_path / "whole"))
+    whole = train.train(TrainConfig(**flags))
     needed = time.monotonic() - started
     expected = load_file(whole.folder / "model.safetensors")
     history = json.loads((whole.folder / "reward.json").read_text(encoding="utf-8"))["history"]
@@ -64,7 +56,7 @@ def test_twenty_kills_at_random_moments_change_nothing(tiny_base: Callable[[str]
     while kills < KILLS:
         out = tmp_path / f"cut-{runs}"
         while not out.exists():
-            kills += run_for(draw.uniform(0, needed / 2), TrainConfig(**flags, out=out, resume=True))
+            kills += run_for(draw.uniform(0, needed / 2), TrainConfig(**flags | {"out": out, "resume": True}))
         found = load_file(out / "model.safetensors")
         assert all(torch.equal(expected[name], found[name]) for name in expected), f"run {runs}, {kills} kills"
         assert json.loads((out / "reward.json").read_text(encoding="utf-8"))["history"] == history

@@ -11,7 +11,7 @@ import pytest
 import torch
 from builders import AWKWARD
 from safetensors.torch import load_file
-from test_train import planted
+from test_train import planted, small_run
 
 from labeler.errors import ModelError, UsageError
 from labeler.formats import write_groups
@@ -37,15 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def settings(tiny_base: Base, tmp_path: Path) -> dict[str, Any]:
     write_groups(planted(), tmp_path / "groups.jsonl")
-    return {
-        "data": (str(tmp_path / "groups.jsonl"),),
-        "out": tmp_path / "rm",
-        "base": str(tiny_base("llama")),
-        "lr": 3e-3,
-        "epochs": 3,
-        "precision": "float32",
-        "device": "cpu",
-    }
+    return small_run(tmp_path / "groups.jsonl", tiny_base("llama"), tmp_path / "rm")
 
 
 def load(folder: Path) -> tuple[RewardModel, list[EncodedGroup]]:

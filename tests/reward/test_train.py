@@ -47,6 +47,19 @@ def planted(count: int = 48, seed: int = 0) -> list[Group]:
     return groups
 
 
+def small_run(data: Path, base: Path, out: Path) -> dict[str, Any]:
+    """Settings of a training of seconds."""
+    return {
+        "data": (str(data),),
+        "out": out,
+        "base": str(base),
+        "lr": 3e-3,
+        "epochs": 3,
+        "precision": "float32",
+        "device": "cpu",
+    }
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "groups.jsonl"
@@ -56,15 +69,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(data: Path, tiny_base: Base, tmp_path: Path) -> dict[str, Any]:
-    return {
-        "data": (str(data),),
-        "out": tmp_path / "rm",
-        "base": str(tiny_base("llama")),
-        "lr": 3e-3,
-        "epochs": 3,
-        "precision": "float32",
-        "device": "cpu",
-    }
+    return small_run(data, tiny_base("llama"), tmp_path / "rm")
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
