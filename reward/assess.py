@@ -17,7 +17,7 @@ from reward.artifact import Scorer
 from reward.benchmarks import FORMATS, score_benchmark
 from reward.biases import find_biases
 from reward.compare import Comparison, compare_models
-from reward.config import EvaluateConfig
+from reward.config.evaluate import EvaluateConfig
 from reward.evaluate import Metrics
 from reward.findings import Findings
 from reward.measure import Choice, Reading, judge, score_all

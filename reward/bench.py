@@ -8,7 +8,7 @@ from typing import Any
 from reward.benchmark.cost import bench_cost, table
 from reward.benchmark.scoring import bench_score
 from reward.benchmark.training import bench_train
-from reward.config import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
+from reward.config.bench import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
 from reward.progress import Progress, tell
 
 

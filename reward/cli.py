@@ -16,16 +16,21 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, subcommand
 
 from labeler.errors import ProductError
-from reward import config
+from reward.config.bench import BenchConfig
+from reward.config.common import Common
+from reward.config.evaluate import EvaluateConfig
+from reward.config.generate import GenerateConfig, RerankConfig
+from reward.config.quickstart import QuickstartConfig
+from reward.config.train import TrainConfig
 from reward.process import tune_process
 
-COMMANDS: dict[str, tuple[type[config.Common | config.BenchConfig], str]] = {
-    "train": (config.TrainConfig, "reward.train"),
-    "evaluate": (config.EvaluateConfig, "reward.assess"),
-    "rerank": (config.RerankConfig, "reward.rerank"),
-    "generate": (config.GenerateConfig, "reward.generate"),
-    "bench": (config.BenchConfig, "reward.bench"),
-    "quickstart": (config.QuickstartConfig, "reward.quickstart"),
+COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
+    "train": (TrainConfig, "reward.train"),
+    "evaluate": (EvaluateConfig, "reward.assess"),
+    "rerank": (RerankConfig, "reward.rerank"),
+    "generate": (GenerateConfig, "reward.generate"),
+    "bench": (BenchConfig, "reward.bench"),
+    "quickstart": (QuickstartConfig, "reward.quickstart"),
 }
 """Command → its configuration and the module whose ``run`` takes it."""
 
@@ -55,14 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(argv: Sequence[str] | None) -> config.Common | config.BenchConfig:
+def parse(argv: Sequence[str] | None) -> Common | BenchConfig:
     """The configuration that a command line describes.
 
     Raises:
         UsageError: a value is out of its range. SystemExit: help was asked for, or an option is missing or unknown.
     """
     kinds: Any = Union[tuple(Annotated[kind, subcommand(name)] for name, (kind, _) in COMMANDS.items())]  # noqa: UP007
-    found: config.Common | config.BenchConfig = tyro.cli(
+    found: Common | BenchConfig = tyro.cli(
         kinds, prog="reward", description=ABOUT, args=argv, config=(FlagCreatePairsOff,)
     )
     return found

@@ -15,7 +15,8 @@ from typing import Any
 from labeler.errors import DataError, UsageError
 from labeler.formats import dumps, group_to_row
 from labeler.records import Group
-from reward.config import GenerateConfig, Sampling
+from reward.config.common import Sampling
+from reward.config.generate import GenerateConfig
 from reward.policy import Policy
 from reward.progress import Progress, tell
 from reward.prompts import read_prompts

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from labeler.errors import DataError, ModelError, UsageError
 from labeler.records import Completion, Group, Prompt
 from reward.base import Identity, identity, load_causal, resolve
-from reward.config import Sampling
+from reward.config.common import Sampling
 from reward.data import prepare_tokenizer
 from reward.sampling import end_tokens, prompt_seed, sample
 

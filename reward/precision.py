@@ -8,7 +8,7 @@ from statistics import median
 import torch
 
 from labeler.errors import UsageError
-from reward.config import Precision
+from reward.config.common import Precision
 
 
 def pick_precision(wanted: Precision, device: str) -> Precision:

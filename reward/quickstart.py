@@ -28,14 +28,11 @@ from labeler.formats.files import replacing
 from labeler.records import Group
 from reward import assess, generate, rerank, train
 from reward.base import resolve
-from reward.config import (
-    DEFAULT_BASE,
-    EvaluateConfig,
-    GenerateConfig,
-    QuickstartConfig,
-    RerankConfig,
-    TrainConfig,
-)
+from reward.config.common import DEFAULT_BASE
+from reward.config.evaluate import EvaluateConfig
+from reward.config.generate import GenerateConfig, RerankConfig
+from reward.config.quickstart import QuickstartConfig
+from reward.config.train import TrainConfig
 from reward.policy import writes_text
 from reward.progress import tell
 from reward.report import interval_text, percent

@@ -20,7 +20,8 @@ from labeler.formats import write_groups
 from labeler.formats.files import replacing
 from labeler.records import Group
 from reward.artifact import Scorer
-from reward.config import EvaluateConfig, TrainConfig
+from reward.config.evaluate import EvaluateConfig
+from reward.config.train import TrainConfig
 from reward.folds import CrossValidation, judge_judgments, make_folds, summarise
 from reward.learning_curve import LearningCurve, learning_curve, nested_shares
 from reward.manifest import sha256_of_groups

@@ -25,7 +25,7 @@ from labeler.formats.files import replacing
 from labeler.records import Group, Ranks, dense_ranks
 from reward import best_of_n
 from reward.artifact import Scorer
-from reward.config import RerankConfig
+from reward.config.generate import RerankConfig
 from reward.generate import write_file
 from reward.policy import Policy
 from reward.progress import Progress, tell

@@ -33,7 +33,8 @@ from reward.auxiliary import Auxiliary
 from reward.base import cache_folder, identity, resolve
 from reward.calibrate import centre, compared, finish
 from reward.card import model_card
-from reward.config import Precision, TrainConfig
+from reward.config.common import Precision
+from reward.config.train import TrainConfig
 from reward.data import EncodedGroup
 from reward.evaluate import Metrics
 from reward.frozen import LowerLayers, Store

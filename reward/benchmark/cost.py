@@ -22,7 +22,8 @@ from labeler.errors import DataError, UsageError
 from reward.base import resolve
 from reward.benchmark.flops import Reading, is_causal, model_flops, reading_of_inputs
 from reward.benchmark.machine import device_name, dtype_of, matmul_peak, now
-from reward.config import BenchCostConfig, Precision
+from reward.config.bench import BenchCostConfig
+from reward.config.common import Precision
 from reward.data import EncodedGroup, Pair
 from reward.losses import LOSSES
 from reward.manifest import versions

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from reward.config import Device, Precision
+from reward.config.common import Device, Precision
 
 SIZES = (1024, 2048, 4096, 8192)
 """Sides of the square matrices whose product is timed."""

@@ -19,7 +19,8 @@ from reward.benchmark.child import Measured
 from reward.benchmark.flops import Meter, model_flops
 from reward.benchmark.machine import device_name, dtype_of, forget_peak, matmul_peak, now, peak_bytes, pick_device
 from reward.benchmark.workload import Workload
-from reward.config import Device, Precision, TrainConfig
+from reward.config.common import Device, Precision
+from reward.config.train import TrainConfig
 from reward.data import EncodedGroup
 from reward.model import new_reward_model
 from reward.progress import Progress

@@ -20,7 +20,8 @@ from reward.base import resolve
 from reward.benchmark.child import Measured, Trial, call
 from reward.benchmark.training import machine
 from reward.benchmark.workload import refuse_too_long
-from reward.config import BenchScoreConfig, Precision
+from reward.config.bench import BenchScoreConfig
+from reward.config.common import Precision
 from reward.manifest import versions
 from reward.model import new_reward_model
 from reward.precision import pick_precision

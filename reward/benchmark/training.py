@@ -28,7 +28,8 @@ from reward.artifact import Scorer
 from reward.base import resolve
 from reward.benchmark.child import Measured, Trial, call
 from reward.benchmark.workload import Workload, choose, refuse_too_long
-from reward.config import BenchTrainConfig, Precision
+from reward.config.bench import BenchTrainConfig
+from reward.config.common import Precision
 from reward.manifest import versions
 from reward.model import new_reward_model
 from reward.precision import pick_precision

@@ -28,7 +28,7 @@ from reward.benchmark.child import Measured, Trial, try_batches
 from reward.benchmark.flops import Reading, is_causal, model_flops, reading_of_rows
 from reward.benchmark.machine import device_name, dtype_of, forget_peak, matmul_peak, now, peak_bytes, pick_device
 from reward.benchmark.workload import Workload
-from reward.config import Device, Precision
+from reward.config.common import Device, Precision
 from reward.data import prepare_tokenizer
 from reward.model import head_name, load_classifier
 

@@ -16,7 +16,7 @@ from labeler.app.training import POINTS, _evaluate_every
 from labeler.records import Completion, Group, Message, Ranking
 from labeler.routes import Services
 from labeler.store import Store
-from reward.config import TrainConfig
+from reward.config.train import TrainConfig
 
 PASSWORD = "correct horse"
 PAGES = ("overview", "people", "training")

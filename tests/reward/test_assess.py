@@ -13,7 +13,7 @@ from labeler.formats import prompt_key, write_demonstrations, write_groups
 from labeler.records import Completion, Demonstration, Group, Message
 from reward.artifact import Calibration, Scorer
 from reward.assess import choose, read_groups, run
-from reward.config import EvaluateConfig
+from reward.config.evaluate import EvaluateConfig
 from reward.evaluate import evaluate
 
 

@@ -25,7 +25,7 @@ from labeler.formats import write_groups
 from labeler.records import Completion, Group, Message
 from reward import train
 from reward.auxiliary import Auxiliary, collect, tie_share
-from reward.config import TrainConfig
+from reward.config.train import TrainConfig
 from reward.consensus import PRIOR_MEAN, RIDGE, Comparisons, agree, evidence_of, item_scores, posterior_mean
 from reward.data import EncodedGroup
 from reward.labels import Labels

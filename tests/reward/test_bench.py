@@ -23,7 +23,7 @@ from reward.benchmark import child, cost, machine, scoring, training
 from reward.benchmark.child import Measured, Trial, call, try_batches
 from reward.benchmark.workload import Workload, choose, decided
 from reward.cli import main
-from reward.config import BenchCostConfig, BenchScoreConfig, BenchTrainConfig
+from reward.config.bench import BenchCostConfig, BenchScoreConfig, BenchTrainConfig
 from reward.data import Pair
 from reward.progress import Progress
 

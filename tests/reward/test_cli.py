@@ -17,7 +17,7 @@ from tiny_models import save_policy, save_reward_model
 from labeler.formats import read, write_groups
 from reward import cli, generate
 from reward.cli import COMMANDS, main
-from reward.config import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
+from reward.config.bench import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
 
 BENCHES = {"train": BenchTrainConfig, "score": BenchScoreConfig, "cost": BenchCostConfig}
 

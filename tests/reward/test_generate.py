@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM
 from labeler.errors import DataError, UsageError
 from labeler.formats import read
 from labeler.records import Group, Message
-from reward.config import GenerateConfig, Sampling
+from reward.config.common import Sampling
+from reward.config.generate import GenerateConfig
 from reward.generate import run
 from reward.policy import Policy
 from reward.prompts import read_prompts

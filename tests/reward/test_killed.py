@@ -18,7 +18,7 @@ from test_train import planted, small_run
 
 from labeler.formats import write_groups
 from reward import train
-from reward.config import TrainConfig
+from reward.config.train import TrainConfig
 
 KILLS = 20
 

@@ -10,7 +10,7 @@ import pytest
 
 from labeler.errors import UsageError
 from reward import cli
-from reward.config import TrainConfig
+from reward.config.train import TrainConfig
 from reward.labels import Labels
 
 GIVEN: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from labeler.errors import ModelError, UsageError
 from labeler.formats import write_groups
 from reward import train
 from reward.artifact import Scorer
-from reward.config import TrainConfig
+from reward.config.train import TrainConfig
 from reward.data import EncodedGroup, Encoder
 from reward.frozen import Store
 from reward.lora import Adapters

@@ -11,7 +11,7 @@ from labeler.errors import DataError, UsageError
 from labeler.formats import prompt_key, read, write_demonstrations, write_groups
 from labeler.records import Demonstration
 from reward.cli import main
-from reward.config import QuickstartConfig
+from reward.config.quickstart import QuickstartConfig
 from reward.quickstart import Layout, choose, prepare
 
 

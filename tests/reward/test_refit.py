@@ -12,7 +12,8 @@ from labeler.formats import write_groups
 from labeler.records import Completion, Group, Message, Ranking
 from reward import refit, train
 from reward.assess import run
-from reward.config import EvaluateConfig, TrainConfig
+from reward.config.evaluate import EvaluateConfig
+from reward.config.train import TrainConfig
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from labeler.errors import DataError, UsageError
 from labeler.formats import read, write_groups
 from labeler.records import Completion, Group, Message
 from reward.artifact import Scorer
-from reward.config import RerankConfig
+from reward.config.generate import RerankConfig
 from reward.rerank import Reranked, rerank, run
 
 

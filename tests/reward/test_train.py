@@ -25,7 +25,7 @@ from reward import checkpoint, losses, train
 from reward.artifact import Scorer
 from reward.auxiliary import Auxiliary
 from reward.calibrate import centre
-from reward.config import TrainConfig
+from reward.config.train import TrainConfig
 from reward.model import new_reward_model
 from reward.progress import Progress
 from reward.train import rate, schedule
