@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from labeler.errors import DataError
-from labeler.formats import prompt_key, read
+from labeler.formats import iter_groups, prompt_key
 from labeler.records import Group
 from reward.artifact import Scorer
 from reward.benchmarks import FORMATS, score_benchmark
@@ -24,6 +24,7 @@ from reward.measure import Choice, Reading, judge, score_all
 from reward.progress import Progress, tell
 from reward.refit import cross_validate, draw_curve, refit_of, settings_in_words
 from reward.report import History, render, verdict, write_report
+from reward.shelf import Shelf, pick
 from reward.splits import scored_only, split_groups
 from reward.uncertainty_check import UncertaintyCheck, check_uncertainty
 
@@ -31,7 +32,8 @@ from reward.uncertainty_check import UncertaintyCheck, check_uncertainty
 def run(config: EvaluateConfig) -> Metrics:
     """The whole command; writes metrics.json, report.html and plots/ into ``config.out``."""
     with Progress(config.progress) as progress:
-        groups = read_groups(config.data, FORMATS[config.benchmark] if config.benchmark else "auto")
+        form = FORMATS[config.benchmark] if config.benchmark else "auto"
+        groups = read_groups(config.data, form, place=config.out.parent)
         scorer = load(config.model, config)
         other = load(config.against, config) if config.against else None
         manifests = [model.manifest for model in (scorer, other) if model]
@@ -73,24 +75,26 @@ def load(folder: Path, config: EvaluateConfig) -> Scorer:
     return Scorer.from_pretrained(folder, device=None if config.device == "auto" else config.device)
 
 
-def read_groups(sources: Sequence[str], name: str = "auto") -> list[Group]:
+def read_groups(sources: Sequence[str], name: str = "auto", *, place: Path) -> Sequence[Group]:
     """The groups of all sources; an id that two sources share gets the second one's number behind it.
 
     Args:
         sources: what ``--data`` names.
         name: of the format.
+        place: folder on the disk that holds them meanwhile.
 
     Raises:
         DataError: a source cannot be read, or none has a group.
     """
-    found: dict[str, Group] = {}
+    found, seen = Shelf[Group](place), set[str]()
     for number, source in enumerate(sources, start=1):
-        for group in read(source, format=name).groups:
-            key = group.id if group.id not in found else f"{group.id}@{number}"
-            found[key] = replace(group, id=key)
+        for group in iter_groups(source, format=name):
+            key = group.id if group.id not in seen else f"{group.id}@{number}"
+            seen.add(key)
+            found.append(replace(group, id=key))
     if not found:
         raise DataError("holds demonstrations only; evaluation needs ranked groups", file=", ".join(sources))
-    return list(found.values())
+    return found
 
 
 def choose(groups: Sequence[Group], split: str, *manifests: Mapping[str, Any]) -> Choice:
@@ -106,23 +110,22 @@ def choose(groups: Sequence[Group], split: str, *manifests: Mapping[str, Any]) -
         DataError: no group is in the split.
     """
     if split in ("train", "valid", "test"):
-        part: tuple[Group, ...] = getattr(split_groups(groups), split)
+        part: Sequence[Group] = getattr(split_groups(groups), split)
         if not part:
             raise DataError(f"no group is in the split {split!r}; give other data or --split all")
         groups = part
     seen = frozenset(key for manifest in manifests for key in manifest.get("seen_prompts", ()))
-    known = [group for group in groups if prompt_key(group.prompt)[: len(next(iter(seen), ""))] in seen]
-    if not known:
-        return Choice(tuple(groups))
-    ids = {group.id for group in known}
-    fresh = tuple(group for group in groups if group.id not in ids)
+    known = [prompt_key(group.prompt)[: len(next(iter(seen), ""))] in seen for group in groups]
+    if not any(known):
+        return Choice(groups)
+    fresh = pick(groups, [place for place, old in enumerate(known) if not old])
     who = "the model was" if len(manifests) < 2 else "one of the models was"
     if split == "auto" and any(True for group in fresh for _ in group.tallies()):
-        return Choice(fresh, (f"{len(known)} groups are left out: {who} trained or tuned on their prompts.",))
+        return Choice(fresh, (f"{sum(known)} groups are left out: {who} trained or tuned on their prompts.",))
     warning = (
-        f"{who[0].upper()}{who[1:]} trained or tuned on the prompts of {len(known)} of these {len(groups)} groups:"
+        f"{who[0].upper()}{who[1:]} trained or tuned on the prompts of {sum(known)} of these {len(groups)} groups:"
     )
-    return Choice(tuple(groups), (f"{warning} the figures are too good to expect them on new prompts.",))
+    return Choice(groups, (f"{warning} the figures are too good to expect them on new prompts.",))
 
 
 def check(

@@ -41,7 +41,7 @@ class Auxiliary:
     def __init__(self, labels: Labels, groups: Sequence[EncodedGroup], device: torch.device | str = "cpu") -> None:
         modelled = groups if labels.annotator_model != "none" else ()
         annotators = sorted({name for group in modelled for name in group.judgments.annotators})
-        self.likelihood = Likelihood(labels, annotators, tie_share(groups))
+        self.likelihood = Likelihood(labels, annotators, tie_share(groups) if labels.ties != "drop" else 0.0)
         if annotators:
             comparisons = collect(groups, self.likelihood.people)
             self.likelihood.evidence += torch.from_numpy(agree(comparisons).evidence)
@@ -112,8 +112,11 @@ class Auxiliary:
 
 def tie_share(groups: Sequence[EncodedGroup]) -> float:
     """Share of ties among all judgments, by weight."""
-    tied = sum(float(g.judgments.weight[g.judgments.verdict == 0].sum()) for g in groups)
-    return tied / max(1e-9, sum(float(g.judgments.weight.sum()) for g in groups))
+    tied = total = 0.0
+    for judged in (group.judgments for group in groups):
+        tied += float(judged.weight[judged.verdict == 0].sum())
+        total += float(judged.weight.sum())
+    return tied / max(1e-9, total)
 
 
 def collect(groups: Sequence[EncodedGroup], people: Mapping[str, int]) -> Comparisons:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import count
 from statistics import fmean, pstdev
@@ -18,6 +19,7 @@ from reward.features import score_and_features
 from reward.measure import Reading, judge, score_all
 from reward.pairs import collect_pairs
 from reward.progress import Progress
+from reward.shelf import pick
 from reward.splits import Splits, as_groups, scored_only, select_completions
 from reward.uncertainty import choose_prior, training_information
 
@@ -41,14 +43,14 @@ def centre(scorer: Scorer, demonstrations: Sequence[Demonstration], groups: Sequ
     kept = [select_completions(group, one.kept) for group, one in zip(part, encoded, strict=True)]
     scorer.uncertainty = training_information(kept, scores, features, total=len(groups))
     completions = [score for values in scores for score in values]
-    centre_of = raw_scores(scorer, as_groups(demonstrations)) or completions
+    centre_of = raw_scores(scorer, as_groups(demonstrations[:OFFSET_GROUPS])) or completions
     scorer.mean, scorer.std = fmean(centre_of), pstdev(completions) or 1.0
     return "demonstrations" if demonstrations else "training completions"
 
 
 def raw_scores(scorer: Scorer, groups: Sequence[Group]) -> list[float]:
-    """Raw scores of the completions of at most `OFFSET_GROUPS` groups."""
-    encoded, _ = scorer.encode(groups[:OFFSET_GROUPS])
+    """Raw scores of the completions of some groups."""
+    encoded, _ = scorer.encode(groups)
     return [score for scores in scorer.score_encoded(encoded) for score in scores]
 
 
@@ -86,10 +88,15 @@ def calibrate(scorer: Scorer, groups: Sequence[Group], reading: Reading) -> None
 def _of_the_first(groups: int) -> Callable[[Floats], Floats]:
     """Keeps the features of so many groups and none of those that come later."""
     number = count()
-    return lambda features: features if next(number) < groups else features[:0]
+    return lambda features: features if next(number) < groups else features[:0].copy()  # a view would keep them all
 
 
-def compared(groups: Sequence[Group]) -> tuple[Group, ...]:
+def compared(groups: Sequence[Group]) -> Sequence[Group]:
     """The groups in which somebody compared something; none if no pair of them all was decided."""
-    found = tuple(group for group in groups if any(True for _ in group.tallies()))
-    return found if any(tally.majority for group in found for tally in group.tallies()) else ()
+    places, decided = array("q"), False
+    for place, group in enumerate(groups):
+        majorities = [tally.majority for tally in group.tallies()]
+        decided = decided or any(majorities)
+        if majorities:
+            places.append(place)
+    return pick(groups, places if decided else ())

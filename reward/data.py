@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import combinations
+from operator import add
 
 import numpy as np
 from jinja2 import TemplateError
@@ -113,6 +115,10 @@ class EncodingReport:
     altered: int = 0
     lost_pairs: int = 0
 
+    def __add__(self, other: EncodingReport) -> EncodingReport:
+        """The report of what both are about."""
+        return EncodingReport(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
     def lines(self) -> Iterator[str]:
         """What a person should know, one sentence each; nothing if all went in whole."""
         if self.shortened:
@@ -173,16 +179,7 @@ class Encoder:
     def groups(self, groups: Sequence[Group]) -> tuple[list[EncodedGroup], EncodingReport]:
         """The token ids of many groups, with one report for all."""
         done = [self.group(group) for group in groups]
-        reports = [report for _, report in done]
-        total = EncodingReport(
-            groups=len(done),
-            completions=sum(r.completions for r in reports),
-            shortened=sum(r.shortened for r in reports),
-            dropped=tuple(name for r in reports for name in r.dropped),
-            altered=sum(r.altered for r in reports),
-            lost_pairs=sum(r.lost_pairs for r in reports),
-        )
-        return [encoded for encoded, _ in done], total
+        return [encoded for encoded, _ in done], reduce(add, (report for _, report in done), EncodingReport())
 
 
 def render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, completion: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from labeler.formats import dumps, group_to_row, prompt_key
 from labeler.records import Group
 from reward.artifact import Scorer
 from reward.checkpoint import State
+from reward.config.common import Precision
+from reward.config.train import TrainConfig
 from reward.data import EncodingReport
 from reward.evaluate import Metrics
 from reward.splits import Splits
@@ -79,11 +82,19 @@ def manifest(
         },
         "versions": versions(),
         "git_commit": git_commit(),
-        "seen_prompts": sorted({prompt_key(g.prompt)[:KEY_CHARACTERS] for g in (*splits.train, *splits.valid)}),
+        "seen_prompts": sorted({prompt_key(g.prompt)[:KEY_CHARACTERS] for g in chain(splits.train, splits.valid)}),
     }
 
 
-def sha256_of_groups(groups: Sequence[Group]) -> str:
+def run_settings(config: TrainConfig, splits: Splits, precision: Precision) -> dict[str, Any]:
+    """Everything that decides the result of a training: flags, and digests of the data."""
+    aside = ("out", "progress", "debug", "resume", "overwrite", "checkpoint_every")
+    flags = {name: value for name, value in asdict(config).items() if name not in aside}
+    digests = {name: sha256_of_groups(getattr(splits, name)) for name in ("train", "valid", "test")}
+    return flags | {"data": list(config.data), "precision": precision, "data_sha256": digests}
+
+
+def sha256_of_groups(groups: Iterable[Group]) -> str:
     """Hex digest of the groups' content in the native format, whatever file or format they came in."""
     digest = hashlib.sha256()
     for group in groups:

@@ -24,7 +24,7 @@ CHUNK = 16
 class Choice:
     """Which groups are evaluated, and what a reader must know about the choice."""
 
-    groups: tuple[Group, ...]
+    groups: Sequence[Group]
     notes: tuple[str, ...] = ()
 
 
@@ -63,17 +63,18 @@ def score_all(
         digest: makes of the features (K, d) of a group's kept completions what is worth keeping; None keeps nothing.
     """
     started = time.monotonic()
-    encoded, report = scorer.encode(groups)
     scores: list[list[float]] = []
     kept: list[Floats] = []
-    with progress.stage(stage, total=len(encoded)) as bar:
-        for start in range(0, len(encoded), CHUNK):
-            part = encoded[start : start + CHUNK]
-            values, features = _read(scorer, part, digest)
+    report, tokens = EncodingReport(), 0
+    with progress.stage(stage, total=len(groups)) as bar:
+        for start in range(0, len(groups), CHUNK):
+            part = groups[start : start + CHUNK]
+            encoded, told = scorer.encode(part)
+            values, features = _read(scorer, encoded, digest)
             kept += features
-            scores += [spread(*row) for row in zip(groups[start : start + CHUNK], part, values, strict=True)]
+            scores += [spread(*row) for row in zip(part, encoded, values, strict=True)]
+            report, tokens = report + told, tokens + sum(group.tokens for group in encoded)
             bar.step(start + len(part))
-    tokens = sum(group.tokens for group in encoded)
     return Reading(scores, kept, report, tokens, time.monotonic() - started)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -77,7 +78,7 @@ def collect_pairs(groups: Sequence[Group], scores: Sequence[Sequence[float]]) ->
     Raises:
         DataError: nobody compared anything, or a score is not finite (names the group).
     """
-    rows: list[tuple[float, ...]] = []
+    rows = array("d")
     clusters = clusters_of(groups).tolist()
     for index, (group, values) in enumerate(zip(groups, scores, strict=True)):
         if len(values) != len(group.completions) or not np.all(np.isfinite(values)):
@@ -85,10 +86,10 @@ def collect_pairs(groups: Sequence[Group], scores: Sequence[Sequence[float]]) ->
         lengths = [len(completion.text) for completion in group.completions]
         for t in group.tallies():
             place = (clusters[index], index, t.i, t.j, lengths[t.i], lengths[t.j], t.majority)
-            rows.append((*place, values[t.i] - values[t.j], t.wins_i, t.wins_j, t.ties))
+            rows.extend((*place, values[t.i] - values[t.j], t.wins_i, t.wins_j, t.ties))
     if not rows:
         raise DataError("no pair of completions was compared by anybody; evaluation needs rankings")
-    table = np.asarray(rows, dtype=np.float64)
+    table = np.frombuffer(rows).reshape(-1, 11)
     whole = table.astype(np.int64)
     cluster, group_index, i, j, length_i, length_j, majority = whole[:, :7].T
     gap, wins, losses, tied = table[:, 7:].T

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,11 @@ def warnings(metrics: Metrics) -> list[str]:
 
 def worst_disagreements(groups: Sequence[Group], scores: Sequence[Sequence[float]], limit: int = 5) -> list[_Example]:
     """The pairs with the largest gap against the majority, at most one per group."""
-    found = []
+    return nlargest(limit, _disagreements(groups, scores), key=lambda example: example.gap)
+
+
+def _disagreements(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> Iterator[_Example]:
+    """The pair of each group whose gap is largest against the majority, where there is one."""
     for group, values in zip(groups, scores, strict=True):
         candidates = []
         for tally in group.tallies():
@@ -121,18 +126,15 @@ def worst_disagreements(groups: Sequence[Group], scores: Sequence[Sequence[float
         if not candidates or max(candidates)[0] <= 0:
             continue
         _, better, worse, votes = max(candidates)
-        found.append(
-            _Example(
-                group=group.id,
-                prompt="\n\n".join(f"{m.role}: {m.content}" for m in group.prompt),
-                better=group.completions[better].text,
-                worse=group.completions[worse].text,
-                better_score=values[better],
-                worse_score=values[worse],
-                votes=f"{votes[0]} to {votes[1]}",
-            )
+        yield _Example(
+            group=group.id,
+            prompt="\n\n".join(f"{m.role}: {m.content}" for m in group.prompt),
+            better=group.completions[better].text,
+            worse=group.completions[worse].text,
+            better_score=values[better],
+            worse_score=values[worse],
+            votes=f"{votes[0]} to {votes[1]}",
         )
-    return sorted(found, key=lambda example: -example.gap)[:limit]
 
 
 def _cards(metrics: Metrics) -> list[dict[str, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import numpy as np
 from labeler.errors import DataError
 from labeler.formats import prompt_key, split_of
 from labeler.records import Completion, Demonstration, Group
+from reward.shelf import View, join, pick
 
 T = TypeVar("T")
 NAMED = 3
@@ -24,9 +26,9 @@ class Splits:
     ``rule`` says how they were made: "given" by the data, "hash" by prompt, or "mixed".
     """
 
-    train: tuple[Group, ...]
-    valid: tuple[Group, ...]
-    test: tuple[Group, ...]
+    train: Sequence[Group]
+    valid: Sequence[Group]
+    test: Sequence[Group]
     rule: str
 
 
@@ -40,31 +42,33 @@ def split_groups(groups: Sequence[Group], valid: Sequence[Group] | None = None) 
     Raises:
         DataError: prompts are in two splits (names the first), or nothing is left to train on.
     """
-    parts: dict[str, list[Group]] = {"train": [], "valid": list(valid or ()), "test": []}
-    given = {prompt_key(g.prompt): g.split for g in groups if g.split is not None}
-    for group in groups:
-        key = prompt_key(group.prompt)
+    every, apart = join(valid or (), groups), len(valid or ())
+    facts = [(prompt_key(group.prompt), group.split) for group in every]
+    given = {key: split for key, split in facts[apart:] if split is not None}
+    parts = {"train": array("q"), "valid": array("q"), "test": array("q")}
+    for place, (key, declared) in enumerate(facts):
         drawn = "train" if valid is not None else split_of(key)
-        parts[group.split or given.get(key) or drawn].append(group)
-    _refuse_overlap(parts)
+        parts["valid" if place < apart else declared or given.get(key) or drawn].append(place)
+    _refuse_overlap(every, [key for key, _ in facts], parts)
     if not parts["train"]:
         raise DataError("no group is left for training; give more prompts or mark some with the split 'train'")
-    declared = sum(group.split is not None for group in groups)
-    rule = "given" if valid is not None or declared == len(groups) else "mixed" if declared else "hash"
-    return Splits(tuple(parts["train"]), tuple(parts["valid"]), tuple(parts["test"]), rule)
+    marked = sum(declared is not None for _, declared in facts[apart:])
+    rule = "given" if valid is not None or marked == len(groups) else "mixed" if marked else "hash"
+    found = {name: pick(every, places) for name, places in parts.items()}
+    return Splits(**found, rule=rule)
 
 
-def _refuse_overlap(parts: dict[str, list[Group]]) -> None:
+def _refuse_overlap(groups: Sequence[Group], keys: Sequence[str], parts: Mapping[str, Sequence[int]]) -> None:
     """Raise `DataError` where a prompt, spacing and Unicode form aside, is in two splits; names the first such ones."""
-    seen: dict[str, tuple[str, str]] = {}
+    seen: dict[str, tuple[str, int]] = {}
     shared: dict[str, str] = {}
-    for split, members in parts.items():
-        for group in members:
-            key = prompt_key(group.prompt)
-            other, first = seen.setdefault(key, (split, group.id))
-            if other != split and key not in shared:
+    for split, places in parts.items():
+        for place in places:
+            other, first = seen.setdefault(keys[place], (split, place))
+            if other != split and keys[place] not in shared:
+                group = groups[place]
                 said = group.prompt[-1].content[:80]
-                shared[key] = f"{said!r} (group {first!r} in {other}, {group.id!r} in {split})"
+                shared[keys[place]] = f"{said!r} (group {groups[first].id!r} in {other}, {group.id!r} in {split})"
     if shared:
         told = "; ".join(list(shared.values())[:NAMED])
         more = f"; and {len(shared) - NAMED} more" if len(shared) > NAMED else ""
@@ -75,20 +79,22 @@ def _refuse_overlap(parts: dict[str, list[Group]]) -> None:
         )
 
 
-def scored_only(groups: Sequence[Group], scores: Sequence[Sequence[float]]) -> tuple[list[Group], list[list[float]]]:
+def scored_only(
+    groups: Sequence[Group], scores: Sequence[Sequence[float]]
+) -> tuple[Sequence[Group], list[list[float]]]:
     """Groups and scores without the completions that got no score (NaN: they do not fit the context).
 
     Args:
         groups: G groups.
         scores: G lists with one score per completion.
     """
-    kept_groups, kept_scores = [], []
-    for group, values in zip(groups, scores, strict=True):
-        kept = [k for k, value in enumerate(values) if not np.isnan(value)]
-        whole = len(kept) == len(values)
-        kept_groups.append(group if whole else select_completions(group, kept))
-        kept_scores.append([values[k] for k in kept])
-    return kept_groups, kept_scores
+    gone = {index for index, values in enumerate(scores) if np.isnan(values).any()}
+
+    def kept(index: int) -> Group:
+        group, values = groups[index], scores[index]
+        return select_completions(group, np.flatnonzero(~np.isnan(values)).tolist()) if index in gone else group
+
+    return View(len(groups), kept), [[value for value in values if not np.isnan(value)] for values in scores]
 
 
 def select_completions(group: Group, kept: Sequence[int]) -> Group:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,8 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 
-from labeler.errors import DataError, TrainingError
-from labeler.formats import read
-from labeler.records import Demonstration, Group
+from labeler.errors import TrainingError
+from labeler.records import Group
 from reward import checkpoint
 from reward.artifact import Scorer, save_artifact
 from reward.auxiliary import Auxiliary
@@ -37,15 +36,15 @@ from reward.config.common import Precision
 from reward.config.train import TrainConfig
 from reward.data import EncodedGroup
 from reward.evaluate import Metrics
-from reward.frozen import LowerLayers, Store
-from reward.likelihood import prepare
+from reward.examples import encode, load, read_ahead
+from reward.frozen import Store
 from reward.lora import Adapters
-from reward.manifest import manifest, sha256_of_groups
+from reward.manifest import manifest, run_settings
 from reward.measure import Choice, measure
 from reward.model import RewardModel, new_reward_model
 from reward.precision import pick_precision
 from reward.progress import Progress, Stage, tell
-from reward.splits import Splits, split_groups
+from reward.splits import Splits
 from reward.step import Batch, backward
 
 FLOOR = 0.1
@@ -101,20 +100,11 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
     if not accelerator.is_main_process:
         progress = Progress(quiet=True)
     try:
-        last = None
-        if accelerator.is_main_process:
-            last = checkpoint.begin(config.out, settings, resume=config.resume, overwrite=config.overwrite)
-        accelerator.wait_for_everyone()
-        work = checkpoint.work_folder(config.out)
-        last = last or checkpoint.latest(work)
-
+        work, last = begin(config, settings, accelerator)
         model, tokenizer = new_reward_model(base, seed=config.seed, max_length=config.max_length)
         adapters = pick_weights(model, config, precision, base)
         scorer = Scorer(model, tokenizer)
-        encoded, report = scorer.encode(splits.train)
-        examples = [ready for group in encoded if (ready := prepare(group, config))]
-        if not examples:
-            raise DataError("no training group has a pair that somebody prefers strictly; give more rankings")
+        examples, report = encode(scorer.encoder, splits.train, config, config.out.parent)
         progress.say(
             f"{len(examples)} groups to train on, {len(splits.valid)} to validate, {len(splits.test)} to test."
         )
@@ -123,7 +113,8 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
 
         started = time.monotonic()
         auxiliary = Auxiliary(config, examples, accelerator.device)
-        state = fit(Course(config, scorer, examples, splits.valid, auxiliary, last, work), accelerator, progress)
+        course = Course(config, scorer, examples, compared(splits.valid), auxiliary, last, work)
+        state = fit(course, accelerator, progress)
         seconds = time.monotonic() - started
         if adapters:
             adapters.merge()
@@ -132,10 +123,9 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
             with accelerator.autocast():
                 centred_on = centre(scorer, demonstrations, splits.train)
             metrics = finish(scorer, splits, state, progress)
-            base_info = identity(config.base, base).to_json()
             scorer.manifest = manifest(
                 settings=settings,
-                base=base_info,
+                base=identity(config.base, base).to_json(),
                 splits=splits,
                 scorer=scorer,
                 metrics=metrics,
@@ -145,26 +135,21 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
                 centred_on=centred_on,
                 likelihood=auxiliary.report(),
             )
-            lower, model.lower = model.lower, None
-            save_artifact(config.out, scorer, model_card(config.out.name, scorer.manifest), overwrite=config.overwrite)
-            checkpoint.forget(config.out)
-            if lower:
-                read_ahead(scorer, splits, lower, progress)
+            keep(config, scorer, splits, progress)
         accelerator.wait_for_everyone()
         return TrainResult(config.out, scorer, metrics, state, seconds)
     finally:
         AcceleratorState._reset_state()  # the next run in this process may use another precision
 
 
-def load(config: TrainConfig) -> tuple[Splits, list[Demonstration]]:
-    """The groups of all sources, split by prompt, and the demonstrations that come with them."""
-    sources = [read(source) for source in config.data]
-    groups = [group for source in sources for group in source.groups]
-    valid = read(config.valid).groups if config.valid else None
-    splits = split_groups(groups, valid)
-    if config.limit:
-        splits = Splits(splits.train[: config.limit], splits.valid, splits.test, splits.rule)
-    return splits, [demonstration for source in sources for demonstration in source.demonstrations]
+def begin(config: TrainConfig, settings: Mapping[str, Any], accelerator: Accelerator) -> tuple[Path, Path | None]:
+    """The folder for checkpoints, made ready by one of the processes, and the one to go on from."""
+    last = None
+    if accelerator.is_main_process:
+        last = checkpoint.begin(config.out, settings, resume=config.resume, overwrite=config.overwrite)
+    accelerator.wait_for_everyone()
+    work = checkpoint.work_folder(config.out)
+    return work, last or checkpoint.latest(work)
 
 
 def pick_weights(model: RewardModel, config: TrainConfig, precision: Precision, base: Path) -> Adapters | None:
@@ -177,21 +162,18 @@ def pick_weights(model: RewardModel, config: TrainConfig, precision: Precision, 
     return Adapters(model, config.lora, config.seed) if config.lora else None
 
 
-def read_ahead(scorer: Scorer, splits: Splits, lower: LowerLayers, progress: Progress) -> None:
-    """Keep what the frozen layers make of groups that nobody has ranked yet, for the run after the next labels."""
-    waiting, _ = scorer.encode(
-        [g for part in (splits.train, splits.valid, splits.test) for g in part if not g.rankings]
-    )
-    if waiting:
-        with progress.stage("read ahead", total=len(waiting)) as stage:
-            for done, group in enumerate(waiting, start=1):
-                lower.states(group)
-                stage.step(done)
+def keep(config: TrainConfig, scorer: Scorer, splits: Splits, progress: Progress) -> None:
+    """Save the finished model; what it took to get there goes."""
+    lower, scorer.model.lower = scorer.model.lower, None
+    save_artifact(config.out, scorer, model_card(config.out.name, scorer.manifest), overwrite=config.overwrite)
+    checkpoint.forget(config.out)
+    if lower:
+        read_ahead(scorer.encoder, splits, lower, progress)
 
 
 @dataclass(frozen=True)
 class Course:
-    """What `fit` needs: settings, model in its scorer, groups to train on and to validate, and the loss.
+    """What `fit` needs: settings, model in its scorer, groups to train on, compared ones to validate, and the loss.
 
     ``last`` is the checkpoint to go on from, and ``work`` the folder for new ones; without it none are kept.
     """
@@ -264,10 +246,10 @@ def schedule(
     per_epoch = math.ceil(len(examples) / config.batch)
     for epoch in range(start // per_epoch, config.epochs):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-        order = torch.randperm(len(examples), generator=generator).tolist()
+        order = torch.randperm(len(examples), generator=generator)
         for place in range(per_epoch):
             if (step := epoch * per_epoch + place) >= start:
-                yield step, [examples[i] for i in order[place * config.batch : (place + 1) * config.batch]]
+                yield step, [examples[i] for i in order[place * config.batch : (place + 1) * config.batch].tolist()]
 
 
 def rate(step: int, total: int, warmup: float) -> float:
@@ -304,17 +286,8 @@ def check_finite(losses: torch.Tensor, groups: Sequence[EncodedGroup]) -> None:
 
 def validate(course: Course, state: checkpoint.State, progress: Progress, stage: Stage) -> None:
     """Note the accuracy on the validation groups in the state and report it."""
-    groups = compared(course.valid)
-    if not groups:
+    if not course.valid:
         return
-    metrics, _, _ = measure(course.scorer, Choice(groups), progress)
+    metrics, _, _ = measure(course.scorer, Choice(course.valid), progress)
     stage.step(state.step, accuracy=metrics.accuracy, validation_loss=metrics.log_loss)
     state.valid.append((state.step, metrics.accuracy, metrics.log_loss))
-
-
-def run_settings(config: TrainConfig, splits: Splits, precision: Precision) -> dict[str, Any]:
-    """Everything that decides the result: flags, and digests of the data."""
-    aside = ("out", "progress", "debug", "resume", "overwrite", "checkpoint_every")
-    flags = {name: value for name, value in asdict(config).items() if name not in aside}
-    digests = {name: sha256_of_groups(getattr(splits, name)) for name in ("train", "valid", "test")}
-    return flags | {"data": list(config.data), "precision": precision, "data_sha256": digests}

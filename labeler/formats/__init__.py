@@ -7,7 +7,7 @@ write_groups(imported.groups, "pairs.jsonl")
 
 from labeler.formats.keys import Split, dumps, prompt_key, split_of
 from labeler.formats.native import demonstration_to_row, group_to_row, parse_demonstration, parse_group
-from labeler.formats.read import BadRow, Imported, iter_groups, read
+from labeler.formats.read import BadRow, Imported, iter_groups, iter_records, read
 from labeler.formats.registry import FORMATS
 from labeler.formats.spec import Format
 from labeler.formats.write import write_demonstrations, write_groups
@@ -22,6 +22,7 @@ __all__ = [
     "dumps",
     "group_to_row",
     "iter_groups",
+    "iter_records",
     "parse_demonstration",
     "parse_group",
     "prompt_key",

@@ -100,18 +100,29 @@ def read(
     return Imported(groups, demonstrations, spec.name, len(bad))
 
 
+def iter_records(
+    source: str | Path,
+    *,
+    format: str = "auto",  # noqa: A002  # the name of the flag
+    columns: Mapping[str, str] | None = None,
+) -> Iterator[Record]:
+    """The groups and demonstrations of a source one by one; of formats with one a row, only the ids stay in memory.
+
+    Arguments and errors are those of `read`; a bad row raises when it is reached.
+    """
+    spec, rows = _plan(source, format, columns)
+    return _parse(spec, rows, _stop)
+
+
 def iter_groups(
     source: str | Path,
     *,
     format: str = "auto",  # noqa: A002  # the name of the flag
     columns: Mapping[str, str] | None = None,
 ) -> Iterator[Group]:
-    """The groups of a source one by one; of formats with one group a row, only the ids stay in memory.
-
-    Demonstrations are passed over. Arguments and errors are those of `read`; a bad row raises when it is reached.
-    """
-    spec, rows = _plan(source, format, columns)
-    return (record for record in _parse(spec, rows, _stop) if isinstance(record, Group))
+    """The groups of a source one by one, as `iter_records` reads them; demonstrations are passed over."""
+    records = iter_records(source, format=format, columns=columns)
+    return (record for record in records if isinstance(record, Group))
 
 
 def _stop(row: RawRow, error: DataError) -> None:

@@ -54,7 +54,7 @@ def test_several_files_are_evaluated_together(model, tmp_path):
     first, second = ranked_groups(4), ranked_groups(4, seed=1)
     write_groups(first, tmp_path / "a.jsonl")
     write_groups(second, tmp_path / "b.jsonl.gz")
-    found = read_groups([str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl.gz")])
+    found = read_groups([str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl.gz")], place=tmp_path)
     assert [group.id for group in found] == ["g0", "g1", "g2", "g3", "g0@2", "g1@2", "g2@2", "g3@2"]
     assert found[4].completions == second[0].completions
 

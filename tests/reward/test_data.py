@@ -181,7 +181,7 @@ def test_a_prompt_in_two_splits_is_refused_and_named() -> None:
 
 def test_an_explicit_validation_set_leaves_all_else_to_training() -> None:
     splits = split_groups(many(), [group("v", "new", ["x", "y"])])
-    assert (len(splits.train), [g.id for g in splits.valid], splits.test, splits.rule) == (60, ["v"], (), "given")
+    assert (len(splits.train), [g.id for g in splits.valid], [*splits.test], splits.rule) == (60, ["v"], [], "given")
 
 
 def test_nothing_to_train_on_is_an_error() -> None:
