@@ -12,21 +12,25 @@ Before the first step `reward.consensus` gives the evidence that the judgments h
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from reward.consensus import Comparisons, agree
+from reward.consensus import Comparisons, Indices, agree
 from reward.data import EncodedGroup
 from reward.labels import Labels
 from reward.likelihood import Likelihood, free_choices
 
 Reduce = Callable[[Tensor, str], Tensor]
 """(tensor, "sum" or "mean") → the same over all processes."""
+KEY_BYTES = 16
+"""Of a completion's digest, enough to tell all apart."""
 
 
 class Auxiliary:
@@ -121,16 +125,30 @@ def tie_share(groups: Sequence[EncodedGroup]) -> float:
 
 def collect(groups: Sequence[EncodedGroup], people: Mapping[str, int]) -> Comparisons:
     """The strict judgments of all groups; the same completion of the same prompt is one item wherever it appears."""
-    items: dict[bytes, int] = {}
-    winners, losers, persons, weights = [], [], [], []
+    keys, total = bytearray(), 0
+    winners, losers, persons, weights = array("q"), array("q"), array("q"), array("d")
     for group in groups:
-        keys = [blake2b(group.sequence(k).tobytes(), digest_size=16).digest() for k in range(len(group.kept))]
-        item = np.array([items.setdefault(key, len(items)) for key in keys])
         judged = group.judgments.without_ties()
-        first, second, wins = item[judged.first], item[judged.second], judged.verdict > 0
-        winners.append(np.where(wins, first, second))
-        losers.append(np.where(wins, second, first))
-        persons.append(np.array([people[name] for name in judged.annotators], dtype=np.int64)[judged.person])
-        weights.append(free_choices(judged).astype(np.float64))
-    winner, loser, person, weight = (np.concatenate(each) for each in (winners, losers, persons, weights))
-    return Comparisons(winner, loser, person, weight, len(items), len(people))
+        first, second = (total + each.astype(np.int64) for each in (judged.first, judged.second))
+        wins = judged.verdict > 0
+        winners.extend(np.where(wins, first, second))
+        losers.extend(np.where(wins, second, first))
+        persons.extend(people[judged.annotators[index]] for index in judged.person)
+        weights.extend(free_choices(judged))
+        for k in range(len(group.kept)):
+            keys += blake2b(group.sequence(k).tobytes(), digest_size=KEY_BYTES).digest()
+        total += len(group.kept)
+    item, items = number(np.frombuffer(keys, np.uint64).reshape(total, -1))
+    winner, loser = item[np.frombuffer(winners, np.int64)], item[np.frombuffer(losers, np.int64)]
+    return Comparisons(winner, loser, np.frombuffer(persons, np.int64), np.frombuffer(weights), items, len(people))
+
+
+def number(keys: NDArray[np.uint64]) -> tuple[Indices, int]:
+    """(N,) number of each key (N, words) in the order in which keys first come, and how many different ones there are.
+
+    By sorting, since a dictionary of all completions would take several times the memory.
+    """
+    _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[place.reshape(-1)], len(first)

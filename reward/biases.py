@@ -27,11 +27,11 @@ from reward.bootstrap import (
     Floats,
     Interval,
     Ints,
-    draws,
     grid_minimum,
     losses_on_grid,
     mean_interval,
     percentiles,
+    resampled_sums,
 )
 from reward.calibration import probabilities
 from reward.pairs import Pairs, clusters_of, collect_pairs, correctness
@@ -201,8 +201,8 @@ def leaning(cluster: Ints, x: Floats, choice: Floats, reference: float, *, seed:
         seed: the same seed draws the same prompts, so that two judges are compared on the same resamples.
     """
     losses = losses_on_grid(cluster, lambda slope: np.logaddexp(0.0, slope * x) - choice * slope * x, SLOPES)
-    drawn = np.vstack([np.ones(len(losses)), draws(len(losses), seed=seed)])
-    shares = expit(grid_minimum(drawn @ losses, SLOPES) * reference)
+    sums = np.vstack([losses.sum(axis=0), resampled_sums(losses, seed=seed)])
+    shares = expit(grid_minimum(sums, SLOPES) * reference)
     return float(shares[0]), shares[1:]
 
 

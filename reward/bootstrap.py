@@ -6,7 +6,7 @@ replacement, never a pair (Field & Welsh 2007, Bootstrapping clustered data, JRS
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,28 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Interval = tuple[float, float]
 RESAMPLES = 2000
+HELD = 2**22
+"""So many counts of `draws` are in memory at a time where only their sums are wanted (32 MiB)."""
 FEW_PROMPTS = 30
 """Below this many prompts a percentile bootstrap is too narrow, and the report says so."""
 
 
 def draws(clusters: int, *, seed: int, resamples: int = RESAMPLES) -> Ints:
     """How often each of ``clusters`` is in each resample: (resamples, clusters) counts, each row sums to clusters."""
-    rng = np.random.default_rng(seed)
-    counts: Ints = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples)
-    return counts
+    return np.concatenate([*_draws(clusters, seed, resamples)])
+
+
+def resampled_sums(values: Floats, *, seed: int, resamples: int = RESAMPLES) -> Floats:
+    """(resamples, V) sums of the values (clusters, V) over the clusters of each resample of `draws`."""
+    return np.concatenate([counts @ values for counts in _draws(len(values), seed, resamples)])
+
+
+def _draws(clusters: int, seed: int, resamples: int) -> Iterator[Ints]:
+    """The rows of `draws`, some at a time."""
+    rng, shares = np.random.default_rng(seed), np.full(clusters, 1 / clusters)
+    most = max(1, HELD // clusters)
+    for start in range(0, resamples, most):
+        yield rng.multinomial(clusters, shares, size=min(most, resamples - start))
 
 
 def per_cluster(cluster: Ints, values: Floats) -> Floats:
@@ -55,8 +68,7 @@ def ratio_interval(
     top, bottom = per_cluster(cluster, numerator), per_cluster(cluster, denominator)
     if len(top) < 2:
         return None
-    drawn = draws(len(top), seed=seed, resamples=resamples)
-    tops, bottoms = drawn @ top, drawn @ bottom
+    tops, bottoms = resampled_sums(np.stack([top, bottom], axis=1), seed=seed, resamples=resamples).T
     return percentiles(tops[bottoms > 0] / bottoms[bottoms > 0])
 
 

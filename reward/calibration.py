@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 
 from labeler.records import Group
-from reward.bootstrap import Floats, Interval, Ints, draws, grid_minimum, losses_on_grid, percentiles
+from reward.bootstrap import Floats, Interval, Ints, grid_minimum, losses_on_grid, percentiles, resampled_sums
 from reward.pairs import Pairs, collect_pairs, correctness
 
 BINS = 10
@@ -108,8 +108,8 @@ def temperature_interval(
         return None
     losses = _losses(pairs, pairs.gap)
     sizes = np.unique(pairs.cluster, return_counts=True)[1]
-    drawn = draws(len(losses), seed=seed)
-    objective = (drawn @ losses) / (drawn @ sizes)[:, None] * len(losses) + _penalty(PRIOR_DEVIATION)
+    sums = resampled_sums(np.column_stack([losses, sizes]), seed=seed)
+    objective = sums[:, :-1] / sums[:, -1:] * len(losses) + _penalty(PRIOR_DEVIATION)
     return percentiles(np.exp(grid_minimum(objective, LOG_TEMPERATURES)))
 
 

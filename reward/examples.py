@@ -22,6 +22,9 @@ from reward.progress import Progress
 from reward.shelf import Shelf, join, pick
 from reward.splits import Splits, split_groups
 
+TOLD = 64
+"""Progress is told after so many groups."""
+
 
 def load(config: TrainConfig) -> tuple[Splits, Sequence[Demonstration]]:
     """The groups of all sources, split by prompt, and the demonstrations that come with them."""
@@ -41,7 +44,7 @@ def load(config: TrainConfig) -> tuple[Splits, Sequence[Demonstration]]:
 
 
 def encode(
-    encoder: Encoder, groups: Sequence[Group], labels: Labels, place: Path
+    encoder: Encoder, groups: Sequence[Group], labels: Labels, place: Path, progress: Progress
 ) -> tuple[Sequence[EncodedGroup], EncodingReport]:
     """The groups that have something to learn from, as the loss reads them, and what encoding did to all.
 
@@ -50,16 +53,20 @@ def encode(
         groups: training groups.
         labels: which labels count.
         place: folder on the disk that holds the token ids.
+        progress: gets a stage of as many steps as there are groups.
 
     Raises:
         DataError: there is no such group.
     """
     examples, report = Shelf[EncodedGroup](place), EncodingReport()
-    for group in groups:
-        encoded, told = encoder.group(group)
-        report = report + told
-        if ready := prepare(encoded, labels):
-            examples.append(ready)
+    with progress.stage("encode", total=len(groups)) as stage:
+        for done, group in enumerate(groups, start=1):
+            encoded, told = encoder.group(group)
+            report = report + told
+            if ready := prepare(encoded, labels):
+                examples.append(ready)
+            if done % TOLD == 0 or done == len(groups):
+                stage.step(done)
     if not examples:
         raise DataError("no training group has a pair that somebody prefers strictly; give more rankings")
     return examples, report

@@ -1,7 +1,7 @@
 """``reward train``: rankings → reward model, a recipe to read from top to bottom.
 
-1. Read the groups and split them by prompt; a prompt is in one split only.
-2. Take the base model, give it a scalar head, and turn every group into token ids.
+1. Read the groups and split them by prompt; a prompt is in one split only. They wait on disk, not in memory.
+2. Take the base model, give it a scalar head, and turn every group into token ids, on disk as well.
 3. Per step, take ``batch`` groups, read each prompt once for all its completions, and descend the mean loss of the
    groups: −log σ(r_better − r_worse), averaged over the pairs of a group (InstructGPT, arXiv 2203.02155, eq. 1).
 4. Shift the scores so that demonstrations (or the training completions) have mean 0, fit the temperature that turns
@@ -104,7 +104,7 @@ def train(config: TrainConfig, progress: Progress | None = None) -> TrainResult:
         model, tokenizer = new_reward_model(base, seed=config.seed, max_length=config.max_length)
         adapters = pick_weights(model, config, precision, base)
         scorer = Scorer(model, tokenizer)
-        examples, report = encode(scorer.encoder, splits.train, config, config.out.parent)
+        examples, report = encode(scorer.encoder, splits.train, config, config.out.parent, progress)
         progress.say(
             f"{len(examples)} groups to train on, {len(splits.valid)} to validate, {len(splits.test)} to test."
         )

@@ -351,3 +351,11 @@ def test_two_processes_of_accelerate_learn_what_one_does(settings: dict[str, Any
     assert two["likelihood"]["position_bias"] == pytest.approx(one["likelihood"]["position_bias"], rel=1e-3, abs=1e-5)
     for name, person in one["likelihood"]["annotators"].items():
         assert two["likelihood"]["annotators"][name]["reliability"] == pytest.approx(person["reliability"], abs=2e-4)
+
+
+def test_more_completions_than_a_small_integer_counts_are_told_apart() -> None:
+    groups = [judged(ranking("labeler-1", 2, 1), items=(n, n + 1), name=f"g{n}") for n in range(17_000)]
+    found = collect(groups, {"labeler-1": 0})
+    assert found.items == 17_001
+    np.testing.assert_array_equal(found.winner - found.loser, 1)
+    np.testing.assert_array_equal(found.loser, np.arange(17_000))

@@ -22,10 +22,12 @@ from reward.config.train import TrainConfig
 from reward.data import Encoder
 from reward.examples import encode, load
 from reward.manifest import sha256_of_groups
+from reward.progress import Progress
 from reward.splits import split_groups
 from reward.train import schedule
 
 MIB = 2**20
+QUIET = Progress(quiet=True)
 
 
 def config_of(path: Path, **fields: Any) -> TrainConfig:
@@ -45,7 +47,7 @@ def read_everything(config: TrainConfig, hold: Callable[[Sequence[Any]], Sequenc
     for part in (splits.train, splits.valid, splits.test):
         sha256_of_groups(part)
         compared(part)
-    examples, _ = encode(Encoder(byte_tokenizer(), 10**5), splits.train, config, config.out.parent)
+    examples, _ = encode(Encoder(byte_tokenizer(), 10**5), splits.train, config, config.out.parent, QUIET)
     held = hold(examples)
     Auxiliary(config, held)
     for _ in schedule(held, config, start=0):
@@ -107,7 +109,7 @@ def test_all_sources_are_read_and_split_as_one(tmp_path: Path) -> None:
 def test_token_ids_are_those_of_the_groups_in_memory(tmp_path: Path) -> None:
     groups = [*ranked_groups(8), group("nobody", "p", ["x", "y"]), group("long", "q", ["x" * 99, "y", "z"], (1, 2, 3))]
     encoder = Encoder(byte_tokenizer(), 99)
-    found, report = encode(encoder, groups, TrainConfig(data=("-",), out=tmp_path), tmp_path)
+    found, report = encode(encoder, groups, TrainConfig(data=("-",), out=tmp_path), tmp_path, QUIET)
     expected, whole = encoder.groups(groups)
     assert report == whole
     assert report.dropped == ("long/c0",)
