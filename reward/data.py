@@ -8,7 +8,7 @@ prompt and this one completion, never at the others of its group, so a score doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations
@@ -188,14 +188,22 @@ def render(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, completion: str) 
     Raises:
         ModelError: the template refuses this conversation (e.g. a system message that its model does not know).
     """
-    messages = [{"role": m.role, "content": m.content} for m in prompt]
-    messages.append({"role": "assistant", "content": completion})
+    return render_turns(tokenizer, (*prompt, Message("assistant", completion)))
+
+
+def render_turns(tokenizer: PreTrainedTokenizerBase, turns: Prompt, *, reply: bool = False) -> str:
+    """A conversation through the chat template; with ``reply`` up to where the assistant's next turn begins.
+
+    Raises:
+        ModelError: the template refuses it.
+    """
+    messages = [{"role": m.role, "content": m.content} for m in turns]
     try:
-        text: str = tokenizer.apply_chat_template(messages, tokenize=False)
+        text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=reply)
     except (TemplateError, ValueError) as error:
-        turns = ", ".join(m["role"] for m in messages)
+        told = ", ".join(m.role for m in turns)
         raise ModelError(
-            f"the chat template of the base model refuses a conversation of {turns}: {error}; choose another base or "
+            f"the chat template of the base model refuses a conversation of {told}: {error}; choose another base or "
             "leave out such prompts"
         ) from error
     return text
@@ -207,13 +215,20 @@ def fit(encoder: Encoder, prompt: Prompt, completion: str) -> list[int] | None:
     First whole turns go, oldest first, up to the last user turn; then that turn loses its oldest tokens; the system
     message goes last. The completion is never touched.
     """
+    shorter = shorten(
+        encoder, prompt, lambda turns: len(encoder.ids([render(encoder.tokenizer, turns, completion)])[0])
+    )
+    return None if shorter is None else encoder.ids([render(encoder.tokenizer, shorter, completion)])[0]
+
+
+def shorten(encoder: Encoder, prompt: Prompt, measure: Callable[[Prompt], int]) -> Prompt | None:
+    """The longest shortened version of a prompt that ``measure`` puts at ``max_length`` tokens or fewer, or None."""
     for candidates in shortenings(encoder, prompt):
         low, high, best = 0, len(candidates) - 1, None
         while low <= high:  # the candidates get shorter: find the first that fits
             middle = (low + high) // 2
-            ids = encoder.ids([render(encoder.tokenizer, candidates[middle], completion)])[0]
-            if len(ids) <= encoder.max_length:
-                high, best = middle - 1, ids
+            if measure(candidates[middle]) <= encoder.max_length:
+                high, best = middle - 1, candidates[middle]
             else:
                 low = middle + 1
         if best is not None:
