@@ -216,8 +216,13 @@ def save_artifact(folder: Path, scorer: Scorer, card: str, *, overwrite: bool = 
         (scratch / "README.md").write_text(card, encoding="utf-8")
         if scorer.uncertainty:
             scorer.uncertainty.save(scratch / UNCERTAINTY)
-        for file in scratch.rglob("*"):
-            file.chmod(0o755 if file.is_dir() else 0o644)  # safetensors leaves its file readable to its owner only
+        let_all_read(scratch)
+
+
+def let_all_read(folder: Path) -> None:
+    """Give the files of a folder the usual rights: safetensors leaves its file readable to its owner only."""
+    for file in folder.rglob("*"):
+        file.chmod(0o755 if file.is_dir() else 0o644)
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,23 +94,42 @@ def save(
     work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: State, auxiliary: Auxiliary | None = None
 ) -> Path:
     """Write a checkpoint and remove those before it."""
-    target = work / f"step-{state.step}"
-    tensors = {
+    with replacing_last(work, state.step) as scratch:
+        save_model(model, str(scratch / WEIGHTS))
+        save_file(optimizer_tensors(optimizer), scratch / OPTIMIZER)
+        if auxiliary is not None:
+            save_file(auxiliary.tensors(), scratch / LIKELIHOOD)
+        (scratch / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
+    return work / f"step-{state.step}"
+
+
+@contextmanager
+def replacing_last(work: Path, step: int) -> Iterator[Path]:
+    """A scratch folder that becomes the checkpoint of a step; only then do those before it go."""
+    target = work / f"step-{step}"
+    with whole_folder(target, overwrite=True) as scratch:
+        yield scratch
+    for old in work.glob("step-*"):
+        if old != target:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """What an optimizer remembers of every parameter, by number and name."""
+    return {
         f"{index}.{name}": tensor.contiguous()
         for index, values in optimizer.state_dict()["state"].items()
         for name, tensor in values.items()
     }
-    if not target.exists():
-        with whole_folder(target) as scratch:
-            save_model(model, str(scratch / WEIGHTS))
-            save_file(tensors, scratch / OPTIMIZER)
-            if auxiliary is not None:
-                save_file(auxiliary.tensors(), scratch / LIKELIHOOD)
-            (scratch / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
-    for old in work.glob("step-*"):
-        if old != target:
-            shutil.rmtree(old, ignore_errors=True)
-    return target
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    restored: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        restored.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": restored, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, auxiliary: Auxiliary | None = None) -> State:
@@ -126,11 +146,7 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, auxil
         fields = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"the checkpoint {folder} cannot be read ({error}); start over with --overwrite") from error
-    restored: dict[int, dict[str, torch.Tensor]] = {}
-    for key, tensor in tensors.items():
-        index, name = key.split(".", 1)
-        restored.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({"state": restored, "param_groups": optimizer.state_dict()["param_groups"]})
+    restore_optimizer(optimizer, tensors)
     fields["valid"] = [tuple(entry) for entry in fields["valid"]]
     return State(**fields)
 

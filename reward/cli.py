@@ -21,6 +21,7 @@ from reward.config.common import Common
 from reward.config.evaluate import EvaluateConfig
 from reward.config.generate import GenerateConfig, RerankConfig
 from reward.config.quickstart import QuickstartConfig
+from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.process import tune_process
 
@@ -29,6 +30,7 @@ COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "evaluate": (EvaluateConfig, "reward.assess"),
     "rerank": (RerankConfig, "reward.rerank"),
     "generate": (GenerateConfig, "reward.generate"),
+    "sft": (SftConfig, "reward.sft"),
     "bench": (BenchConfig, "reward.bench"),
     "quickstart": (QuickstartConfig, "reward.quickstart"),
 }

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -156,7 +157,21 @@ def pad(groups: Sequence[EncodedGroup], budget: int, pad_id: int) -> list[Padded
     return [_padded(groups, owners, pad_id) for owners in batches]
 
 
-def dense_mask(row: PackedRow) -> Tensor:
+class Laid(Protocol):
+    """A row of L tokens that is made of blocks."""
+
+    @property
+    def input_ids(self) -> Tensor:
+        """(1, L) int64."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """They cover the row without gaps."""
+        ...
+
+
+def dense_mask(row: Laid) -> Tensor:
     """(1, 1, L, L) bool on the row's device, True where the query (third axis) sees the key (fourth axis)."""
     length = row.input_ids.shape[1]
     mask = torch.zeros(length, length, dtype=torch.bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from labeler.errors import DataError
 from labeler.formats import prompt_key, split_of
-from labeler.records import Completion, Demonstration, Group
+from labeler.formats.spec import split_name
+from labeler.records import Completion, Demonstration, Group, Prompt
 from reward.shelf import View, join, pick
 
 T = TypeVar("T")
@@ -32,24 +33,27 @@ class Splits:
     rule: str
 
 
-def split_groups(groups: Sequence[Group], valid: Sequence[Group] | None = None) -> Splits:
+def split_groups(
+    groups: Sequence[Group], valid: Sequence[Group] | None = None, key: Callable[[Prompt], str] = prompt_key
+) -> Splits:
     """Split by prompt: as the data says, else by the hash of the prompt, so that adding data moves no prompt.
 
     Args:
         groups: training data, perhaps with splits of its own.
         valid: an explicit validation set; then groups without a split all train.
+        key: groups with equal keys of their prompts stay together.
 
     Raises:
         DataError: prompts are in two splits (names the first), or nothing is left to train on.
     """
     every, apart = join(valid or (), groups), len(valid or ())
-    facts = [(prompt_key(group.prompt), group.split) for group in every]
-    given = {key: split for key, split in facts[apart:] if split is not None}
+    facts = [(key(group.prompt), group.split) for group in every]
+    given = {own: split for own, split in facts[apart:] if split is not None}
     parts = {"train": array("q"), "valid": array("q"), "test": array("q")}
-    for place, (key, declared) in enumerate(facts):
-        drawn = "train" if valid is not None else split_of(key)
-        parts["valid" if place < apart else declared or given.get(key) or drawn].append(place)
-    _refuse_overlap(every, [key for key, _ in facts], parts)
+    for place, (own, declared) in enumerate(facts):
+        drawn = "train" if valid is not None else split_of(own)
+        parts["valid" if place < apart else declared or given.get(own) or drawn].append(place)
+    _refuse_overlap(every, [own for own, _ in facts], parts)
     if not parts["train"]:
         raise DataError("no group is left for training; give more prompts or mark some with the split 'train'")
     marked = sum(declared is not None for _, declared in facts[apart:])
@@ -120,5 +124,21 @@ def select_completions(group: Group, kept: Sequence[int]) -> Group:
 
 
 def as_groups(demonstrations: Sequence[Demonstration]) -> list[Group]:
-    """Each demonstration as a group of its one answer, to score it."""
-    return [Group(d.id, d.prompt, (Completion("demonstration", d.completion),)) for d in demonstrations]
+    """Each demonstration as a group of its one answer; a split that its meta names is the group's."""
+    return [
+        Group(d.id, d.prompt, (Completion("demonstration", d.completion),), split=_split(d.meta.get("split")))
+        for d in demonstrations
+    ]
+
+
+def _split(name: object) -> str | None:
+    return split_name(name) if isinstance(name, str) else None
+
+
+def opening_key(prompt: Prompt) -> str:
+    """`prompt_key` of what stands before the assistant's first turn.
+
+    In a dialogue every answer is learned, the first one too, so dialogues that open alike must not be in two splits.
+    """
+    first = next((i for i, turn in enumerate(prompt) if turn.role == "assistant" and i > 0), len(prompt))
+    return prompt_key(prompt[:first])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,13 +42,11 @@ from reward.lora import Adapters
 from reward.manifest import manifest, run_settings
 from reward.measure import Choice, measure
 from reward.model import RewardModel, new_reward_model
+from reward.optimize import adamw, due, rate, schedule
 from reward.precision import pick_precision
 from reward.progress import Progress, Stage, tell
 from reward.splits import Splits
 from reward.step import Batch, backward
-
-FLOOR = 0.1
-"""The learning rate ends at this share of its peak (InstructGPT, section C.2)."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,7 @@ class Course:
 def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpoint.State:
     """The optimizer steps; leaves the trained weights in the scorer's model."""
     config, examples, plain, auxiliary = course.config, course.examples, course.scorer.model, course.auxiliary
-    optimizer = make_optimizer(plain, config)
+    optimizer = adamw(plain, config.lr, config.weight_decay)
     state = checkpoint.load(course.last, plain, optimizer, auxiliary) if course.last else checkpoint.State()
     model, optimizer = accelerator.prepare(plain, optimizer)
     per_epoch = math.ceil(len(examples) / config.batch)
@@ -199,7 +197,8 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
     hold = (lambda: accelerator.no_sync(model)) if world > 1 else nullcontext
 
     with progress.stage("train", total=total, done=state.step) as stage:
-        for step, groups in schedule(examples, config, start=state.step):
+        order = schedule(examples, epochs=config.epochs, batch=config.batch, seed=config.seed, start=state.step)
+        for step, groups in order:
             started = time.monotonic()
             for parameters in optimizer.param_groups:
                 parameters["lr"] = config.lr * rate(step, total, config.warmup)
@@ -237,42 +236,6 @@ def fit(course: Course, accelerator: Accelerator, progress: Progress) -> checkpo
     accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     vars(plain).pop("_is_accelerate_prepared", None)  # else another fit would run without autocast
     return state
-
-
-def schedule(
-    examples: Sequence[EncodedGroup], config: TrainConfig, *, start: int
-) -> Iterator[tuple[int, list[EncodedGroup]]]:
-    """(step, its groups) from step ``start`` to the end; the order of an epoch depends on seed and epoch alone."""
-    per_epoch = math.ceil(len(examples) / config.batch)
-    for epoch in range(start // per_epoch, config.epochs):
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-        order = torch.randperm(len(examples), generator=generator)
-        for place in range(per_epoch):
-            if (step := epoch * per_epoch + place) >= start:
-                yield step, [examples[i] for i in order[place * config.batch : (place + 1) * config.batch].tolist()]
-
-
-def rate(step: int, total: int, warmup: float) -> float:
-    """Share of the peak learning rate at a step (from 0): linear up, then a cosine down to `FLOOR`."""
-    rising = math.ceil(warmup * total)
-    if step < rising:
-        return (step + 1) / rising
-    done = (step - rising) / max(1, total - rising)
-    return FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2
-
-
-def due(step: int, every: int) -> bool:
-    """Whether something that comes every so many steps comes now; 0 is never."""
-    return every > 0 and step % every == 0
-
-
-def make_optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW in which only matrices decay."""
-    learning = [p for p in model.parameters() if p.requires_grad]
-    matrices = [p for p in learning if p.ndim >= 2]
-    others = [p for p in learning if p.ndim < 2]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)
 
 
 def check_finite(losses: torch.Tensor, groups: Sequence[EncodedGroup]) -> None:

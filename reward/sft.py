@@ -1,0 +1,380 @@
+"""``reward sft``: demonstrations and dialogues → policy, a recipe to read from top to bottom.
+
+1. Read the demonstrations and split them by how they open; a prompt is in one split only.
+2. Take the base model (or its architecture with new weights) and turn conversations into token ids, all in one chat
+   format, with loss on the assistant's turns (InstructGPT, arXiv 2203.02155, section 3.5; dialogues as for ChatGPT).
+3. Per step, take ``batch`` conversations, packed side by side, and descend the mean −log P of their answers' tokens.
+4. After each epoch take the loss of held-out conversations and answer held-out prompts; keep the epoch whose answers a
+   reward model likes best, or without one that with the lowest loss.
+
+Runs on one CPU, one GPU, or many processes under ``accelerate launch``.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+
+from labeler.errors import DataError, TrainingError
+from labeler.formats import read
+from labeler.records import Group, Message
+from reward import checkpoint
+from reward.artifact import Scorer, let_all_read, save_tokenizer, whole_folder
+from reward.base import Identity, identity, quiet, resolve
+from reward.chat import Chat, ChatReport, ChatRow, EncodedChat, encode_chats, loss_weight
+from reward.config.common import Precision, Sampling
+from reward.config.sft import SftConfig
+from reward.held_out_chats import HeldOut, mean_loss, mean_reward, pick_prompts, score_answers, write_answers
+from reward.language import LanguageModel, new_language_model
+from reward.lora import adapt_language_model, plain_copy
+from reward.manifest import sha256_of_groups
+from reward.optimize import adamw, due, rate, schedule
+from reward.policy import Policy, pick_dtype
+from reward.precision import pick_precision
+from reward.progress import Progress, Stage, tell
+from reward.sft_outcome import Outcome, write_outcome
+from reward.sft_state import Answer, Epoch, State, choose, load, save
+from reward.splits import Splits, as_groups, opening_key, split_groups
+
+WEIGHT = "weight"
+"""Where a conversation's weight stands in the meta of its group."""
+
+
+@dataclass(frozen=True)
+class SftResult:
+    """What a fine-tuning gives.
+
+    Attributes:
+        folder: the policy.
+        state: the course of the run.
+        chosen: the epoch that was kept. why: the reason in words.
+    """
+
+    folder: Path
+    state: State
+    chosen: Epoch
+    why: str
+
+
+def run(config: SftConfig) -> None:
+    """The command ``reward sft``."""
+    with Progress(config.progress) as progress:
+        result = fine_tune(config, progress)
+    if not PartialState().is_main_process:
+        return
+    base = result.state.epochs[0]
+    if result.chosen.loss is not None and base.loss is not None:
+        tell(f"Validation loss: {base.loss:.4f} before, {result.chosen.loss:.4f} nats per token after.")
+    tell(f"Kept epoch {result.chosen.number} of {config.epochs}: {result.why}.")
+    tell(f"The policy is in {result.folder}; open {result.folder / 'report.html'}")
+
+
+def fine_tune(config: SftConfig, progress: Progress | None = None) -> SftResult:
+    """Fine-tune a policy as the configuration says and save it.
+
+    Raises:
+        UsageError: something stands in ``config.out``, or the device is not there.
+        DataError: the data cannot be read, or holds no demonstration to learn from.
+        ModelError: the base or the reward model cannot be found or used.
+        TrainingError: the loss is no longer finite; names the conversations.
+    """
+    progress = progress or Progress(quiet=True)
+    splits = read_splits(config)
+    base = resolve(config.base)
+    precision = pick_precision(config.precision, config.device)
+    settings = run_settings(config, splits, precision)
+    accelerator = Accelerator(mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=config.device == "cpu")
+    if not accelerator.is_main_process:
+        progress = Progress(quiet=True)
+    try:
+        if accelerator.is_main_process:
+            checkpoint.begin(config.out, settings, resume=config.resume, overwrite=config.overwrite)
+        accelerator.wait_for_everyone()
+        model, tokenizer = new_language_model(
+            base,
+            max_length=config.max_length,
+            dropout=config.dropout,
+            scratch_seed=config.seed if config.from_scratch else None,
+        )
+        adapters = adapt_language_model(model, config.lora, config.seed) if config.lora else None
+        chats, report = encode_chats([to_chat(group) for group in splits.train], tokenizer, model.max_length)
+        if not chats:
+            raise DataError("no conversation fits the base model's context; raise --max-length")
+        course = Course(
+            config=config,
+            model=model,
+            tokenizer=tokenizer,
+            adapters=adapters,
+            origin=identity(config.base, base),
+            chats=chats,
+            held_out=held_out(config, splits, model, tokenizer, main=accelerator.is_main_process),
+            work=checkpoint.work_folder(config.out),
+            dtype=pick_dtype("float32" if precision == "float32" else "auto", accelerator.device),
+        )
+        introduce(course, splits, report, progress)
+        started = time.monotonic()
+        state = fit(course, accelerator, progress)
+        chosen, why = choose(state.epochs)
+        if accelerator.is_main_process:
+            outcome = Outcome(
+                settings=settings,
+                base=course.origin.to_json(),
+                splits=splits,
+                encoding=report,
+                state=state,
+                chosen=chosen,
+                why=why,
+                prompts=course.held_out.prompts,
+                max_length=model.max_length,
+                seconds=time.monotonic() - started,
+            )
+            with whole_folder(config.out, overwrite=config.overwrite) as scratch:
+                shutil.copytree(best_folder(course.work, chosen), scratch, dirs_exist_ok=True)
+                write_outcome(scratch, config.out.name, outcome)
+                let_all_read(scratch)
+            checkpoint.forget(config.out)
+        accelerator.wait_for_everyone()
+        return SftResult(config.out, state, chosen, why)
+    finally:
+        AcceleratorState._reset_state()  # the next run in this process may use another precision
+
+
+def read_splits(config: SftConfig) -> Splits:
+    """The demonstrations of all sources as groups of one answer, with their weight, split by how they open."""
+    weights = config.weights or (1.0,) * len(config.data)
+    groups = [
+        replace(group, meta={WEIGHT: weight})
+        for source, weight in zip(config.data, weights, strict=True)
+        for group in demonstrations(source)
+    ]
+    valid = None if config.valid is None else demonstrations(config.valid)
+    splits = split_groups(groups, valid, opening_key)
+    return replace(splits, train=splits.train[: config.limit])
+
+
+def demonstrations(source: str) -> list[Group]:
+    """The demonstrations of a source.
+
+    Raises:
+        DataError: it holds none.
+    """
+    found = as_groups(read(source).demonstrations)
+    if not found:
+        raise DataError("holds rankings but no demonstrations; give rows of prompt and completion", file=source)
+    return found
+
+
+def to_chat(group: Group) -> Chat:
+    """The conversation of a demonstration's group."""
+    answer = Message("assistant", group.completions[0].text)
+    return Chat(group.id, (*group.prompt, answer), group.meta.get(WEIGHT, 1.0))
+
+
+@dataclass(frozen=True)
+class Course:
+    """What `fit` needs.
+
+    Attributes:
+        model: what learns, with its tokenizer and, where these learn alone, its adapters.
+        origin: where the base came from.
+        chats: conversations to learn from.
+        held_out: what every epoch is measured on.
+        work: folder of the checkpoints and of the best epoch.
+        dtype: number format to sample in.
+    """
+
+    config: SftConfig
+    model: LanguageModel
+    tokenizer: PreTrainedTokenizerBase
+    adapters: PeftModel | None
+    origin: Identity
+    chats: Sequence[EncodedChat]
+    held_out: HeldOut
+    work: Path
+    dtype: torch.dtype
+
+
+def held_out(
+    config: SftConfig, splits: Splits, model: LanguageModel, tokenizer: PreTrainedTokenizerBase, *, main: bool
+) -> HeldOut:
+    """Encoded validation and test conversations, prompts to answer, and the reward model."""
+    valid, test = (
+        encode_chats([to_chat(group) for group in part], tokenizer, model.max_length)[0]
+        for part in (splits.valid, splits.test)
+    )
+    scorer = None
+    if config.reward is not None and main:
+        scorer = Scorer.from_pretrained(config.reward, device=None if config.device == "auto" else config.device)
+    prompts = pick_prompts(splits.valid, tokenizer, model.max_length - config.max_new_tokens, config.samples)
+    return HeldOut(valid, test, prompts, scorer)
+
+
+def introduce(course: Course, splits: Splits, report: ChatReport, progress: Progress) -> None:
+    """Say what is learned from, and warn where the best epoch cannot be chosen as asked."""
+    progress.say(
+        f"{len(course.chats)} conversations with {report.learned} tokens to learn, {len(splits.valid)} to validate, "
+        f"{len(splits.test)} to test; read in the way {course.model.mode!r}."
+    )
+    for line in report.lines():
+        progress.say(line)
+    if course.config.reward and not course.held_out.prompts:
+        progress.say("No validation prompt can be answered, so the reward model cannot choose the epoch.")
+
+
+def fit(course: Course, accelerator: Accelerator, progress: Progress) -> State:
+    """The optimizer steps, and what is done after each epoch."""
+    config, plain = course.config, course.model
+    optimizer = adamw(plain, config.lr, config.weight_decay)
+    last = checkpoint.latest(course.work)
+    state = load(last, plain, optimizer) if last else State()
+    model, optimizer = accelerator.prepare(plain, optimizer)
+    per_epoch = math.ceil(len(course.chats) / config.batch)
+    total = config.epochs * per_epoch
+    main = accelerator.is_main_process
+    if main and not state.epochs:
+        finish_epoch(course, state, 0, accelerator, progress)
+
+    with progress.stage("train", total=total, done=state.step) as stage:
+        order = schedule(course.chats, epochs=config.epochs, batch=config.batch, seed=config.seed, start=state.step)
+        for step, chats in order:
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = config.lr * rate(step, total, config.warmup)
+            take_step(
+                course,
+                model=model,
+                optimizer=optimizer,
+                chats=chats,
+                state=state,
+                accelerator=accelerator,
+                stage=stage,
+            )
+            end_of_epoch = state.step % per_epoch == 0
+            if main and end_of_epoch:
+                finish_epoch(course, state, state.step // per_epoch, accelerator, progress)
+            if main and (end_of_epoch or due(state.step, config.checkpoint_every)):
+                save(course.work, plain, optimizer, state)
+                forget_worse(course.work, state)
+    accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    return state
+
+
+def take_step(
+    course: Course,
+    *,
+    model: torch.nn.Module,
+    optimizer: Any,
+    chats: Sequence[EncodedChat],
+    state: State,
+    accelerator: Accelerator,
+    stage: Stage,
+) -> None:
+    """One optimizer step: the mean −log P over the answers' tokens of all chats of the step, whoever reads them."""
+    config, started = course.config, time.monotonic()
+    world, rank = accelerator.num_processes, accelerator.process_index
+    mine = list(chats[rank::world]) or list(chats[:1])  # every process must take part in the exchange
+    scale = world / loss_weight(chats) if rank < len(chats) else 0.0
+    rows = course.model.rows(mine, config.tokens_per_batch)
+    found = 0.0
+    with course.model.dropout.dropping((config.seed * 1_000_003 + state.step) * world + rank):
+        for number, row in enumerate(rows):
+            hold = accelerator.no_sync(model) if world > 1 and number + 1 < len(rows) else nullcontext()
+            with hold:
+                found += descend(model, row.to(accelerator.device), scale, accelerator, mine)
+    norm = accelerator.clip_grad_norm_(model.parameters(), config.clip)
+    optimizer.step()
+    optimizer.zero_grad()
+
+    loss = float(accelerator.reduce(torch.tensor(found, device=accelerator.device), "mean"))
+    state.step += 1
+    state.losses.append(loss)
+    stage.step(
+        state.step,
+        loss=loss,
+        lr=optimizer.param_groups[0]["lr"],
+        gradient_norm=float(norm),
+        tokens_per_second=round(sum(row.tokens for row in rows) / (time.monotonic() - started), 1),
+    )
+
+
+def descend(
+    model: torch.nn.Module, row: ChatRow, scale: float, accelerator: Accelerator, chats: Sequence[EncodedChat]
+) -> float:
+    """Add the gradients of scale · Σ weight · (−log P) over a row's targets; returns this loss."""
+    loss = (model(row) * row.weights).sum() * scale
+    if not torch.isfinite(loss):
+        names = ", ".join(repr(chats[owner].id) for owner in row.owners[:3])
+        raise TrainingError(
+            f"the loss of the row with {names} is {float(loss.detach())}; lower --lr or try --precision float32"
+        )
+    accelerator.backward(loss)
+    return float(loss.detach())
+
+
+def finish_epoch(course: Course, state: State, number: int, accelerator: Accelerator, progress: Progress) -> None:
+    """Measure the model on what is held out, note it in the state, and keep its weights if it is the best so far."""
+    config, out = course.config, course.held_out
+    with progress.stage(f"epoch {number}", total=1) as stage, accelerator.autocast():
+        losses = [mean_loss(course.model, part, config.tokens_per_batch) for part in (out.valid, out.test)]
+        answers = answer(course) if out.prompts else []
+        reward, error = mean_reward(answers)
+        epoch = Epoch(number, state.step, losses[0], losses[1], reward, error, tuple(answers))
+        state.epochs.append(epoch)
+        told = {name: epoch.figures()[name] for name in ("loss", "reward", "finished") if name in epoch.figures()}
+        stage.step(1, **{name: value for name, value in told.items() if value is not None})
+    if number and choose(state.epochs)[0] is epoch:
+        with whole_folder(best_folder(course.work, epoch), overwrite=True) as scratch:
+            save_policy(course, scratch)
+
+
+def answer(course: Course) -> list[Answer]:
+    """The present policy's answers to the held-out prompts, sampled as ``reward generate`` would, with rewards."""
+    config, out = course.config, course.held_out
+    sampling = Sampling(temperature=config.temperature, max_new_tokens=config.max_new_tokens, seed=config.seed)
+    network = plain_copy(course.model, course.adapters, course.dtype)
+    policy = Policy(network, course.tokenizer, "sft", course.origin, course.model.max_length)
+    with torch.autocast(course.model.device.type, enabled=False):
+        answers = write_answers(policy, out.prompts, sampling)
+        return answers if out.scorer is None else score_answers(out.scorer, out.prompts, answers)
+
+
+def save_policy(course: Course, folder: Path) -> None:
+    """The present policy as a plain folder."""
+    with quiet():
+        plain_copy(course.model, course.adapters, torch.float32).save_pretrained(folder)
+    save_tokenizer(course.tokenizer, folder)
+
+
+def best_folder(work: Path, epoch: Epoch) -> Path:
+    """Where the weights of the best epoch lie until the run ends."""
+    return work / f"best-{epoch.number}"
+
+
+def forget_worse(work: Path, state: State) -> None:
+    """Remove the weights of epochs that were the best once; a checkpoint says now that another one is."""
+    trained = [epoch for epoch in state.epochs if epoch.number]
+    if trained:
+        best = best_folder(work, choose(state.epochs)[0])
+        for folder in work.glob("best-*"):
+            if folder != best:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_settings(config: SftConfig, splits: Splits, precision: Precision) -> dict[str, Any]:
+    """Everything that decides the result: flags, and digests of the data."""
+    aside = ("out", "progress", "debug", "resume", "overwrite", "checkpoint_every")
+    flags = {name: value for name, value in asdict(config).items() if name not in aside}
+    reward = None if config.reward is None else identity(str(config.reward), config.reward).to_json()
+    digests = {name: sha256_of_groups(getattr(splits, name)) for name in ("train", "valid", "test")}
+    return flags | {"reward": reward, "precision": precision, "data_sha256": digests}
