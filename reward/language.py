@@ -163,7 +163,12 @@ def residual_branches(network: PreTrainedModel) -> list[nn.Module]:
 
 
 def new_language_model(
-    folder: Path, *, max_length: int | None = None, dropout: float = 0.0, scratch_seed: int | None = None
+    folder: Path,
+    *,
+    max_length: int | None = None,
+    dropout: float = 0.0,
+    scratch_seed: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> tuple[LanguageModel, PreTrainedTokenizerBase]:
     """A base model ready to learn from conversations, and its tokenizer, with a chat template and a padding token.
 
@@ -172,6 +177,7 @@ def new_language_model(
         max_length: tokens of a conversation; by default what `context_length` says.
         dropout: see `Dropout`.
         scratch_seed: draw the weights anew with this seed, as the architecture draws its first ones.
+        device: where it is to learn; how it reads depends on that.
 
     Raises:
         ModelError: there is no causal language model in the folder, or its template does not close an answer.
@@ -184,7 +190,7 @@ def new_language_model(
     make_room(network, len(tokenizer))
     limit = context_length(network.config, tokenizer, max_length)
     set_ends(network, tokenizer, turn_end(Encoder(tokenizer, limit)))
-    return LanguageModel(network, limit, dropout), tokenizer
+    return LanguageModel(network.to(device), limit, dropout), tokenizer
 
 
 def make_room(network: PreTrainedModel, size: int) -> None:

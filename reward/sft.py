@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,14 +28,13 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 
 from labeler.errors import DataError, TrainingError
-from labeler.formats import read
-from labeler.records import Group, Message
 from reward import checkpoint
 from reward.artifact import Scorer, let_all_read, save_tokenizer, whole_folder
 from reward.base import Identity, identity, quiet, resolve
-from reward.chat import Chat, ChatReport, ChatRow, EncodedChat, encode_chats, loss_weight
+from reward.chat import ChatReport, ChatRow, EncodedChat, encode_chats, loss_weight
 from reward.config.common import Precision, Sampling
 from reward.config.sft import SftConfig
+from reward.demonstrations import read_splits, to_chat
 from reward.held_out_chats import HeldOut, mean_loss, mean_reward, pick_prompts, score_answers, write_answers
 from reward.language import LanguageModel, new_language_model
 from reward.lora import adapt_language_model, plain_copy
@@ -45,27 +44,51 @@ from reward.policy import Policy, pick_dtype
 from reward.precision import pick_precision
 from reward.progress import Progress, Stage, tell
 from reward.sft_outcome import Outcome, write_outcome
-from reward.sft_state import Answer, Epoch, State, choose, load, save
-from reward.splits import Splits, as_groups, opening_key, split_groups
-
-WEIGHT = "weight"
-"""Where a conversation's weight stands in the meta of its group."""
+from reward.sft_state import Answer, Epoch, State, best_folder, choose, forget_worse, load, save
+from reward.splits import Splits
 
 
 @dataclass(frozen=True)
 class SftResult:
-    """What a fine-tuning gives.
-
-    Attributes:
-        folder: the policy.
-        state: the course of the run.
-        chosen: the epoch that was kept. why: the reason in words.
-    """
+    """What a fine-tuning gives: the policy's folder, and the course of the run."""
 
     folder: Path
     state: State
-    chosen: Epoch
-    why: str
+
+    @property
+    def chosen(self) -> Epoch:
+        """The epoch that was kept."""
+        return choose(self.state.epochs)[0]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Everything that the steps need.
+
+    Attributes:
+        settings: flags and digests of the data.
+        splits: what is learned from and measured on.
+        encoding: what encoding did to the training conversations.
+        model: what learns, with its tokenizer and, where these learn alone, its adapters.
+        origin: where the base came from.
+        chats: conversations to learn from.
+        held_out: what every epoch is measured on.
+        work: folder of the checkpoints and of the best epoch.
+        dtype: number format to sample in.
+    """
+
+    config: SftConfig
+    settings: Mapping[str, Any]
+    splits: Splits
+    encoding: ChatReport
+    model: LanguageModel
+    tokenizer: PreTrainedTokenizerBase
+    adapters: PeftModel | None
+    origin: Identity
+    chats: Sequence[EncodedChat]
+    held_out: HeldOut
+    work: Path
+    dtype: torch.dtype
 
 
 def run(config: SftConfig) -> None:
@@ -74,10 +97,10 @@ def run(config: SftConfig) -> None:
         result = fine_tune(config, progress)
     if not PartialState().is_main_process:
         return
-    base = result.state.epochs[0]
-    if result.chosen.loss is not None and base.loss is not None:
-        tell(f"Validation loss: {base.loss:.4f} before, {result.chosen.loss:.4f} nats per token after.")
-    tell(f"Kept epoch {result.chosen.number} of {config.epochs}: {result.why}.")
+    base, (chosen, why) = result.state.epochs[0], choose(result.state.epochs)
+    if chosen.loss is not None and base.loss is not None:
+        tell(f"Validation loss: {base.loss:.4f} before, {chosen.loss:.4f} nats per token after.")
+    tell(f"Kept epoch {chosen.number} of {config.epochs}: {why}.")
     tell(f"The policy is in {result.folder}; open {result.folder / 'report.html'}")
 
 
@@ -91,8 +114,8 @@ def fine_tune(config: SftConfig, progress: Progress | None = None) -> SftResult:
         TrainingError: the loss is no longer finite; names the conversations.
     """
     progress = progress or Progress(quiet=True)
-    splits = read_splits(config)
-    base = resolve(config.base)
+    splits = read_splits(config.data, config.weights, config.valid)
+    splits = replace(splits, train=splits.train[: config.limit])
     precision = pick_precision(config.precision, config.device)
     settings = run_settings(config, splits, precision)
     accelerator = Accelerator(mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=config.device == "cpu")
@@ -102,127 +125,57 @@ def fine_tune(config: SftConfig, progress: Progress | None = None) -> SftResult:
         if accelerator.is_main_process:
             checkpoint.begin(config.out, settings, resume=config.resume, overwrite=config.overwrite)
         accelerator.wait_for_everyone()
-        model, tokenizer = new_language_model(
-            base,
-            max_length=config.max_length,
-            dropout=config.dropout,
-            scratch_seed=config.seed if config.from_scratch else None,
-        )
-        adapters = adapt_language_model(model, config.lora, config.seed) if config.lora else None
-        chats, report = encode_chats([to_chat(group) for group in splits.train], tokenizer, model.max_length)
-        if not chats:
-            raise DataError("no conversation fits the base model's context; raise --max-length")
-        course = Course(
-            config=config,
-            model=model,
-            tokenizer=tokenizer,
-            adapters=adapters,
-            origin=identity(config.base, base),
-            chats=chats,
-            held_out=held_out(config, splits, model, tokenizer, main=accelerator.is_main_process),
-            work=checkpoint.work_folder(config.out),
-            dtype=pick_dtype("float32" if precision == "float32" else "auto", accelerator.device),
-        )
-        introduce(course, splits, report, progress)
+        course = prepare(config, settings, splits, accelerator)
+        introduce(course, progress)
         started = time.monotonic()
         state = fit(course, accelerator, progress)
-        chosen, why = choose(state.epochs)
         if accelerator.is_main_process:
-            outcome = Outcome(
-                settings=settings,
-                base=course.origin.to_json(),
-                splits=splits,
-                encoding=report,
-                state=state,
-                chosen=chosen,
-                why=why,
-                prompts=course.held_out.prompts,
-                max_length=model.max_length,
-                seconds=time.monotonic() - started,
-            )
-            with whole_folder(config.out, overwrite=config.overwrite) as scratch:
-                shutil.copytree(best_folder(course.work, chosen), scratch, dirs_exist_ok=True)
-                write_outcome(scratch, config.out.name, outcome)
-                let_all_read(scratch)
-            checkpoint.forget(config.out)
+            conclude(course, state, time.monotonic() - started)
         accelerator.wait_for_everyone()
-        return SftResult(config.out, state, chosen, why)
+        return SftResult(config.out, state)
     finally:
         AcceleratorState._reset_state()  # the next run in this process may use another precision
 
 
-def read_splits(config: SftConfig) -> Splits:
-    """The demonstrations of all sources as groups of one answer, with their weight, split by how they open."""
-    weights = config.weights or (1.0,) * len(config.data)
-    groups = [
-        replace(group, meta={WEIGHT: weight})
-        for source, weight in zip(config.data, weights, strict=True)
-        for group in demonstrations(source)
-    ]
-    valid = None if config.valid is None else demonstrations(config.valid)
-    splits = split_groups(groups, valid, opening_key)
-    return replace(splits, train=splits.train[: config.limit])
-
-
-def demonstrations(source: str) -> list[Group]:
-    """The demonstrations of a source.
-
-    Raises:
-        DataError: it holds none.
-    """
-    found = as_groups(read(source).demonstrations)
-    if not found:
-        raise DataError("holds rankings but no demonstrations; give rows of prompt and completion", file=source)
-    return found
-
-
-def to_chat(group: Group) -> Chat:
-    """The conversation of a demonstration's group."""
-    answer = Message("assistant", group.completions[0].text)
-    return Chat(group.id, (*group.prompt, answer), group.meta.get(WEIGHT, 1.0))
-
-
-@dataclass(frozen=True)
-class Course:
-    """What `fit` needs.
-
-    Attributes:
-        model: what learns, with its tokenizer and, where these learn alone, its adapters.
-        origin: where the base came from.
-        chats: conversations to learn from.
-        held_out: what every epoch is measured on.
-        work: folder of the checkpoints and of the best epoch.
-        dtype: number format to sample in.
-    """
-
-    config: SftConfig
-    model: LanguageModel
-    tokenizer: PreTrainedTokenizerBase
-    adapters: PeftModel | None
-    origin: Identity
-    chats: Sequence[EncodedChat]
-    held_out: HeldOut
-    work: Path
-    dtype: torch.dtype
-
-
-def held_out(
-    config: SftConfig, splits: Splits, model: LanguageModel, tokenizer: PreTrainedTokenizerBase, *, main: bool
-) -> HeldOut:
-    """Encoded validation and test conversations, prompts to answer, and the reward model."""
-    valid, test = (
-        encode_chats([to_chat(group) for group in part], tokenizer, model.max_length)[0]
-        for part in (splits.valid, splits.test)
+def prepare(config: SftConfig, settings: Mapping[str, Any], splits: Splits, accelerator: Accelerator) -> Course:
+    """The model, on its device, and all conversations as token ids."""
+    base = resolve(config.base)
+    model, tokenizer = new_language_model(
+        base,
+        max_length=config.max_length,
+        dropout=config.dropout,
+        scratch_seed=config.seed if config.from_scratch else None,
+        device=accelerator.device,
     )
+    train, valid, test = (
+        encode_chats([to_chat(group) for group in part], tokenizer, model.max_length)
+        for part in (splits.train, splits.valid, splits.test)
+    )
+    if not train[0]:
+        raise DataError("no conversation fits the base model's context; raise --max-length")
     scorer = None
-    if config.reward is not None and main:
-        scorer = Scorer.from_pretrained(config.reward, device=None if config.device == "auto" else config.device)
+    if config.reward is not None and accelerator.is_main_process:
+        scorer = Scorer.from_pretrained(config.reward, device=accelerator.device)
     prompts = pick_prompts(splits.valid, tokenizer, model.max_length - config.max_new_tokens, config.samples)
-    return HeldOut(valid, test, prompts, scorer)
+    return Course(
+        config=config,
+        settings=settings,
+        splits=splits,
+        encoding=train[1],
+        model=model,
+        tokenizer=tokenizer,
+        adapters=adapt_language_model(model, config.lora, config.seed) if config.lora else None,
+        origin=identity(config.base, base),
+        chats=train[0],
+        held_out=HeldOut(valid[0], test[0], prompts, scorer),
+        work=checkpoint.work_folder(config.out),
+        dtype=pick_dtype("float32" if settings["precision"] == "float32" else "auto", accelerator.device),
+    )
 
 
-def introduce(course: Course, splits: Splits, report: ChatReport, progress: Progress) -> None:
+def introduce(course: Course, progress: Progress) -> None:
     """Say what is learned from, and warn where the best epoch cannot be chosen as asked."""
+    splits, report = course.splits, course.encoding
     progress.say(
         f"{len(course.chats)} conversations with {report.learned} tokens to learn, {len(splits.valid)} to validate, "
         f"{len(splits.test)} to test; read in the way {course.model.mode!r}."
@@ -349,26 +302,34 @@ def answer(course: Course) -> list[Answer]:
         return answers if out.scorer is None else score_answers(out.scorer, out.prompts, answers)
 
 
+def conclude(course: Course, state: State, seconds: float) -> None:
+    """Make the folder of the policy from the best epoch's weights."""
+    config = course.config
+    chosen, why = choose(state.epochs)
+    outcome = Outcome(
+        settings=course.settings,
+        base=course.origin.to_json(),
+        splits=course.splits,
+        encoding=course.encoding,
+        state=state,
+        chosen=chosen,
+        why=why,
+        prompts=course.held_out.prompts,
+        max_length=course.model.max_length,
+        seconds=seconds,
+    )
+    with whole_folder(config.out, overwrite=config.overwrite) as scratch:
+        shutil.copytree(best_folder(course.work, chosen), scratch, dirs_exist_ok=True)
+        write_outcome(scratch, config.out.name, outcome)
+        let_all_read(scratch)
+    checkpoint.forget(config.out)
+
+
 def save_policy(course: Course, folder: Path) -> None:
     """The present policy as a plain folder."""
     with quiet():
         plain_copy(course.model, course.adapters, torch.float32).save_pretrained(folder)
     save_tokenizer(course.tokenizer, folder)
-
-
-def best_folder(work: Path, epoch: Epoch) -> Path:
-    """Where the weights of the best epoch lie until the run ends."""
-    return work / f"best-{epoch.number}"
-
-
-def forget_worse(work: Path, state: State) -> None:
-    """Remove the weights of epochs that were the best once; a checkpoint says now that another one is."""
-    trained = [epoch for epoch in state.epochs if epoch.number]
-    if trained:
-        best = best_folder(work, choose(state.epochs)[0])
-        for folder in work.glob("best-*"):
-            if folder != best:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_settings(config: SftConfig, splits: Splits, precision: Precision) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -121,3 +122,18 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> St
         return State.from_json(json.loads((folder / STATE).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"the checkpoint {folder} cannot be read ({error}); start over with --overwrite") from error
+
+
+def best_folder(work: Path, epoch: Epoch) -> Path:
+    """Where the weights of the best epoch lie until the run ends."""
+    return work / f"best-{epoch.number}"
+
+
+def forget_worse(work: Path, state: State) -> None:
+    """Remove the weights of epochs that were the best once; a checkpoint says now that another one is."""
+    trained = [epoch for epoch in state.epochs if epoch.number]
+    if trained:
+        best = best_folder(work, choose(state.epochs)[0])
+        for folder in work.glob("best-*"):
+            if folder != best:
+                shutil.rmtree(folder, ignore_errors=True)
