@@ -132,7 +132,7 @@ def test_the_folder_says_how_it_was_made(settings: dict[str, Any]) -> None:
     card = (result.folder / "README.md").read_text(encoding="utf-8")
     assert f"{result.chosen.loss:.4f}" in card
     page = (result.folder / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"<script|<link|<img|src=|url\(", page)
+    assert not re.search(r"<script|<link|<img|(?:url\(|@import|src=|href=)\s*[\"']?(?!#)[\w/:.]", page)
     assert page.count("<article>") == 3
     assert "before training" in page
     again = sft.fine_tune(SftConfig(**settings | {"out": settings["out"].with_name("again")}))
