@@ -93,7 +93,7 @@ class ChatReport:
             yield f"{self.shortened} of {self.chats} conversations were shortened from their oldest turns to fit."
         if self.dropped:
             names = ", ".join(self.dropped[:NAMED]) + (", …" if len(self.dropped) > NAMED else "")
-            yield f"{len(self.dropped)} conversations do not fit and are left out: {names}."
+            yield f"Left out because they do not fit: {len(self.dropped)} of {self.chats} conversations ({names})."
         if self.lost_answers:
             yield f"{self.lost_answers} of {self.answers} answers are lost by that."
 

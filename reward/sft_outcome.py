@@ -139,7 +139,7 @@ def card(name: str, outcome: Outcome) -> str:
             f"A policy: {outcome.start}, fine-tuned on {len(outcome.splits.train)} demonstrations and dialogues",
             f"({outcome.encoding.learned} tokens of the assistant's turns). It closes its turn with its end token.",
             "",
-            *outcome.findings(),
+            *(f"- {line}" for line in outcome.findings()),
             "",
             head,
             "|" + " --- |" * 4,
