@@ -17,6 +17,7 @@ from labeler.records import Group
 from reward.artifact import Scorer
 from reward.checkpoint import State
 from reward.config.common import Precision
+from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.data import EncodingReport
 from reward.evaluate import Metrics
@@ -86,7 +87,7 @@ def manifest(
     }
 
 
-def run_settings(config: TrainConfig, splits: Splits, precision: Precision) -> dict[str, Any]:
+def run_settings(config: TrainConfig | SftConfig, splits: Splits, precision: Precision) -> dict[str, Any]:
     """Everything that decides the result of a training: flags, and digests of the data."""
     aside = ("out", "progress", "debug", "resume", "overwrite", "checkpoint_every")
     flags = {name: value for name, value in asdict(config).items() if name not in aside}

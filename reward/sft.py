@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,13 @@ from reward import checkpoint
 from reward.artifact import Scorer, let_all_read, save_tokenizer, whole_folder
 from reward.base import Identity, identity, quiet, resolve
 from reward.chat import ChatReport, ChatRow, EncodedChat, encode_chats, loss_weight
-from reward.config.common import Precision, Sampling
+from reward.config.common import Sampling
 from reward.config.sft import SftConfig
 from reward.demonstrations import read_splits, to_chat
 from reward.held_out_chats import HeldOut, mean_loss, mean_reward, pick_prompts, score_answers, write_answers
 from reward.language import LanguageModel, new_language_model
 from reward.lora import adapt_language_model, plain_copy
-from reward.manifest import sha256_of_groups
+from reward.manifest import run_settings
 from reward.optimize import adamw, due, rate, schedule
 from reward.policy import Policy, pick_dtype
 from reward.precision import pick_precision
@@ -117,7 +117,8 @@ def fine_tune(config: SftConfig, progress: Progress | None = None) -> SftResult:
     splits = read_splits(config.data, config.weights, config.valid)
     splits = replace(splits, train=splits.train[: config.limit])
     precision = pick_precision(config.precision, config.device)
-    settings = run_settings(config, splits, precision)
+    judge = None if config.reward is None else identity(str(config.reward), config.reward).to_json()
+    settings = run_settings(config, splits, precision) | {"reward": judge}
     accelerator = Accelerator(mixed_precision="bf16" if precision == "bfloat16" else "no", cpu=config.device == "cpu")
     if not accelerator.is_main_process:
         progress = Progress(quiet=True)
@@ -330,12 +331,3 @@ def save_policy(course: Course, folder: Path) -> None:
     with quiet():
         plain_copy(course.model, course.adapters, torch.float32).save_pretrained(folder)
     save_tokenizer(course.tokenizer, folder)
-
-
-def run_settings(config: SftConfig, splits: Splits, precision: Precision) -> dict[str, Any]:
-    """Everything that decides the result: flags, and digests of the data."""
-    aside = ("out", "progress", "debug", "resume", "overwrite", "checkpoint_every")
-    flags = {name: value for name, value in asdict(config).items() if name not in aside}
-    reward = None if config.reward is None else identity(str(config.reward), config.reward).to_json()
-    digests = {name: sha256_of_groups(getattr(splits, name)) for name in ("train", "valid", "test")}
-    return flags | {"reward": reward, "precision": precision, "data_sha256": digests}
