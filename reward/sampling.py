@@ -1,7 +1,8 @@
-"""Drawing completions from a causal language model: one prompt, n samples in one batch, explicit randomness.
+"""Drawing completions from a causal language model: several prompts, n samples of each, explicit randomness.
 
 No global random state is read or written. The uniform numbers of a prompt come from its own generator before the first
-token, one per sample and step, so what a sample becomes does not hang on when its neighbours end.
+token, one per sample and step, so what a sample becomes does not hang on when its neighbours end, nor, but for the
+rounding of floating-point numbers, on which other prompts are sampled beside it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,21 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from reward.decode import Decoder, choose_decoder
+
+ROWS = {"cpu": 64}
+"""Samples that go on together, where it is not `MOST_ROWS`; more bring nothing where the products are the limit."""
+MOST_ROWS = 512
+TOKENS = 65536
+"""Tokens that may be held at once, prompts and room for their samples."""
+FEWER = 7 / 8
+"""Samples that ended leave the batch once no more than this part of it goes on; moving the others costs time too."""
+CANDIDATES = 1024
+"""Likeliest tokens that are sorted first for a nucleus; all of them only where these do not reach its probability."""
+BLOCK = 256
+"""Tokens whose probabilities are added up together before a sample is located among them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ def prompt_seed(seed: int, prompt_id: str) -> int:
 
 
 def pick(logits: Tensor, uniform: Tensor, *, temperature: float, top_p: float) -> Tensor:
-    """One token per row by inverting the cumulative distribution, likeliest token first.
+    """One token per row by inverting the cumulative distribution, of a nucleus from the likeliest token on.
 
     Args:
         logits: (n, V), any float type.
@@ -43,15 +58,45 @@ def pick(logits: Tensor, uniform: Tensor, *, temperature: float, top_p: float) -
     """
     if temperature == 0:
         return logits.argmax(-1)
-    probability = torch.softmax(logits.double() / temperature, dim=-1)
-    ordered, tokens = probability.sort(dim=-1, descending=True, stable=True)
-    cumulative = ordered.cumsum(-1)
-    nucleus = torch.where(cumulative - ordered < top_p, cumulative, 0.0).amax(-1)
-    place = torch.searchsorted(cumulative, (uniform * nucleus)[:, None], right=True)
-    return tokens.gather(1, place.clamp(max=logits.shape[-1] - 1))[:, 0]
+    probability = torch.softmax(logits.float() / temperature, dim=-1)
+    if top_p == 1:
+        return invert(probability, uniform)
+    count = min(CANDIDATES, logits.shape[-1])
+    ordered, tokens = probability.topk(count)
+    if bool((ordered.sum(-1, dtype=torch.float64) < top_p).any()):
+        ordered, tokens = probability.sort(dim=-1, descending=True, stable=True)
+    cumulative = ordered.double().cumsum(-1)
+    inside = cumulative - ordered < top_p
+    return tokens.gather(1, invert(ordered * inside, uniform)[:, None])[:, 0]
 
 
-@torch.no_grad()
+def invert(weights: Tensor, uniform: Tensor) -> Tensor:
+    """The first column per row whose cumulative weight exceeds this share of the row's sum.
+
+    The sums run in two levels, blocks and then columns of one block, so that float32 weights are read once.
+
+    Args:
+        weights: (n, V), not negative.
+        uniform: (n,) float64 in [0, 1).
+
+    Returns:
+        (n,) column numbers, never of a column without weight.
+    """
+    padded = torch.nn.functional.pad(weights, (0, -weights.shape[1] % BLOCK)).view(len(weights), -1, BLOCK)
+    blocks = padded.sum(2, dtype=torch.float64).cumsum(1)
+    target = uniform * blocks[:, -1]
+    block = _first_above(blocks, target)
+    before = torch.where(block > 0, blocks.gather(1, (block - 1).clamp(min=0)[:, None])[:, 0], 0.0)
+    inside = padded[torch.arange(len(padded), device=block.device), block].double().cumsum(1)
+    return block * BLOCK + _first_above(inside, target - before)
+
+
+def _first_above(cumulative: Tensor, target: Tensor) -> Tensor:
+    """(n,) first column of (n, m) sums that rise along a row above (n,) targets, at most the last that adds to them."""
+    last = torch.searchsorted(cumulative, cumulative[:, -1:].contiguous())
+    return torch.searchsorted(cumulative, target[:, None], right=True).minimum(last)[:, 0]
+
+
 def sample(
     model: PreTrainedModel,
     prompt: Sequence[int],
@@ -63,45 +108,125 @@ def sample(
     top_p: float,
     seed: int,
 ) -> list[Sample]:
-    """``n`` completions of one prompt.
+    """``n`` completions of one prompt; see `sample_many`."""
+    return sample_many(
+        model,
+        [prompt],
+        n,
+        ends=ends,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        seeds=[seed],
+    )[0]
 
-    The prompt is read once and its cache copied n times; samples that ended leave the batch.
+
+@dataclass(frozen=True)
+class Share:
+    """Some of the samples of one prompt, all of which are drawn in one batch."""
+
+    prompt: int
+    samples: range
+
+
+@torch.no_grad()
+def sample_many(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    n: int,
+    *,
+    ends: Sequence[int],
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    seeds: Sequence[int],
+) -> list[list[Sample]]:
+    """``n`` completions of each prompt, from the model's weights as they are now.
+
+    A prompt is read once for all its samples; prompts of about the same length share a batch.
 
     Args:
-        model: a causal language model in evaluation mode.
-        prompt: token ids of the prompt.
+        model: a causal language model in evaluation mode; under autocast, its number format is taken.
+        prompts: token ids, each prompt at least one.
         ends: token ids that end a completion.
-        seed: of this prompt, see `prompt_seed`.
+        max_new_tokens: of a completion, its end token included.
+        seeds: one per prompt, see `prompt_seed`.
     """
-    device = model.device
-    generator = torch.Generator().manual_seed(seed)
-    uniform = torch.rand(max_new_tokens, n, generator=generator, dtype=torch.float64).to(device)
-    cache = DynamicCache(config=model.config)
-    logits = model(
-        torch.tensor([list(prompt)], device=device), past_key_values=cache, use_cache=True, logits_to_keep=1
-    ).logits[:, -1]
-    cache.batch_repeat_interleave(n)
-    logits = logits.expand(n, -1)
-    written: list[list[int]] = [[] for _ in range(n)]
-    finished = [False] * n
-    alive = list(range(n))
-    for step in range(max_new_tokens):
-        tokens = pick(logits, uniform[step, alive], temperature=temperature, top_p=top_p)
-        going = []
-        for row, token in enumerate(tokens.tolist()):
+    if not prompts:
+        return []
+    decoder = choose_decoder(model, prompts[0])
+    uniform = [
+        torch.rand(max_new_tokens, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        for seed in seeds
+    ]
+    drawn: list[list[Sample]] = [[] for _ in prompts]
+    most = ROWS.get(model.device.type, MOST_ROWS)
+    for batch in batches([len(p) for p in prompts], n, max_new_tokens, rows=most, mixed=decoder.mixes_lengths):
+        numbers = torch.cat([uniform[share.prompt][:, share.samples] for share in batch], dim=1)
+        logits = decoder.prefill([prompts[s.prompt] for s in batch], [len(s.samples) for s in batch], max_new_tokens)
+        found = iter(
+            _draw(decoder, logits, numbers.to(logits.device), frozenset(ends), temperature=temperature, top_p=top_p)
+        )
+        for share in batch:
+            drawn[share.prompt] += [next(found) for _ in share.samples]
+    return drawn
+
+
+def batches(lengths: Sequence[int], n: int, room: int, *, rows: int, mixed: bool = True) -> list[list[Share]]:
+    """Which samples are drawn together: prompts by their length, longest first, at most so many rows and `TOKENS`.
+
+    Args:
+        lengths: tokens of each prompt.
+        n: samples of each.
+        room: tokens that each sample may have.
+        rows: most samples of a batch.
+        mixed: whether prompts of different lengths may share a batch.
+    """
+    made: list[list[Share]] = []
+    used = tokens = 0
+    for prompt in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        for start in range(0, n, rows):
+            share = Share(prompt, range(start, min(start + rows, n)))
+            count, size = len(share.samples), lengths[prompt] + len(share.samples) * room
+            fits = made and used + count <= rows and tokens + size <= TOKENS
+            if not fits or not (mixed or lengths[made[-1][0].prompt] == lengths[prompt]):
+                made.append([])
+                used = tokens = 0
+            made[-1].append(share)
+            used, tokens = used + count, tokens + size
+    return made
+
+
+def _draw(
+    decoder: Decoder, logits: Tensor, uniform: Tensor, ends: frozenset[int], *, temperature: float, top_p: float
+) -> list[Sample]:
+    """One sample per row of a batch that `Decoder.prefill` began with these logits (rows, V).
+
+    Args:
+        uniform: (steps, rows) float64, what decides on each token.
+    """
+    written: list[list[int]] = [[] for _ in range(uniform.shape[1])]
+    finished = [False] * len(written)
+    going = [True] * len(written)
+    batch = list(range(len(written)))
+    for step, numbers in enumerate(uniform):
+        tokens = pick(
+            logits, numbers[batch] if len(batch) < len(written) else numbers, temperature=temperature, top_p=top_p
+        )
+        for row, token in zip(batch, tokens.tolist(), strict=True):
+            if not going[row]:
+                continue
             if token in ends:
-                finished[alive[row]] = True
+                finished[row], going[row] = True, False
             else:
-                written[alive[row]].append(token)
-                going.append(row)
-        if not going or step + 1 == max_new_tokens:
+                written[row].append(token)
+        left = [place for place, row in enumerate(batch) if going[row]]
+        if not left or step + 1 == len(uniform):
             break
-        if len(going) < len(alive):
-            alive = [alive[row] for row in going]
-            keep = torch.tensor(going, device=device)
-            cache.batch_select_indices(keep)
-            tokens = tokens[keep]
-        logits = model(tokens[:, None], past_key_values=cache, use_cache=True).logits[:, -1]
+        if len(left) <= FEWER * len(batch):
+            decoder.keep(left)
+            batch, tokens = [batch[place] for place in left], tokens[left]
+        logits = decoder.step(tokens)
     return [Sample(tuple(ids), done) for ids, done in zip(written, finished, strict=True)]
 
 
