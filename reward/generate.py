@@ -1,4 +1,4 @@
-"""``reward generate``: completions of prompts from a local policy, as unlabelled groups to import or to rerank.
+"""``reward generate``: completions of prompts from a policy, here or on a server, as groups to import or to rerank.
 
 The output grows by one whole line a prompt. Run again, it continues: lines that are there are kept, half a line at the
 end is cut off, and since every prompt has its own seed the finished file is the same as without the interruption.
@@ -10,13 +10,14 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from labeler.errors import DataError, UsageError
 from labeler.formats import dumps, group_to_row
 from labeler.records import Group
 from reward.config.common import Sampling
-from reward.config.generate import GenerateConfig
+from reward.config.generate import GenerateConfig, RerankConfig, is_url
+from reward.endpoint import Endpoint
 from reward.policy import Policy
 from reward.progress import Progress, tell
 from reward.prompts import read_prompts
@@ -26,14 +27,31 @@ def run(config: GenerateConfig) -> int:
     """The whole command; returns the number of groups in the finished output."""
     prompts = read_prompts(config.prompts, limit=config.limit)
     with Progress(config.progress) as progress:
-        policy = Policy.load(config.policy, config, name=config.name)
+        policy = open_policy(config.policy, config, config.name)
         write_file(policy, prompts, config.k, config, config.output, resume=config.resume, progress=progress)
     tell(f"{len(prompts)} groups with {config.k} completions each: {config.output}")
     return len(prompts)
 
 
+class Writer(Protocol):
+    """What writes completions: `reward.policy.Policy`, or `reward.endpoint.Endpoint`."""
+
+    def provenance(self, sampling: Sampling) -> dict[str, Any]:
+        """Everything that decides what is drawn for a prompt."""
+        ...
+
+    def write_all(self, prompts: Sequence[Group], k: int, sampling: Sampling, *, skip: int = 0) -> Iterator[Group]:
+        """``k`` completions of each prompt but the first ``skip``, in the order of the prompts."""
+        ...
+
+
+def open_policy(policy: str, config: GenerateConfig | RerankConfig, name: str | None = None) -> Writer:
+    """The policy that a command names: a server's where it is a URL, else a model that runs here."""
+    return Endpoint.open(policy, config, name=name) if is_url(policy) else Policy.load(policy, config, name=name)
+
+
 def write_file(
-    policy: Policy,
+    policy: Writer,
     prompts: Sequence[Group],
     k: int,
     sampling: Sampling,
@@ -58,10 +76,9 @@ def write_file(
             file.truncate(size)
             file.seek(size)
             tokens = 0
-            for prompt in prompts[done:]:
-                group = policy.write(prompt, k, sampling)
+            for group in policy.write_all(prompts, k, sampling, skip=done):
                 file.write((dumps(group_to_row(group)) + "\n").encode())  # one call a line: no half lines
-                tokens += sum(group.meta["generation"]["tokens"])
+                tokens += sum(count or 0 for count in group.meta["generation"]["tokens"])  # servers may not count
                 stage.step(tokens=tokens)
             os.fsync(file.fileno())
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from labeler.records import Completion, Group, Prompt
 from reward.base import Identity, identity, load_causal, resolve
 from reward.config.common import Sampling
 from reward.data import prepare_tokenizer
-from reward.sampling import end_tokens, prompt_seed, sample
+from reward.sampling import Sample, end_tokens, prompt_seed, rows_at_once, sample_many
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,32 @@ class Policy:
         return ids
 
     def write(self, prompt: Group, k: int, sampling: Sampling) -> Group:
-        """``k`` completions of a prompt, as a group; the text is exactly what stands before the end token.
+        """``k`` completions of one prompt; see `write_all`."""
+        return next(self.write_all([prompt], k, sampling))
+
+    def write_all(self, prompts: Sequence[Group], k: int, sampling: Sampling, *, skip: int = 0) -> Iterator[Group]:
+        """``k`` completions of each prompt but the first ``skip``, as groups in the order of the prompts.
+
+        The text is exactly what stands before the end token. Which prompts are sampled together does not hang on
+        ``skip``, so that a run that was cut goes on to the same completions to the last bit.
 
         Raises:
-            DataError: the prompt does not fit the context.
+            DataError: a prompt does not fit the context; nothing has been sampled then.
         """
+        ids = [self._encode_named(prompt, sampling.max_new_tokens) for prompt in prompts]
+        size = max(1, rows_at_once(self.model.device) // k)
+        for start in range(skip - skip % size, len(prompts), size):
+            some = slice(start, start + size)
+            yield from self._write(prompts[some], ids[some], k, sampling)[max(0, skip - start) :]
+
+    def _encode_named(self, prompt: Group, room: int) -> list[int]:
         try:
-            ids = self.encode(prompt.prompt, sampling.max_new_tokens)
+            return self.encode(prompt.prompt, room)
         except DataError as error:
             raise DataError(error.problem, field=f"{prompt.id}: {error.field}") from error
-        drawn = sample(
+
+    def _write(self, prompts: Sequence[Group], ids: Sequence[Sequence[int]], k: int, sampling: Sampling) -> list[Group]:
+        drawn = sample_many(
             self.model,
             ids,
             k,
@@ -93,12 +110,16 @@ class Policy:
             max_new_tokens=sampling.max_new_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            seed=prompt_seed(sampling.seed, prompt.id),
+            seeds=[prompt_seed(sampling.seed, prompt.id) for prompt in prompts],
         )
-        texts = [self.tokenizer.decode(each.ids, clean_up_tokenization_spaces=False) for each in drawn]
+        return [self._group(prompt, samples, sampling) for prompt, samples in zip(prompts, drawn, strict=True)]
+
+    def _group(self, prompt: Group, samples: Sequence[Sample], sampling: Sampling) -> Group:
+        texts = [self.tokenizer.decode(each.ids, clean_up_tokenization_spaces=False) for each in samples]
         made = self.provenance(sampling) | {
-            "finished": [each.finished for each in drawn],
-            "tokens": [len(each.ids) for each in drawn],
+            "finished": [each.finished for each in samples],
+            "finish_reason": ["stop" if each.finished else "length" for each in samples],
+            "tokens": [len(each.ids) for each in samples],
         }
         return replace(
             prompt,

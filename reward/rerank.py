@@ -26,8 +26,7 @@ from labeler.records import Group, Ranks, dense_ranks
 from reward import best_of_n
 from reward.artifact import Scorer
 from reward.config.generate import RerankConfig
-from reward.generate import write_file
-from reward.policy import Policy
+from reward.generate import open_policy, write_file
 from reward.progress import Progress, tell
 from reward.prompts import read_prompts
 
@@ -174,5 +173,5 @@ def write_page(config: RerankConfig, page: Path) -> None:
 def _sample(config: RerankConfig, candidates: Path, progress: Progress) -> None:
     """Candidates from the policy into a file beside the output; a run that was cut continues it."""
     prompts = read_prompts(config.input)
-    policy = Policy.load(config.policy or "", config)
+    policy = open_policy(config.policy or "", config)
     write_file(policy, prompts, config.n, config, candidates, resume=True, progress=progress)

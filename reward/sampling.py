@@ -160,7 +160,7 @@ def sample_many(
         for seed in seeds
     ]
     drawn: list[list[Sample]] = [[] for _ in prompts]
-    most = ROWS.get(model.device.type, MOST_ROWS)
+    most = rows_at_once(model.device)
     for batch in batches([len(p) for p in prompts], n, max_new_tokens, rows=most, mixed=decoder.mixes_lengths):
         numbers = torch.cat([uniform[share.prompt][:, share.samples] for share in batch], dim=1)
         logits = decoder.prefill([prompts[s.prompt] for s in batch], [len(s.samples) for s in batch], max_new_tokens)
@@ -170,6 +170,11 @@ def sample_many(
         for share in batch:
             drawn[share.prompt] += [next(found) for _ in share.samples]
     return drawn
+
+
+def rows_at_once(device: torch.device) -> int:
+    """Samples that go on together on a device at most."""
+    return ROWS.get(device.type, MOST_ROWS)
 
 
 def batches(lengths: Sequence[int], n: int, room: int, *, rows: int, mixed: bool = True) -> list[list[Share]]:

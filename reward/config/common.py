@@ -66,9 +66,8 @@ class Sampling:
 
 
 def local_policy(name: str) -> None:
-    """Raise `UsageError` for a policy behind a URL, which cannot be sampled yet."""
+    """Raise `UsageError` for a policy behind a URL, whose weights are not here."""
     if name.startswith(("http://", "https://")):
         raise UsageError(
-            f"--policy {name}: completions come from local policies only; "
-            "give a folder, smollm2-135m or a name on the Hub"
+            f"--policy {name}: this needs the weights of the policy; give a folder, smollm2-135m or a name on the Hub"
         )

@@ -184,7 +184,7 @@ def test_a_prompt_longer_than_the_context_names_itself(policy, tmp_path):
     path.write_text("short\n" + "x" * 600)
     with pytest.raises(DataError, match=r"long-2.*context of 512.*--max-new-tokens"):
         run(config(policy, path, tmp_path / "out.jsonl"))
-    assert len(read(tmp_path / "out.jsonl").groups) == 1  # what was done stays
+    assert (tmp_path / "out.jsonl").read_text() == ""  # it is said before anything is sampled
 
 
 def test_prompts_come_from_text_rows_groups_and_demonstrations(tmp_path):
@@ -227,7 +227,12 @@ def test_bad_prompts_are_named(tmp_path, text, match):
 @pytest.mark.parametrize(
     ("change", "flag"),
     [
-        ({"policy": "http://localhost:8000"}, "--policy"),
+        ({"policy": "http://me:secret@localhost/v1"}, "--policy"),
+        ({"policy_model": "m"}, "--policy-model"),
+        ({"at_once": 0}, "--at-once"),
+        ({"requests_per_minute": 0.0}, "--requests-per-minute"),
+        ({"timeout": 0.0}, "--timeout"),
+        ({"retries": -1}, "--retries"),
         ({"k": 0}, "--k"),
         ({"temperature": -1.0}, "--temperature"),
         ({"top_p": 0.0}, "--top-p"),

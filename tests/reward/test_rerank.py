@@ -132,7 +132,7 @@ def test_a_failed_run_leaves_the_old_file(model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.jsonl"]
 
 
-@pytest.mark.parametrize(("change", "flag"), [({"n": 0}, "--n"), ({"policy": "https://x"}, "--policy")])
+@pytest.mark.parametrize(("change", "flag"), [({"n": 0}, "--n"), ({"policy": "https://me:secret@x"}, "--policy")])
 def test_settings_out_of_range_name_their_flag(tmp_path, change, flag):
     with pytest.raises(UsageError, match=flag):
         RerankConfig(**({"model": tmp_path, "input": "x", "output": tmp_path / "y"} | change))
