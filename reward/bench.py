@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from reward.benchmark.cost import bench_cost, table
+from reward.benchmark.generating import bench_generate
 from reward.benchmark.scoring import bench_score
 from reward.benchmark.training import bench_train
-from reward.config.bench import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
+from reward.config.bench import BenchConfig, BenchCostConfig, BenchGenerateConfig, BenchScoreConfig, BenchTrainConfig
 from reward.progress import Progress, tell
 
 
@@ -20,12 +21,15 @@ def run(config: BenchConfig) -> None:
 
 
 def measure(
-    config: BenchTrainConfig | BenchScoreConfig | BenchCostConfig, progress: Progress
+    config: BenchTrainConfig | BenchScoreConfig | BenchGenerateConfig | BenchCostConfig, progress: Progress
 ) -> tuple[dict[str, Any], list[str]]:
     """What was found, as JSON has it and as lines for people."""
     if isinstance(config, BenchCostConfig):
         result = bench_cost(config, progress)
         return result, table(result)
+    if isinstance(config, BenchGenerateConfig):
+        result = bench_generate(config, progress)
+        return result, [sampling_verdict(result)]
     result = bench_train(config, progress) if isinstance(config, BenchTrainConfig) else bench_score(config, progress)
     return result, verdict(result)
 
@@ -41,3 +45,12 @@ def verdict(result: dict[str, Any]) -> list[str]:
         f"there; {100 * result['ours_fraction_of_peak']:.1f} % and {100 * result['peer_fraction_of_peak']:.1f} % of "
         f"the {result['matmul_peak_flops'] / 1e9:.0f} GFLOP/s of a matrix product in {result['precision']}.",
     ]
+
+
+def sampling_verdict(result: dict[str, Any]) -> str:
+    """A comparison of sampling in one sentence."""
+    return (
+        f"{result['samples']} samples of a prompt: {result['ours_tokens_per_second']:.0f} tokens/s here, "
+        f"{result['peer_tokens_per_second']:.0f} with {result['against']}, {result['ratio']:.1f} times as many; by "
+        f"processor time {result['processor_ratio']:.1f} times."
+    )

@@ -135,6 +135,39 @@ class BenchCostConfig(Common):
             need(min(values) >= least, name, f"at least {least} each", values)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BenchGenerateConfig(Common):
+    """Sample one prompt several times here and with stock transformers, in turns, and compare the tokens per second.
+
+    Both write exactly as many tokens; timed is the way from token ids to token ids. Processor time, on which other
+    programs have less sway, stands beside wall time. The last line of the output is JSON.
+
+    Attributes:
+        against: The peer. generate of transformers with num_return_sequences.
+        policy: A local folder, smollm2-135m, or a name on the Hugging Face Hub.
+        n: Samples of the prompt.
+        prompt: Tokens of the prompt, which is made up.
+        max_new_tokens: Tokens of each sample.
+        repeats: Time each side so often, in turns; medians are compared.
+        precision: Number format of the weights on both sides; with auto the peer takes the one that it is faster in.
+        device: Where both sides run; auto takes a GPU where there is one.
+        seed: Of the prompt and the samples.
+    """
+
+    against: Literal["transformers"]
+    policy: str = DEFAULT_BASE
+    n: int = 16
+    prompt: int = 128
+    max_new_tokens: int = 128
+    repeats: int = 3
+    precision: Precision = "auto"
+    device: Device = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        at_least_one(self, "n", "prompt", "max_new_tokens", "repeats")
+
+
 @dataclass(frozen=True)
 class BenchConfig:
     """Measure speed, side by side with a peer in one run or alone as groups grow.
@@ -146,6 +179,7 @@ class BenchConfig:
     what: Annotated[
         Annotated[BenchTrainConfig, subcommand("train")]
         | Annotated[BenchScoreConfig, subcommand("score")]
+        | Annotated[BenchGenerateConfig, subcommand("generate")]
         | Annotated[BenchCostConfig, subcommand("cost")],
         arg(name=""),
     ]

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from builders import group
-from transformers import AutoTokenizer
+from tiny_models import save_policy
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from labeler.errors import DataError, TrainingError, UsageError
 from labeler.formats import write_groups
 from labeler.records import Group
-from reward.benchmark import child, cost, machine, scoring, training
+from reward.benchmark import child, cost, generating, machine, scoring, training
 from reward.benchmark.child import Measured, Trial, call, try_batches
 from reward.benchmark.workload import Workload, choose, decided
 from reward.cli import main
@@ -213,6 +214,27 @@ def test_score_against_transformers(data: Path, tiny_base: Base, monkeypatch: py
     if family == "llama":
         assert told["tokens"] == sum(shared_tokens(sequences(base, g)) for g in made())
         assert told["peer_tokens"] >= sum(len(row) for g in made() for row in sequences(base, g))
+
+
+def test_generate_against_transformers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = save_policy(tmp_path / "tiny")
+    settings = ["--policy", str(policy), "--n", "3", "--prompt", "9", "--max-new-tokens", "12", "--repeats", "2"]
+    assert main(["bench", "generate", "--against", "transformers", *settings]) == 0
+    *_, verdict, last = capsys.readouterr().out.splitlines()
+    told = json.loads(last)
+    assert told["tokens"] == 3 * 12
+    assert told["decoder"] == "SharedDecoder"
+    assert len(told["ours_all_seconds"]) == len(told["peer_all_processor_seconds"]) == 2
+    assert told["ratio"] == pytest.approx(np.median(told["peer_all_seconds"]) / np.median(told["ours_all_seconds"]))
+    assert told["ours_tokens_per_second"] == pytest.approx(36 / np.median(told["ours_all_seconds"]))
+    assert told["peer_precision"] == min(told["peer_trials"], key=told["peer_trials"].get)
+    assert f"{told['ratio']:.1f} times as many" in verdict
+
+
+def test_both_sides_write_as_many_tokens(tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(save_policy(tmp_path / "tiny")).eval()
+    task = generating.Task((5, 6, 7), 4, 30, 0)
+    assert task.ours(model, 30) == task.peer(model, 30) == 4 * 30
 
 
 def test_scores_that_differ_void_the_comparison() -> None:
