@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from reward.decode_shared import SharedDecoder, plain_model
+from reward.decode_shared import SharedDecoder
+from reward.llama_parts import plain_model
 
 TOLERANCE = 1e-3
 """Total variation distance between the next token's probabilities of two ways of reading, in float32."""

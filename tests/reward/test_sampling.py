@@ -101,6 +101,15 @@ def test_weights_are_taken_as_they_are_at_the_call():
     assert after == sample_many(trained, PROMPTS, 2, **SETTINGS, seeds=range(4)) != before
 
 
+def test_under_autocast_its_number_format_is_taken():
+    model = model_of()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        decoder = choose_decoder(model, PROMPTS[0])
+        assert type(decoder) is SharedDecoder
+        assert decoder.dtype == torch.bfloat16
+        assert len(sample(model, PROMPTS[0], 3, **SETTINGS, seed=0)) == 3
+
+
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_company_does_not_change_what_is_drawn(family):
     model = model_of(family)
