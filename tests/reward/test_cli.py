@@ -91,7 +91,7 @@ WRONG = [
     ("evaluate --model {p}/none --data {p}/groups.jsonl --out {t}/o", 1, "no config.json"),
     ("evaluate --model {p}/rm --data {p}/groups.jsonl --out {p}/prompts.txt", 1, "prompts.txt"),
     ("rerank --model {p}/rm --input {p}/groups.jsonl --output {t}/none/x/../../r --n 0", 2, "--n"),
-    ("generate --policy http://x --prompts {p}/prompts.txt --output {t}/o", 2, "local policies only"),
+    ("generate --policy http://me:secret@x --prompts {p}/prompts.txt --output {t}/o", 2, "a URL without a password"),
     ("generate --policy {p}/rm --prompts {p}/prompts.txt --output {t}/o", 1, "cannot write text"),
     ("generate --policy {p}/nowhere --prompts {p}/prompts.txt --output {t}/o", 1, "nowhere"),
     ("generate --policy {p}/policy --prompts {p}/prompts.txt --output {t}/o --temperature -1", 2, "--temperature"),
