@@ -20,6 +20,7 @@ from reward.config.bench import BenchConfig
 from reward.config.common import Common
 from reward.config.evaluate import EvaluateConfig
 from reward.config.generate import GenerateConfig, RerankConfig
+from reward.config.policies import EvaluatePoliciesConfig
 from reward.config.quickstart import QuickstartConfig
 from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
@@ -28,6 +29,7 @@ from reward.process import tune_process
 COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "train": (TrainConfig, "reward.train"),
     "evaluate": (EvaluateConfig, "reward.assess"),
+    "evaluate-policies": (EvaluatePoliciesConfig, "reward.policies.evaluate"),
     "rerank": (RerankConfig, "reward.rerank"),
     "generate": (GenerateConfig, "reward.generate"),
     "sft": (SftConfig, "reward.sft"),

@@ -147,7 +147,7 @@ def test_every_option_has_help(name, kind, capsys):
 
 def test_every_command_of_the_help_runs_a_module_with_run():
     for name, (_, module) in COMMANDS.items():
-        source = Path(cli.__file__).with_name(f"{module.removeprefix('reward.')}.py").read_text("utf-8")
+        source = Path(cli.__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8")
         assert "\ndef run(config: " in source, name
 
 

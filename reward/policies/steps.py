@@ -1,0 +1,104 @@
+"""Whether each policy improves on the one before it, by every judge, and where a proxy and the gold reward part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from reward.bootstrap import Floats
+from reward.policies.duels import WinRate
+from reward.policies.measures import Estimate, difference
+
+Outcome = Literal["better", "worse", "not shown"]
+PREFERRED = "wins minus losses"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One policy beside the one before it, by one judge.
+
+    Attributes:
+        policy, before: names.
+        judge: who judges. figure: what was measured.
+        change: paired difference in that figure, policy minus before.
+        outcome: better or worse where the interval of the change excludes 0.
+    """
+
+    policy: str
+    before: str
+    judge: str
+    figure: str
+    change: Estimate
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the interval says."""
+        low, high = self.change.ci95 or (-np.inf, np.inf)
+        return "better" if low > 0 else "worse" if high < 0 else "not shown"
+
+
+@dataclass(frozen=True)
+class Parting:
+    """A step on which a reward model and the gold one do not say the same."""
+
+    policy: str
+    before: str
+    proxy: str
+    gold: str
+    proxy_change: Estimate
+    gold_change: Estimate
+
+    @property
+    def verdict(self) -> str:
+        """What happened, in a sentence."""
+        rise, other = self.proxy_change.value or 0.0, self.gold_change.value or 0.0
+        moved = f"{self.proxy} says that {self.policy} is {'better' if rise > 0 else 'worse'} than {self.before}"
+        low, high = self.gold_change.ci95 or (-np.inf, np.inf)
+        figures = f"({rise:+.2f}, gold {other:+.2f}, 95 % interval {low:+.2f} to {high:+.2f})".replace("-", "−")
+        if low > 0 or high < 0:
+            held = f"{self.gold}, which training never saw, says the opposite"
+            return f"{moved}, but {held} {figures}: {'over-optimised' if rise > 0 else 'the proxy misses a gain'}."
+        return f"{moved}, and {self.gold}, which training never saw, does not confirm it {figures}."
+
+
+def measure_steps(measure: Floats, names: Sequence[str], judge: str, figure: str, *, seed: int = 0) -> list[Step]:
+    """The steps of a measure (C, P), e.g. a mean reward."""
+    found = []
+    for policy in range(1, len(names)):
+        change = difference(measure, policy, policy - 1, seed=seed)
+        if change.prompts:
+            found.append(Step(names[policy], names[policy - 1], judge, figure, change))
+    return found
+
+
+def duel_steps(wins: Sequence[WinRate], names: Sequence[str], judge: str) -> list[Step]:
+    """The steps by who was preferred: share of wins minus share of losses, which is 2·rate − 1."""
+    known = {(win.policy, win.against): win.turned().rate for win in wins}
+    found = []
+    for before, policy in pairwise(names):
+        rate = known.get((before, policy))
+        if rate is not None and rate.value is not None and rate.ci95 is not None:
+            low, high = rate.ci95
+            change = Estimate(2 * rate.value - 1, (2 * low - 1, 2 * high - 1), rate.prompts)
+            found.append(Step(policy, before, judge, PREFERRED, change))
+    return found
+
+
+def partings(steps: Sequence[Step], proxies: Sequence[str], gold: str, figure: str) -> list[Parting]:
+    """Steps that a proxy shows in its figure and the gold reward does not, or the other way round.
+
+    Args:
+        steps: of all judges. proxies: names of the reward models to compare with the gold one. gold: its name.
+        figure: which figure of both is meant.
+    """
+    known = {(step.policy, step.judge): step for step in steps if step.figure == figure}
+    found = []
+    for (policy, judge), step in known.items():
+        other = known.get((policy, gold))
+        if judge in proxies and other and step.outcome not in ("not shown", other.outcome):
+            found.append(Parting(policy, step.before, judge, gold, step.change, other.change))
+    return found
