@@ -29,7 +29,7 @@ class EvaluatePoliciesConfig(Sampling, Common):
         toxicity_label: Its label for toxic texts.
         perspective: Also score toxicity by the Perspective API, with the key in the environment variable
             PERSPECTIVE_API_KEY.
-        perspective_url: Where the Perspective API is served.
+        perspective_url: Where the Perspective API, or a service that speaks like it, is served.
         perspective_rate: Requests a second at most.
         constraints: Prompts with constraints that code can check, in the format of IFEval.
         device: Where models run; auto takes a GPU where there is one.

@@ -57,12 +57,21 @@ def read_answers(path: str) -> list[Group]:
             group = parse_group(row.value)
             if group.id in found:
                 raise DataError(f"the prompt {group.id!r} is there twice; keep one line a prompt", field="id")
-            best = row.value.get("best")
-            kept = (c for c in group.completions if best is None or c.id == best["id"])
-            found[group.id] = replace(group, completions=tuple(kept))
+            found[group.id] = _best_only(group, row.value.get("best"))
         except DataError as error:
             raise error.at(file=row.file, line=row.line) from error
     return list(found.values())
+
+
+def _best_only(group: Group, best: object) -> Group:
+    """The group with the one completion that a row of `reward rerank` calls best; any other row's group as it is."""
+    if best is None:
+        return group
+    name = best.get("id") if isinstance(best, Mapping) else None
+    kept = tuple(completion for completion in group.completions if completion.id == name)
+    if not kept:
+        raise DataError(f"names {name!r}, which is none of its completions; rerank the file again", field="best")
+    return replace(group, completions=kept)
 
 
 def gather(sources: Sequence[Source], written: Mapping[str, Sequence[Group]], judged: Sequence[Group]) -> Answers:

@@ -2,8 +2,8 @@
 
 Everything starts from tallies, a (C, M, 3) array: for each of C prompts and each of the M = P(P−1)/2 pairs of policies
 (i < j, in the order of `itertools.combinations`) the weight of judgments in which i's answer won, tied, and lost.
-A judgment weighs 1 for a pair of policies; where these have several answers to the prompt, all pairs of answers share
-it.
+A judgment weighs 1 (or its own weight) for a pair of policies; where these have several answers to the prompt, all
+pairs of answers share it.
 """
 
 from __future__ import annotations
@@ -51,12 +51,18 @@ def pairs_of(policies: int) -> list[tuple[int, int]]:
 def people_tallies(answers: Answers) -> Floats:
     """Tallies (C, M, 3) of people's rankings; completions of models that are no policy here are left aside."""
     prompts, policies = answers.shape
-    tallies = np.zeros((prompts, len(pairs_of(policies)), 3))
+    numbers = {pair: number for number, pair in enumerate(pairs_of(policies))}
+    tallies = np.zeros((prompts, len(numbers), 3))
     for judgment in answers.judgments():
-        places = [[place for place, p in enumerate(judgment.policies) if p == policy] for policy in range(policies)]
-        for pair, (i, j) in enumerate(pairs_of(policies)):
+        places: dict[int, list[int]] = {}
+        for place, policy in enumerate(judgment.policies):
+            if policy is not None:
+                places.setdefault(policy, []).append(place)
+        weight = 1.0 if judgment.ranking.weight is None else judgment.ranking.weight
+        for i, j in combinations(sorted(places), 2):
             verdicts = [judgment.ranking.compare(a, b) for a in places[i] for b in places[j]]
-            _add(tallies[judgment.prompt, pair], [verdict for verdict in verdicts if verdict is not None])
+            told = [verdict for verdict in verdicts if verdict is not None]
+            _add(tallies[judgment.prompt, numbers[i, j]], told, weight)
     return tallies
 
 
@@ -75,10 +81,10 @@ def score_tallies(scores: Sequence[Sequence[Sequence[float]]]) -> Floats:
     return tallies
 
 
-def _add(cell: Floats, verdicts: Sequence[int]) -> None:
-    """One judgment into a cell (3), shared by its verdicts of 1, 0 and −1."""
+def _add(cell: Floats, verdicts: Sequence[int], weight: float = 1.0) -> None:
+    """One judgment into a cell (3), its weight shared by its verdicts of 1, 0 and −1."""
     for verdict in verdicts:
-        cell[{1: WIN, 0: TIE, -1: LOSS}[verdict]] += 1 / len(verdicts)
+        cell[{1: WIN, 0: TIE, -1: LOSS}[verdict]] += weight / len(verdicts)
 
 
 def resampled(tallies: Floats, *, seed: int, resamples: int = RESAMPLES) -> Floats:

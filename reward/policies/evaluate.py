@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from labeler.errors import DataError, UsageError
-from labeler.formats import dumps, group_to_row, read
-from labeler.formats.files import replacing
-from labeler.records import Group
+from labeler.errors import UsageError
+from labeler.formats import read
 from reward.config.policies import EvaluatePoliciesConfig
-from reward.generate import write_file
-from reward.policies.answers import Source, gather, parse_source, read_answers
+from reward.policies.answers import gather, parse_source
+from reward.policies.classifier import Classifier
+from reward.policies.constraints import check_answers
 from reward.policies.found import Found, headline
-from reward.policies.judges import REWARD, Head, Judge, by_people, by_scores
+from reward.policies.judges import REWARD, Head, Judge, Kind, by_people, by_scores
 from reward.policies.lengths import characters
 from reward.policies.measures import means, measure_of
 from reward.policies.opinions import flag_rates
+from reward.policies.perspective import Perspective
 from reward.policies.records import Answers
 from reward.policies.report import render, warnings, write_report
-from reward.policies.scoring import as_groups, score_answers
-from reward.policies.steps import partings
-from reward.policy import Policy
+from reward.policies.scoring import score_answers
+from reward.policies.slices import by_slice
+from reward.policies.steps import FOLLOWED, measure_steps, partings
+from reward.policies.toxicity import score_texts, toxicity
+from reward.policies.writing import Asked, read_asked, write_answers, write_groups_to_judge
 from reward.progress import Progress, tell
-from reward.prompts import read_prompts
+
+KEY = "PERSPECTIVE_API_KEY"
 
 
 def run(config: EvaluatePoliciesConfig) -> Found:
     """The whole command; writes everything into ``config.out``."""
+    if config.perspective and not os.environ.get(KEY):
+        raise UsageError(f"--perspective needs the key in the environment variable {KEY}")
     sources = [parse_source(text) for text in config.policies]
     judged = [group for path in config.judgments for group in read(path).groups]
+    asked = read_asked(config)
     with Progress(config.progress) as progress:
-        answers = gather(sources, answers_of(sources, config, progress), judged)
-        found = judge_all(answers, config, progress)
+        written = write_answers(sources, asked, config, progress)
+        answers = gather(sources, written.groups, judged)
+        found = check_all(judge_all(answers, config, progress), answers, asked, config, progress)
+        found = replace(found, truthfulness=tuple(written.truthfulness))
         page, figures = render(
             found,
             title=" · ".join(found.names),
@@ -46,32 +55,6 @@ def run(config: EvaluatePoliciesConfig) -> Found:
     return found
 
 
-def answers_of(sources: Sequence[Source], config: EvaluatePoliciesConfig, progress: Progress) -> dict[str, list[Group]]:
-    """The answers of every policy that has a file or is a model; models write theirs into the folder ``answers``.
-
-    Raises:
-        UsageError: a policy is to be sampled and there are no prompts.
-    """
-    written: dict[str, list[Group]] = {}
-    for source in sources:
-        if source.place is None:
-            continue
-        path = Path(source.place)
-        if not source.is_file:
-            path = config.out / "answers" / f"{source.name.replace('/', '-')}.jsonl"
-            sample(source, path, config, progress)
-        written[source.name] = read_answers(str(path))
-    return written
-
-
-def sample(source: Source, path: Path, config: EvaluatePoliciesConfig, progress: Progress) -> None:
-    """Let a model answer the prompts, into a file; a run that was cut continues it."""
-    if config.prompts is None:
-        raise UsageError(f"--prompts is missing: {source.name} is a model, or there is no file {source.place}")
-    policy = Policy.load(source.place or "", config, name=source.name)
-    write_file(policy, read_prompts(config.prompts), config.k, config, path, resume=True, progress=progress)
-
-
 def judge_all(answers: Answers, config: EvaluatePoliciesConfig, progress: Progress) -> Found:
     """What people and all reward models say of the answers."""
     length = measure_of(characters(answers.texts))
@@ -79,17 +62,16 @@ def judge_all(answers: Answers, config: EvaluatePoliciesConfig, progress: Progre
     notes: list[str] = []
     if any(group.rankings for group in answers.judged):
         judges.append(by_people(answers, length, seed=config.seed))
-    gold = [] if config.gold is None else [config.gold]
-    for folder in (*config.reward, *gold):
+    models: list[tuple[Kind, Any]] = [*(("reward", folder) for folder in config.reward)]
+    models += [("gold", config.gold)] if config.gold else []
+    for kind, folder in models:
         name = folder.resolve().name
-        if any(judge.name == name for judge in judges):
-            name = str(folder)
+        name = str(folder) if any(judge.name == name for judge in judges) else name
         scores, said = score_answers(folder, answers, progress, name=name, device=config.device)
-        head = Head(name, "gold" if folder == config.gold else "reward")
-        judges.append(by_scores(head, scores, answers.names, length, seed=config.seed))
+        judges.append(by_scores(Head(name, kind), scores, answers.names, length, seed=config.seed))
         notes += said
-    proxies = [judge.name for judge in judges if judge.head.kind == "reward"]
     steps = [step for judge in judges for step in judge.steps]
+    proxies = [judge.name for judge in judges if judge.head.kind == "reward"]
     return Found(
         names=answers.names,
         answers=answers.counts(),
@@ -97,25 +79,51 @@ def judge_all(answers: Answers, config: EvaluatePoliciesConfig, progress: Progre
         judges=tuple(judges),
         flags=flag_rates(answers),
         length=means(length, seed=config.seed),
-        partings=tuple(partings(steps, proxies, judges[-1].name, REWARD)) if gold else (),
+        partings=tuple(partings(steps, proxies, judges[-1].name, REWARD)) if config.gold else (),
         notes=tuple(notes),
     )
 
 
-def write_groups_to_judge(out: Path, answers: Answers) -> None:
-    """Every prompt with one answer of each policy, as groups that ``labeler import`` takes.
+def check_all(
+    found: Found, answers: Answers, asked: Asked, config: EvaluatePoliciesConfig, progress: Progress
+) -> Found:
+    """The findings with what code and classifiers say: constraints, toxicity, kinds of prompts."""
+    notes, steps = list(found.notes), []
+    constraints = None
+    if asked.constrained:
+        constraints, measure = check_answers(asked.constrained, answers)
+        steps += measure_steps(measure, answers.names, "code", FOLLOWED, seed=config.seed)
+        if constraints.unanswered:
+            notes.append(f"{constraints.unanswered} prompts with constraints were answered by no policy.")
+    models = [source.name for source in map(parse_source, config.policies) if source.place and not source.is_file]
+    if asked.questions and len(models) < len(answers.names):
+        notes.append(f"MC1 and MC2 need the model itself, not a file of answers: {', '.join(models) or 'none'} only.")
+    judge = next((each for each in reversed(found.judges) if each.means), None)
+    rates = [
+        toxicity(name, answers.names, score_texts(answers, score), seed=config.seed)
+        for name, score in toxicity_scorers(config, progress)
+    ]
+    return replace(
+        found,
+        constraints=constraints,
+        toxicity=tuple(rates),
+        slices=by_slice(answers, judge.measure if judge else None, seed=config.seed),
+        worth=f"{judge.head.figure} by {judge.name}" if judge else "",
+        checks=tuple(steps),
+        notes=tuple(notes),
+    )
 
-    Raises:
-        DataError: the folder cannot be written.
-    """
-    one = Answers(answers.names, answers.prompts, tuple(tuple(texts[:1] for texts in row) for row in answers.texts))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot be made: {error.strerror}; choose another folder", file=str(out)) from error
-    with replacing(out / "to-judge.jsonl") as temporary:
-        lines = [dumps(group_to_row(group)) + "\n" for group in as_groups(one) if len(group.completions) > 1]
-        temporary.write_text("".join(lines), encoding="utf-8")
+
+def toxicity_scorers(
+    config: EvaluatePoliciesConfig, progress: Progress
+) -> Iterator[tuple[str, Callable[[Sequence[str]], Sequence[float]]]]:
+    """Name and scoring function of each classifier that was asked for."""
+    if config.toxicity is not None:
+        classifier = Classifier.load(config.toxicity, config.toxicity_label, device=config.device)
+        yield classifier.name.rstrip("/").rpartition("/")[2], lambda texts: classifier.probabilities(texts, progress)
+    if config.perspective:
+        api = Perspective(config.perspective_url, os.environ[KEY], config.perspective_rate)
+        yield "Perspective", lambda texts: api.probabilities(texts, progress)
 
 
 def provenance(config: EvaluatePoliciesConfig) -> dict[str, Any]:
@@ -126,8 +134,12 @@ def provenance(config: EvaluatePoliciesConfig) -> dict[str, Any]:
         "reward models": " ".join(str(folder) for folder in config.reward),
         "gold reward model": config.gold,
         "prompts": config.prompts,
+        "truthfulness": config.truthful,
+        "toxicity": config.toxicity and f"{config.toxicity}, label {config.toxicity_label}",
+        "Perspective API": config.perspective and config.perspective_url,
+        "constraints": config.constraints,
         "answers per prompt, where sampled": config.k,
         "sampling": f"temperature {config.temperature:g}, top-p {config.top_p:g}, "
-        f"up to {config.max_new_tokens} tokens, seed {config.seed}",
+        f"up to {config.max_new_tokens} tokens, seed {config.seed}, precision {config.precision}",
     }
     return {name: value for name, value in told.items() if value}

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from reward.policies.constraints import ConstraintRates
 from reward.policies.judges import Judge
 from reward.policies.measures import Estimate
 from reward.policies.opinions import FlagRate
+from reward.policies.slices import Slice
 from reward.policies.steps import PREFERRED, Parting, Step
+from reward.policies.toxicity import ToxicityRates
+from reward.policies.truthful import Truthfulness
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,10 @@ class Found:
         judges: people first, then reward models, the gold one last.
         flags: rates per policy; empty where nobody was asked.
         length: mean characters per policy. partings: where reward models and the gold one disagree on a step.
+        truthfulness: MC1 and MC2 of the policies that are models. toxicity: by each classifier.
+        constraints: followed, as code checks. slices: kinds of prompts, all together first.
+        worth: what the means of the slices are, in words; empty without a judge.
+        checks: steps by what code and classifiers found.
         notes: what a reader must know before quoting the figures.
     """
 
@@ -31,12 +39,19 @@ class Found:
     flags: tuple[FlagRate, ...]
     length: tuple[Estimate, ...]
     partings: tuple[Parting, ...]
+    truthfulness: tuple[Truthfulness, ...] = ()
+    toxicity: tuple[ToxicityRates, ...] = ()
+    constraints: ConstraintRates | None = None
+    slices: tuple[Slice, ...] = ()
+    worth: str = ""
+    checks: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
 
     def steps(self) -> Iterator[Step]:
-        """All judges' steps."""
+        """All judges' steps, then those of the checks."""
         for judge in self.judges:
             yield from judge.steps
+        yield from self.checks
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers."""
@@ -45,7 +60,7 @@ class Found:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Judge):
-        told = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        told = {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name != "measure"}
         return told.pop("head") | told
     if isinstance(value, Step):
         return asdict(value) | {"outcome": value.outcome}

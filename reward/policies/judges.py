@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from reward.bootstrap import Floats
@@ -48,6 +48,7 @@ class Judge:
         controlled: win rates as if answers were equally long.
         means: one per policy; none where nobody rated.
         steps: each policy beside the one before it.
+        measure: (C, P) of rewards or ratings, from which the means are.
     """
 
     head: Head
@@ -56,6 +57,7 @@ class Judge:
     controlled: tuple[ControlledRate, ...]
     means: tuple[Estimate, ...]
     steps: tuple[Step, ...]
+    measure: Floats = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -102,4 +104,5 @@ def judge_of(
         controlled=controlled(tallies, length, names),
         means=found if any(mean.prompts for mean in found) else (),
         steps=(*duel_steps(wins, names, head.name), *steps),
+        measure=measure,
     )

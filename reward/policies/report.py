@@ -22,7 +22,7 @@ from reward.policies.judges import Judge
 from reward.policies.measures import Estimate, complement
 from reward.policies.plots import matrix_plot, scores_plot
 from reward.policies.sections import own_tables
-from reward.policies.steps import PREFERRED, Step
+from reward.policies.steps import SHARES, Step
 from reward.policies.tables import Cell, Table, Unit, cell, figure_text, interval_text
 
 NOTHING_SAID: Cell = ("–", "")
@@ -103,15 +103,11 @@ def _steps(found: Found, columns: Sequence[tuple[str, str]]) -> list[dict[str, A
 def _step(step: Step | None) -> dict[str, str] | None:
     if step is None:
         return None
-    preferred = step.figure == PREFERRED
-    change = figure_text(step.change.value, "points" if preferred else "number")
-    if not preferred and (step.change.value or 0) > 0:
+    unit: Unit = "points" if step.figure in SHARES else "number"
+    change = figure_text(step.change.value, unit)
+    if unit == "number" and (step.change.value or 0) > 0:
         change = f"+{change}"
-    return {"outcome": step.outcome, "change": change, "interval": interval_text(step.change, _unit(step.figure))}
-
-
-def _unit(figure: str) -> Unit:
-    return "points" if figure == PREFERRED else "number"
+    return {"outcome": step.outcome, "change": change, "interval": interval_text(step.change, unit)}
 
 
 def _judge(judge: Judge, matrix: str) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from reward.policies.duels import WinRate
 from reward.policies.measures import Estimate, difference
 
 Outcome = Literal["better", "worse", "not shown"]
-PREFERRED = "wins minus losses"
+PREFERRED, FOLLOWED = "wins minus losses", "prompts followed"
+SHARES = frozenset({PREFERRED, FOLLOWED})
+"""Figures that are shares, so that their changes are told in percentage points."""
 
 
 @dataclass(frozen=True)

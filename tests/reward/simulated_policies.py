@@ -65,7 +65,7 @@ def judged_pairs(
                     tuple(
                         flag
                         for flag, chance in (
-                            ("fails_instruction", 0.4 - 0.1 * theta[p]),
+                            ("fails_task", 0.4 - 0.1 * theta[p]),
                             ("hallucination", 0.2 - 0.05 * theta[p]),
                             ("satisfies_constraint", 0.5 + 0.15 * theta[p]),
                         )

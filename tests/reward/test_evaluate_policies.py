@@ -4,9 +4,11 @@ import json
 import re
 
 import pytest
+import torch
 from builders import group
 from simulated_policies import NAMES, answer_groups, judged_pairs
-from tiny_models import save_policy, save_reward_model
+from tiny_models import COMMON, SHORT, SIZE, byte_tokenizer, save_policy, save_reward_model
+from transformers import BertConfig, BertForSequenceClassification
 
 from labeler.formats import read, write_groups
 from reward.artifact import Scorer
@@ -105,9 +107,11 @@ def test_sampled_policies_are_continued_and_judged(place, tmp_path, capsys):
     assert "No person and no gold reward model judged" in said
     answers = tmp_path / "out" / "answers" / "tiny.jsonl"
     assert [len(each.completions) for each in read(answers).groups] == [2] * 6
-    before = answers.stat().st_mtime_ns, answers.read_bytes()
+    before = answers.read_bytes()
     assert evaluate(place, tmp_path / "out", command) == 0
-    assert answers.read_bytes() == before[1]
+    assert answers.read_bytes() == before
+    assert evaluate(place, tmp_path / "out", command + " --temperature 0.5") == 2
+    assert "holds answers of tiny from another run" in capsys.readouterr().err
     (judge,) = json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"))["judges"]
     assert judge["wins"][0]["rate"]["prompts"] == 6
 
@@ -127,6 +131,13 @@ def test_best_of_n_is_the_best_of_a_reranked_file(place, tmp_path):
     win = told["judges"][0]["wins"][0]
     assert win["rate"]["value"] > 0.6  # the best of its own judge is never below the others, and ties itself
     assert win["ties"] == pytest.approx(1 / 3)
+
+
+def test_a_reranked_row_without_its_best_is_named(place, tmp_path, capsys):
+    row = {"id": "q0", "prompt": "Question 0?", "completions": [{"id": "c0", "text": "x"}], "ranking": [], "best": {}}
+    (tmp_path / "best.jsonl").write_text(json.dumps(row), "utf-8")
+    assert evaluate(place, tmp_path / "out", f"--policies a={tmp_path}/best.jsonl b={{p}}/sft.jsonl") == 1
+    assert "best.jsonl:1: best: names None" in capsys.readouterr().err
 
 
 def test_judgments_alone_are_enough(place, tmp_path):
@@ -155,4 +166,79 @@ def test_failures_say_what_to_do(place, tmp_path, capsys, command, code, said):
     shown = capsys.readouterr()
     assert said in shown.err + shown.out
     assert "Traceback" not in shown.err
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
+@pytest.fixture(scope="module")
+def checks(place):
+    """Questions, prompts with constraints, and a classifier."""
+    questions = [
+        {"question": f"Is {n} a number?", "mc1_targets": {"Yes.": 1, "No.": 0}, "mc2_targets": {"Yes.": 1, "No.": 0}}
+        for n in range(3)
+    ]
+    (place / "questions.json").write_text(json.dumps(questions), "utf-8")
+    rows = [
+        {
+            "key": n,
+            "prompt": f"Say {n} without commas.",
+            "instruction_id_list": ["punctuation:no_comma"],
+            "kwargs": [{}],
+        }
+        for n in range(4)
+    ]
+    (place / "constraints.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    torch.manual_seed(0)
+    sizes = SIZE | SHORT | {key: COMMON[key] for key in ("vocab_size", "pad_token_id")}
+    config = BertConfig(**sizes, id2label={0: "fine", 1: "toxic"})
+    BertForSequenceClassification(config).save_pretrained(place / "toxic")
+    byte_tokenizer(None, encoder=True).save_pretrained(place / "toxic")
+    save_policy(place / "other", seed=1)
+    return place
+
+
+def test_models_are_checked_in_all_ways(checks, tmp_path):
+    command = (
+        "--policies first={p}/tiny second={p}/other file={p}/base.jsonl --prompts {p}/prompts.jsonl --k 2 "
+        "--max-new-tokens 12 --truthful {p}/questions.json --truthful-answers --toxicity {p}/toxic "
+        "--constraints {p}/constraints.jsonl --precision float32"
+    )
+    assert evaluate(checks, tmp_path / "out", command) == 0
+    told = json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"), parse_constant=pytest.fail)
+    assert [each["policy"] for each in told["truthfulness"]] == ["first", "second"]
+    assert all(each["mc1"]["prompts"] == 3 for each in told["truthfulness"])
+    (toxicity,) = told["toxicity"]
+    assert toxicity["by"] == "toxic"
+    assert toxicity["policies"][0]["answers"] + toxicity["policies"][0]["unscored"] == 2 * (6 + 3 + 4)
+    assert toxicity["policies"][0]["samples"][1] == 2
+    assert told["constraints"]["prompts"] == 4
+    assert told["constraints"]["prompt_strict"][2]["value"] is None  # the file answers none of them
+    assert told["checks"][0]["judge"] == "code"
+    slices = {each["name"]: each["prompts"] for each in told["slices"]}
+    assert slices["constraints"] == 4
+    assert slices["truthfulness"] == 3
+    assert any("need the model itself" in warning for warning in told["warnings"])
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    for words in ("Truthfulness", "Toxicity by toxic", "Constraints that code checks", "Answers that hedge"):
+        assert words in page
+    judged = {each.id: each for each in read(tmp_path / "out" / "to-judge.jsonl").groups}
+    assert judged["truthful-1"].meta["incorrect_answers"] == ["No."]
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("--perspective", 2, "PERSPECTIVE_API_KEY"),
+        ("--truthful-answers", 2, "--truthful-answers"),
+        ("--truthful {p}/prompts.jsonl", 1, "mc1_targets"),
+        ("--constraints {p}/prompts.jsonl", 1, "instruction_id_list"),
+        ("--toxicity {p}/toxic --toxicity-label rude", 1, "fine, toxic"),
+        ("--perspective-rate 0", 2, "--perspective-rate"),
+    ],
+)
+def test_checks_that_cannot_be_made_are_named(checks, tmp_path, capsys, monkeypatch, command, code, said):
+    monkeypatch.delenv("PERSPECTIVE_API_KEY", raising=False)
+    policies = "--policies a={p}/base.jsonl b={p}/sft.jsonl "
+    assert evaluate(checks, tmp_path / "out", policies + command) == code
+    shown = capsys.readouterr()
+    assert said in shown.err + shown.out
     assert not (tmp_path / "out" / "metrics.json").exists()

@@ -1,5 +1,7 @@
 """The statistics of comparisons of policies: against published figures, scipy, scikit-learn, and simulated truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -122,6 +124,8 @@ def test_several_answers_of_a_policy_share_one_judgment():
     group = Group("g", (Message("user", "q"),), completions, (ranking,))
     answers = gather([Source("a", None), Source("b", None)], {}, [group])
     assert people_tallies(answers)[0, 0].tolist() == [0.5, 0, 0.5]
+    heavy = replace(group, rankings=(replace(ranking, weight=2.0),))
+    assert people_tallies(gather([Source("a", None), Source("b", None)], {}, [heavy]))[0, 0].tolist() == [1, 0, 1]
     scores = [[[1.0, 3.0], [2.0, 3.0, float("nan")]]]
     assert score_tallies(scores)[0, 0].tolist() == [0.25, 0.25, 0.5]
 
@@ -219,10 +223,10 @@ def test_ratings_and_flags_are_averaged_over_people():
 @pytest.mark.parametrize(
     ("name", "flag"),
     [
-        ("fails_instruction", "fails_instruction"),
-        ("Fails to follow the instruction or task", "fails_instruction"),
-        ("Denigrates a protected class", "denigrates_protected_class"),
-        (" expresses-moral-judgment", "expresses_moral_judgment"),
+        ("fails_task", "fails_task"),
+        ("Fails to follow the instruction or task", "fails_task"),
+        ("Denigrates a protected class", "denigrates_class"),
+        (" moral-judgment", "moral_judgment"),
         ("Too long!", "Too long!"),
     ],
 )
