@@ -14,12 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
+from scipy.special import softmax
 
 from reward.bootstrap import Floats, Interval, percentiles
 from reward.policies.duels import pairs_of, resampled
 
 PRIOR_SD = 10.0
+LOGITS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 1.0], [0.0, 1.0, 0.0]])
+"""Logits of win, tie and loss (rows) in θ_i, θ_j and δ (columns)."""
+SQUARES = (LOGITS[:, :, None] * LOGITS[:, None, :]).reshape(3, 9)
 STEPS = 50
+CLOSE = 1e-7
 LONGEST_STEP = 2.0
 """No parameter moves further in one step of Newton's method, which without it may overshoot from far away."""
 
@@ -37,16 +42,6 @@ class Strength:
     score_ci95: Interval | None
 
 
-def features(policies: int) -> Floats:
-    """(M, 3, P + 1) what multiplies (θ, δ) in the logit of win, tie and loss of each pair."""
-    pairs = pairs_of(policies)
-    rows = np.zeros((len(pairs), 3, policies + 1))
-    for pair, (i, j) in enumerate(pairs):
-        rows[pair, 0, i] = rows[pair, 2, j] = rows[pair, 1, policies] = 1.0
-        rows[pair, 1, [i, j]] = 0.5
-    return rows
-
-
 def fit(sums: Floats, policies: int, *, prior_sd: float = PRIOR_SD) -> Floats:
     """(R, P + 1) the most probable θ_1 … θ_P, centred, and δ, for R sums of tallies (R, M, 3) at once.
 
@@ -55,22 +50,25 @@ def fit(sums: Floats, policies: int, *, prior_sd: float = PRIOR_SD) -> Floats:
         policies: P.
         prior_sd: standard deviation of the prior; infinite for the plain maximum of the likelihood, which must exist.
     """
-    rows, total = features(policies), sums.sum(axis=-1)
+    places = np.array([(i, j, policies) for i, j in pairs_of(policies)])  # (M, 3) of a pair's three parameters
+    total = sums.sum(axis=-1, keepdims=True)
     precision = max(prior_sd**-2, 1e-9)  # the mean of θ is free: without any prior the Hessian would be singular
     found = np.zeros((len(sums), policies + 1))
     for _ in range(STEPS):
-        logits = np.einsum("mod,rd->rmo", rows, found)
-        chance = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        chance /= chance.sum(axis=-1, keepdims=True)
-        gradient = np.einsum("rmo,mod->rd", sums - total[..., None] * chance, rows) - precision * found
-        expected = np.einsum("rmo,mod->rmd", chance, rows)
-        hessian = np.einsum("rm,rmo,mod,moe->rde", total, chance, rows, rows, optimize=True)
-        hessian -= np.einsum("rm,rmd,rme->rde", total, expected, expected, optimize=True)
-        hessian += precision * np.eye(policies + 1)
+        chance = softmax(found[:, places] @ LOGITS.T, axis=-1)
+        gradient = -precision * found
+        hessian = np.tile(precision * np.eye(policies + 1), (len(sums), 1, 1))
+        mean = chance @ LOGITS
+        slopes = (sums - total * chance) @ LOGITS
+        for pair, place in enumerate(places):
+            gradient[:, place] += slopes[:, pair]
+            second = (chance[:, pair] @ SQUARES).reshape(-1, 3, 3)
+            second -= mean[:, pair, :, None] * mean[:, pair, None, :]
+            hessian[:, place[:, None], place] += total[:, pair, :, None] * second
         step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
         longest = np.abs(step).max(axis=-1, keepdims=True)
         found += step * np.minimum(1.0, LONGEST_STEP / np.maximum(longest, LONGEST_STEP))
-        if longest.max() < 1e-9:
+        if longest.max() < CLOSE:
             break
     found[:, :policies] -= found[:, :policies].mean(axis=-1, keepdims=True)
     return found
