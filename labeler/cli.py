@@ -11,13 +11,14 @@ from typing import Annotated, Any, Union
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, subcommand
 
-from labeler import commands, serving
+from labeler import commands, project_commands, serving
 from labeler.errors import ProductError
 
 COMMANDS: dict[str, type[Any]] = {
     "init": commands.Init,
     "users": commands.Users,
     "import": commands.Import,
+    "project": project_commands.Project,
     "serve": serving.Serve,
     "snapshot": commands.Snapshot,
     "stats": commands.Stats,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labeler.agreement import Estimate, Reliability
     from labeler.entities import AnnotatorCounts, ImportCounts, ProjectCounts
     from labeler.formats import Imported
+    from labeler.label_schema import LabelSchema
     from labeler.store import Store
 
 
@@ -177,7 +178,10 @@ class Import(Command):
         source: a file (.jsonl, .json, .csv, .tsv, .parquet, also .gz), a snapshot folder, a saved dataset's folder, or
             hf:NAME[:CONFIG][/SPLIT].
         project: into which project; it is made if there is none of this name.
-        task: what labelers do in a new project.
+        task: what labelers do in a new project: rank the completions, rate each from 1 to 7 and then rank them, or
+            choose of a pair and say how much better it is (rank where nothing is said).
+        rate_only: with --task rate, ask for no ranking.
+        settings: a file (.json or .toml) with all that a new project asks, see `labeler project show`.
         format: name of the format; auto looks at the first rows.
         columns: our name of a field and its name in the source, as prompt=question.
         overlap: how many different people judge each task (a new project's default is 1); rankings that come along
@@ -188,7 +192,9 @@ class Import(Command):
 
     source: Positional[str]
     project: str
-    task: Literal["rank"] = "rank"
+    task: Literal["rank", "rate", "pair"] | None = None
+    rate_only: bool = False
+    settings: Path | None = None
     format: str = "auto"
     columns: tuple[str, ...] = ()
     overlap: int | None = None
@@ -213,13 +219,25 @@ class Import(Command):
                 self.project,
                 found.groups,
                 found.demonstrations,
-                task=self.task,
+                schema=self._schema(),
                 overlap=self.overlap,
                 guidelines=guidelines,
             )
         except DataError as error:
             raise error.at(file=self.source) from error
         return counts
+
+    def _schema(self) -> LabelSchema | None:
+        from labeler.label_schema import preset
+        from labeler.settings_file import read_settings
+
+        if self.settings and (self.task or self.rate_only):
+            raise UsageError("give --settings or --task, not both")
+        if self.rate_only and self.task != "rate":
+            raise UsageError("--rate-only goes with --task rate")
+        if self.settings:
+            return read_settings(self.settings)
+        return preset(self.task, ranking=not self.rate_only) if self.task else None
 
     def _renamed(self) -> dict[str, str] | None:
         for entry in self.columns:

@@ -15,6 +15,7 @@ from labeler.database import encoded
 from labeler.entities import AnnotatorCounts, ImportCounts, Judgment, Project, ProjectCounts
 from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.formats import demonstration_to_row, group_to_row, parse_demonstration, parse_group
+from labeler.label_schema import LabelSchema
 from labeler.queue import PRIORITIES, circle_place, stage
 from labeler.records import Demonstration, Group, Ranking
 from labeler.schema import demonstrations, judgments, leases, tasks
@@ -55,7 +56,9 @@ class Batch:
     demonstrations: tuple[dict[str, Any], ...]
 
 
-def prepare(groups: Iterable[Group], written: Iterable[Demonstration], *, seed: int, overlap: int, now: float) -> Batch:
+def prepare(
+    groups: Iterable[Group], written: Iterable[Demonstration], *, project: Project, overlap: int, now: float
+) -> Batch:
     """Groups as rows of tasks, their rankings as rows of judgments, and demonstrations; needs no database.
 
     Raises:
@@ -65,7 +68,7 @@ def prepare(groups: Iterable[Group], written: Iterable[Demonstration], *, seed: 
         raise UsageError("the overlap must be 1 or more")
     rows, answers = [], {}
     for group in _once(groups):
-        rows.append(_task_row(group, seed, overlap))
+        rows.append(_task_row(group, project, overlap))
         if group.rankings:
             answers[group.id] = tuple(_answer(ranking, now) for ranking in group.rankings)
     shown = ({"demonstration_id": d.id, "content": encoded(demonstration_to_row(d))} for d in _once(written))
@@ -116,9 +119,22 @@ def add(connection: sa.Connection, project: Project, batch: Batch) -> ImportCoun
     return ImportCounts(len(batch.tasks), sum(map(len, batch.answers.values())), len(batch.demonstrations))
 
 
-def _task_row(group: Group, seed: int, overlap: int) -> dict[str, Any]:
-    if len(group.completions) < 2:
-        raise DataError(f"group {group.id!r} needs at least two completions to rank", field="completions")
+def check_fits(connection: sa.Connection, project_id: int, schema: LabelSchema) -> None:
+    """Raise `DataError` if the schema asks something of a project's groups that they are too small or large for."""
+    query = sa.select(tasks.c.group_id, tasks.c.content).where(tasks.c.project_id == project_id)
+    for row in connection.execute(query.execution_options(yield_per=CHUNK)):
+        _check_count(row.group_id, len(row.content["completions"]), schema)
+
+
+def _check_count(group_id: str, k: int, schema: LabelSchema) -> None:
+    try:
+        schema.check_count(k)
+    except DataError as error:
+        raise DataError(f"group {group_id!r} {error.problem}", field=error.field) from error
+
+
+def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
+    _check_count(group.id, len(group.completions), project.schema)
     content = group_to_row(replace(group, rankings=()))
     content.pop("rankings")
     judged = len({ranking.annotator for ranking in group.rankings})
@@ -129,7 +145,7 @@ def _task_row(group: Group, seed: int, overlap: int) -> dict[str, Any]:
         "priority": 0,
         "remaining": max(overlap - judged, 0),
         "stage": stage(overlap, judged),
-        "shuffle": circle_place(seed, group.id),
+        "shuffle": circle_place(project.seed, group.id),
     }
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from labeler.entities import TASKS, USER_ROLES, Project, User, UserRole
+from labeler.entities import USER_ROLES, Project, User, UserRole
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
+from labeler.label_schema import LabelSchema, schema_of_text, schema_text
 from labeler.records import check_plain
 from labeler.schema import guidelines, memberships, projects, users
+from labeler.schema import label_schemas as schemas
 
 _USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
 _USER_BY_ID = _USER.where(users.c.id == sa.bindparam("user"))
@@ -76,58 +79,87 @@ def member_projects(connection: sa.Connection, user_id: int) -> tuple[str, ...]:
 
 
 def _project_query(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    newest = sa.select(sa.func.max(guidelines.c.version)).where(guidelines.c.project_id == projects.c.id)
     return (
-        sa.select(projects, guidelines.c.text.label("guidelines"), guidelines.c.version)
+        sa.select(
+            projects,
+            guidelines.c.text.label("guidelines"),
+            guidelines.c.version.label("guidelines_version"),
+            schemas.c.text.label("schema"),
+            schemas.c.version.label("schema_version"),
+        )
         .join(guidelines, guidelines.c.project_id == projects.c.id)
-        .where(guidelines.c.version == newest.correlate(projects).scalar_subquery(), *conditions)
+        .join(schemas, schemas.c.project_id == projects.c.id)
+        .where(guidelines.c.version == _newest(guidelines), schemas.c.version == _newest(schemas), *conditions)
         .order_by(projects.c.id)
     )
+
+
+def _newest(versioned: sa.Table) -> sa.ScalarSelect[int]:
+    """The newest version of a row of `projects`."""
+    newest = sa.select(sa.func.max(versioned.c.version)).where(versioned.c.project_id == projects.c.id)
+    return newest.correlate(projects).scalar_subquery()
 
 
 _PROJECT_BY_ID = _project_query(projects.c.id == sa.bindparam("project"))
 
 
 def _project(row: sa.Row[Any]) -> Project:
-    plain = ("id", "name", "task", "guidelines", "overlap", "dwell_seconds", "lease_seconds", "seed")
-    return Project(**{name: getattr(row, name) for name in plain}, guidelines_version=row.version)
+    values = {f.name: getattr(row, f.name) for f in fields(Project)}
+    return Project(**values | {"schema": schema_of_text(row.schema)})
 
 
 def add_project(connection: sa.Connection, project: Project, now: float) -> Project:
-    """Add a project with the first version of its guidelines; the id and version in `project` do not matter."""
+    """Add a project with the first versions of its schema and guidelines; the id in `project` does not matter."""
     check_name(project.name, "project name")
-    if project.task not in TASKS:
-        raise UsageError(f"the task is {project.task!r}; it must be one of {', '.join(TASKS)}")
     if project.overlap < 1 or project.dwell_seconds < 0 or project.lease_seconds <= 0:
         raise UsageError("overlap must be 1 or more, the lease longer than 0 seconds and the dwell time not negative")
     if connection.execute(sa.select(projects.c.id).where(projects.c.name == project.name)).first():
         raise ConflictError(f"there is a project {project.name!r} already")
-    rules = ("name", "task", "overlap", "dwell_seconds", "lease_seconds", "seed")
+    rules = ("name", "overlap", "dwell_seconds", "lease_seconds", "seed")
     row = {name: getattr(project, name) for name in rules}
     added = connection.execute(sa.insert(projects).values(**row, created=now).returning(projects.c.id)).scalar_one()
-    _add_guidelines(connection, added, 1, project.guidelines, now)
+    _publish(connection, guidelines, added, project.guidelines, now)
+    _publish(connection, schemas, added, schema_text(project.schema), now)
     return project_by_id(connection, added)
 
 
-def _add_guidelines(connection: sa.Connection, project_id: int, version: int, text: str, now: float) -> None:
-    check_plain(text, "guidelines")
-    row = {"project_id": project_id, "version": version, "text": text, "created": now}
-    connection.execute(sa.insert(guidelines).values(**row))
+def _publish(connection: sa.Connection, versioned: sa.Table, project_id: int, text: str, now: float) -> None:
+    """Add a version, unless the text is that of the newest."""
+    check_plain(text, versioned.name)
+    known = _versions(connection, versioned, project_id)
+    newest = max(known, default=0)
+    if known.get(newest) != text:
+        row = {"project_id": project_id, "version": newest + 1, "text": text, "created": now}
+        connection.execute(sa.insert(versioned).values(**row))
+
+
+def _versions(connection: sa.Connection, versioned: sa.Table, project_id: int) -> dict[int, str]:
+    query = sa.select(versioned.c.version, versioned.c.text).where(versioned.c.project_id == project_id)
+    return {row.version: row.text for row in connection.execute(query.order_by(versioned.c.version))}
 
 
 def set_guidelines(connection: sa.Connection, project_id: int, text: str, now: float) -> Project:
     """Add a version of the guidelines, unless the text is that of the newest."""
     lock_project(connection, project_id)
-    project = project_by_id(connection, project_id)
-    if text != project.guidelines:
-        _add_guidelines(connection, project_id, project.guidelines_version + 1, text, now)
+    _publish(connection, guidelines, project_id, text, now)
+    return project_by_id(connection, project_id)
+
+
+def set_schema(connection: sa.Connection, project_id: int, schema: LabelSchema, now: float) -> Project:
+    """Add a version of what is asked, unless the newest asks the same."""
+    lock_project(connection, project_id)
+    _publish(connection, schemas, project_id, schema_text(schema), now)
     return project_by_id(connection, project_id)
 
 
 def guideline_versions(connection: sa.Connection, project_id: int) -> dict[int, str]:
     """Every version of a project's guidelines."""
-    query = sa.select(guidelines.c.version, guidelines.c.text).where(guidelines.c.project_id == project_id)
-    return {row.version: row.text for row in connection.execute(query.order_by(guidelines.c.version))}
+    return _versions(connection, guidelines, project_id)
+
+
+def label_schemas(connection: sa.Connection, project_id: int) -> dict[int, LabelSchema]:
+    """Every version of what a project asks."""
+    return {version: schema_of_text(text) for version, text in _versions(connection, schemas, project_id).items()}
 
 
 def lock_project(connection: sa.Connection, project_id: int) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from labeler.label_schema import LabelSchema
 from labeler.records import Prompt, Ranking
 
 UserRole = Literal["labeler", "manager", "admin"]
 USER_ROLES: tuple[UserRole, ...] = ("labeler", "manager", "admin")
 Kind = Literal["rank", "skip"]
-TASKS = ("rank",)
-"""What a project may ask of its labelers."""
+"""An answer of whatever the project asks, or a refusal with a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Project:
     """A set of tasks with its guidelines and rules.
 
     Attributes:
+        schema: what is asked, as of `schema_version`.
         overlap: how many different people judge each task.
         dwell_seconds: a second submit sooner than this is taken for a double click and refused.
         lease_seconds: how long a task stays reserved after it was shown or its draft last changed.
@@ -38,13 +39,19 @@ class Project:
 
     id: int
     name: str
-    task: str = "rank"
+    schema: LabelSchema = field(default_factory=LabelSchema)
+    schema_version: int = 1
     guidelines: str = ""
     guidelines_version: int = 1
     overlap: int = 1
     dwell_seconds: float = 0.4
     lease_seconds: float = 1800.0
     seed: int = 0
+
+    @property
+    def task(self) -> str:
+        """What labelers do: rank, rate or pair."""
+        return self.schema.task
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +101,32 @@ class Submission:
 
     Attributes:
         submission_id: made once by the client for each answer; sending it again does nothing more.
-        ranks: rank by completion id, 1 best, equal is a tie; every completion is ranked, unless all are bad.
+        ranks: rank by completion id, 1 best, equal is a tie; every completion is ranked (or as many as the project
+            asks for), unless all are bad.
+        ratings: 1 to 7 by completion id, all of them where the project asks for ratings.
+        flags: names of the flags that are set, by completion id.
+        prompt_flags: names of the prompt's flags that are set.
         strength: for two completions, 1 negligibly to 4 significantly better.
         reason: why it is skipped; needed for a skip.
         seconds: attention time.
+        schema_version: of the schema that the person had before them; None: the newest.
+        guidelines_version: likewise.
     """
 
     submission_id: str
     task_id: int
     kind: Kind
     ranks: Mapping[str, int | None] = field(default_factory=dict)
+    ratings: Mapping[str, int | None] = field(default_factory=dict)
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prompt_flags: tuple[str, ...] = ()
     all_bad: bool = False
     strength: int | None = None
     note: str | None = None
     reason: str | None = None
     seconds: float | None = None
+    schema_version: int | None = None
+    guidelines_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +146,7 @@ class Judgment:
     seconds: float | None
     order: tuple[str, ...] | None
     at: str | None
+    schema_version: int | None
     guidelines_version: int | None
     supersedes: int | None
     submission_id: str | None
@@ -138,12 +157,20 @@ class Judgment:
         Args:
             completion_ids: of the task, in the group's own order.
         """
-        ranking = self.ranking
+        nothing = Ranking("-", (None,) * len(completion_ids))
+        said = self.ranking or nothing
+
+        def by_id(values: tuple[Any, ...] | None) -> dict[str, Any]:
+            return dict(zip(completion_ids, values, strict=True)) if values else {}
+
         return {
             "kind": self.kind,
-            "ranks": dict(zip(completion_ids, ranking.ranks, strict=True)) if ranking else {},
-            "all_bad": bool(ranking and ranking.all_bad),
-            "strength": ranking.strength if ranking else None,
+            "ranks": by_id(said.chosen) if self.ranking else {},
+            "ratings": by_id(said.ratings),
+            "flags": {name: list(flags) for name, flags in by_id(said.flags).items()},
+            "prompt_flags": list(said.prompt_flags or ()),
+            "all_bad": said.all_bad,
+            "strength": said.strength,
             "note": self.note,
             "reason": self.reason,
             "seconds": self.seconds,

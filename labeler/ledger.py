@@ -15,6 +15,7 @@ from labeler.records import Ranking
 from labeler.schema import judgments, tasks
 
 _OWN_COLUMNS = ("annotator", "at", "seconds")
+_KEPT = ("seconds", "at", "schema_version", "guidelines_version", "supersedes", "submission_id")
 _later = judgments.alias("later")
 
 STANDS = ~sa.exists().where(_later.c.supersedes == judgments.c.id)
@@ -49,7 +50,7 @@ def to_judgment(row: sa.Row[Any]) -> Judgment:
         **{
             name: getattr(row, name) for name in ("id", "task_id", "group_id", "annotator", "user_id", "origin", "kind")
         },
-        **{name: getattr(row, name) for name in ("seconds", "at", "guidelines_version", "supersedes", "submission_id")},
+        **{name: getattr(row, name) for name in _KEPT},
         ranking=ranking,
         reason=row.answer.get("reason"),
         note=row.answer.get("note"),
@@ -116,12 +117,7 @@ def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> 
         yield to_judgment(row)
 
 
-def answer_of_submission(
-    submission: Submission, ranks: tuple[int | None, ...], order: tuple[str, ...]
-) -> dict[str, Any]:
-    """The answer column for a submission; ranks in the group's own order, order as shown."""
-    if submission.kind == "skip":
-        values: dict[str, Any] = {"reason": submission.reason, "note": submission.note, "order": order}
-        return {name: value for name, value in values.items() if value is not None}
-    ranking = Ranking("-", ranks, submission.strength, all_bad=submission.all_bad, note=submission.note, order=order)
-    return answer_of_ranking(ranking)
+def answer_of_skip(submission: Submission, order: tuple[str, ...]) -> dict[str, Any]:
+    """The answer column for a skip; order as shown."""
+    values = {"reason": submission.reason, "note": submission.note, "order": order}
+    return {name: value for name, value in values.items() if value is not None}

@@ -132,6 +132,9 @@ class Ranking:
         order: completion ids as they were shown, left to right.
         at: RFC 3339 time of the judgment.
         weight: how much this judgment counts (None: 1).
+        prompt_flags: names of flags of the prompt.
+        top_only: only the best were asked for; those that share the last rank were left over below them and not
+            compared with each other.
     """
 
     annotator: str
@@ -145,6 +148,8 @@ class Ranking:
     order: tuple[str, ...] | None = None
     at: str | None = None
     weight: float | None = None
+    prompt_flags: tuple[str, ...] | None = None
+    top_only: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.annotator, str) or not self.annotator:
@@ -153,6 +158,7 @@ class Ranking:
         check_plain(self.at or "", "at")
         check_text(self.note or "", "note")
         check_json(self.flags, "flags")
+        check_json(self.prompt_flags, "prompt_flags")
         for index, rank in enumerate(self.ranks):
             if rank is not None and not _is_whole(rank):
                 raise DataError(f"the rank is {rank!r}; it must be a whole number or null", field=f"ranks[{index}]")
@@ -168,9 +174,21 @@ class Ranking:
                 raise DataError(f"is {value!r}; it must be a finite number, 0 or more", field=name)
 
     def compare(self, i: int, j: int) -> int | None:
-        """1 if completion i was put above j, -1 if below, 0 for a tie, None if either was not ranked."""
+        """1 if completion i was put above j, -1 if below, 0 for a tie, None if they were not compared."""
         a, b = self.ranks[i], self.ranks[j]
-        return None if a is None or b is None else (a < b) - (a > b)
+        if a is None or b is None or (self.top_only and a == b == self.last):
+            return None
+        return (a < b) - (a > b)
+
+    @property
+    def chosen(self) -> Ranks:
+        """The ranks that the person gave: without those of the completions that were left over."""
+        return tuple(None if self.top_only and rank == self.last else rank for rank in self.ranks)
+
+    @property
+    def last(self) -> int | None:
+        """The worst rank, None where nothing is ranked."""
+        return max((rank for rank in self.ranks if rank is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -39,7 +39,6 @@ projects = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
-    sa.Column("task", sa.Text, nullable=False),
     sa.Column("overlap", sa.Integer, nullable=False),
     sa.Column("dwell_seconds", sa.Float, nullable=False),
     sa.Column("lease_seconds", sa.Float, nullable=False),
@@ -53,6 +52,15 @@ guidelines = sa.Table(
     sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+)
+
+label_schemas = sa.Table(
+    "label_schemas",
+    metadata,
+    sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("text", sa.Text, nullable=False),  # JSON, see labeler.label_schema
     sa.Column("created", sa.Float, nullable=False),
 )
 
@@ -121,6 +129,7 @@ judgments = sa.Table(
     sa.Column("submission_id", sa.Text, unique=True),
     sa.Column("fingerprint", sa.Text),
     sa.Column("created", sa.Float, nullable=False),
+    sa.Column("schema_version", sa.Integer),
 )
 sa.Index("ix_judgments_annotator", judgments.c.annotator, judgments.c.task_id)
 sa.Index("ix_judgments_user", judgments.c.user_id, judgments.c.project_id, judgments.c.id)

@@ -28,6 +28,7 @@ from labeler.formats import (
     prompt_key,
     split_of,
 )
+from labeler.label_schema import schema_row
 from labeler.records import SPLITS, Demonstration, Group
 from labeler.store import Frozen, Project, Store
 
@@ -120,7 +121,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 def _write(frozen: Frozen, folder: Path) -> dict[str, Any]:
     excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
     splits, moved = _splits(group for group, _ in frozen.groups())
-    tally = _Tally(Counter(), Counter(), {name: set() for name in SPLITS})
+    tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
     _write_rows(folder / GROUPS, (group_to_row(group) for group in _judged(frozen, splits, tally, excluded)))
     shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, frozen.demonstrations()))
     excluded["corrected_judgments"] = frozen.counts().corrections
@@ -130,6 +131,10 @@ def _write(frozen: Frozen, folder: Path) -> dict[str, Any]:
         "schema": SCHEMA,
         "project": {"name": project.name, "task": project.task, "overlap": project.overlap, "seed": project.seed},
         "guidelines": [{"version": n, "text": text} for n, text in frozen.guideline_versions().items()],
+        "label_schemas": [
+            {"version": n, **schema_row(schema), "rankings": tally.versions[n]}
+            for n, schema in frozen.label_schemas().items()
+        ],
         "counts": {
             "groups": tally.groups.total(),
             "rankings": tally.annotators.total(),
@@ -150,10 +155,11 @@ def _write(frozen: Frozen, folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """What went into the file: groups by split, rankings by annotator, prompts by split."""
+    """What went into the file: groups by split, rankings by annotator and by schema version, prompts by split."""
 
     groups: Counter[str]
     annotators: Counter[str]
+    versions: Counter[int]
     prompts: dict[str, set[str]]
 
 
@@ -180,6 +186,7 @@ def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: 
         tally.groups[split] += 1
         tally.prompts[split].add(key)
         tally.annotators.update(ranking.annotator for ranking in group.rankings)
+        tally.versions.update(item.schema_version for item in judgments if item.ranking and item.schema_version)
         yield replace(group, split=split)
 
 

@@ -31,7 +31,8 @@ from labeler.entities import (
     User,
     UserRole,
 )
-from labeler.errors import ConflictError, StoreError
+from labeler.errors import ConflictError, StoreError, UsageError
+from labeler.label_schema import LabelSchema
 from labeler.records import Demonstration, Group
 
 __all__ = [
@@ -77,6 +78,10 @@ class Frozen:
     def guideline_versions(self) -> dict[int, str]:
         """Every version of the guidelines."""
         return directory.guideline_versions(self.connection, self.project.id)
+
+    def label_schemas(self) -> dict[int, LabelSchema]:
+        """Every version of what is asked."""
+        return directory.label_schemas(self.connection, self.project.id)
 
 
 class Store:
@@ -144,15 +149,16 @@ class Store:
         self,
         name: str,
         *,
-        task: str = "rank",
+        schema: LabelSchema | None = None,
         guidelines: str = "",
         overlap: int = 1,
         dwell_seconds: float = 0.4,
         lease_seconds: float = 1800.0,
         seed: int = 0,
     ) -> Project:
-        """Add a project; see `labeler.entities.Project` for its rules."""
-        rules = Project(0, name, task, guidelines, 1, overlap, dwell_seconds, lease_seconds, seed)
+        """Add a project; see `labeler.entities.Project` for its rules. Without a schema it asks for a ranking."""
+        asked = schema or LabelSchema()
+        rules = Project(0, name, asked, 1, guidelines, 1, overlap, dwell_seconds, lease_seconds, seed)
         with self.database.write() as connection:
             return directory.add_project(connection, rules, self.clock())
 
@@ -160,6 +166,21 @@ class Store:
         """Publish a new version of the guidelines; judgments remember the version that they were made under."""
         with self.database.write() as connection:
             return directory.set_guidelines(connection, project_id, text, self.clock())
+
+    def set_schema(self, project_id: int, schema: LabelSchema) -> Project:
+        """Ask something else from now on; judgments remember the version that they were made under.
+
+        Raises:
+            DataError: the project has a group with too few or too many completions for it.
+        """
+        with self.database.write() as connection:
+            content.check_fits(connection, project_id, schema)
+            return directory.set_schema(connection, project_id, schema, self.clock())
+
+    def label_schemas(self, project_id: int) -> dict[int, LabelSchema]:
+        """Every version of what a project asks."""
+        with self.database.read() as connection:
+            return directory.label_schemas(connection, project_id)
 
     def guideline_versions(self, project_id: int) -> dict[int, str]:
         """Every version of a project's guidelines."""
@@ -208,15 +229,18 @@ class Store:
         groups: Iterable[Group],
         demonstrations: Iterable[Demonstration] = (),
         *,
-        task: str = "rank",
+        schema: LabelSchema | None = None,
         overlap: int | None = None,
         guidelines: str | None = None,
     ) -> tuple[Project, ImportCounts]:
         """Like `import_groups`, into the project of this name, which is made (overlap 1 where None) if there is none.
 
         Guidelines, where given, become the project's newest version. All or nothing, the new project included.
+
+        Raises:
+            UsageError: the project is there and asks for something else than `schema`.
         """
-        return self._import(name, groups, demonstrations, task=task, overlap=overlap, guidelines=guidelines)
+        return self._import(name, groups, demonstrations, schema=schema, overlap=overlap, guidelines=guidelines)
 
     def _import(
         self,
@@ -224,7 +248,7 @@ class Store:
         groups: Iterable[Group],
         demonstrations: Iterable[Demonstration],
         *,
-        task: str = "rank",
+        schema: LabelSchema | None = None,
         overlap: int | None = None,
         guidelines: str | None = None,
     ) -> tuple[Project, ImportCounts]:
@@ -232,9 +256,13 @@ class Store:
         now = self.clock()
         with self.database.read() as connection:
             known = directory.find_project(connection, name)
-        rules = known or Project(0, name, task, overlap=1 if overlap is None else overlap)
+        if known and schema and schema != known.schema:
+            raise UsageError(
+                f"{name!r} asks for something else (task {known.task}); change it with: labeler project set"
+            )
+        rules = known or Project(0, name, schema or LabelSchema(), overlap=1 if overlap is None else overlap)
         people = rules.overlap if overlap is None else overlap
-        batch = content.prepare(groups, demonstrations, seed=rules.seed, overlap=people, now=now)
+        batch = content.prepare(groups, demonstrations, project=rules, overlap=people, now=now)
         if known:
             with self.database.read() as connection:
                 content.refuse_known(connection, known, batch)

@@ -15,14 +15,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeler import claims, ledger
+from labeler import answers, claims, directory, ledger
 from labeler.claims import Seeker
 from labeler.content import task_group
 from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown, Submission
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
 from labeler.formats import parse_group
+from labeler.label_schema import LabelSchema
 from labeler.queue import label, shown_order
-from labeler.records import Group, Ranking, check_json, check_plain, check_text
+from labeler.records import Group, Ranking, check_json, check_plain
 from labeler.schema import drafts, judgments, tasks
 
 PREVIEW = 120
@@ -155,8 +156,10 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
         return repeated
     claims.lock_task(connection, submission.task_id)
     group, _ = task_group(connection, submission.task_id)
+    schema_version, guidelines_version, schema = _asked(connection, seeker, submission)
     order = tuple(shown.completion_id for shown in _shown(group, seeker))
-    answer = ledger.answer_of_submission(submission, _checked_ranks(submission, group), order)
+    ranking = answers.ranking_of(submission, group, schema, order)
+    answer = ledger.answer_of_ranking(ranking) if ranking else ledger.answer_of_skip(submission, order)
     replaced = _replaced(connection, seeker, submission)
     _check_dwell(connection, seeker)
     judgment_id = ledger.append(
@@ -171,7 +174,8 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
             "answer": answer,
             "seconds": submission.seconds,
             "at": ledger.rfc3339(seeker.now),
-            "guidelines_version": seeker.project.guidelines_version,
+            "schema_version": schema_version,
+            "guidelines_version": guidelines_version,
             "supersedes": replaced,
             "submission_id": submission.submission_id,
             "fingerprint": fingerprint,
@@ -209,27 +213,19 @@ def _check_dwell(connection: sa.Connection, seeker: Seeker) -> None:
         )
 
 
-def _checked_ranks(submission: Submission, group: Group) -> tuple[int | None, ...]:
-    """The ranks in the group's own order, checked against the group (all None for a skip)."""
-    ids = [completion.id for completion in group.completions]
-    check_text(submission.note or "", "note")
-    check_text(submission.reason or "", "reason")
-    if submission.seconds is not None and not 0 <= submission.seconds < float("inf"):
-        raise DataError("must be a number of seconds from 0 up", field="seconds")
-    if submission.kind == "skip":
-        if not (submission.reason or "").strip():
-            raise DataError("say why the task is skipped", field="reason")
-        return (None,) * len(ids)
-    if submission.kind != "rank":
-        raise DataError(f"the kind is {submission.kind!r}; it must be rank or skip", field="kind")
-    if not set(submission.ranks) <= set(ids) or (len(submission.ranks) < len(ids) and not submission.all_bad):
-        raise DataError("must hold each completion id of the task once", field="ranks")
-    ranks = tuple(submission.ranks.get(completion_id) for completion_id in ids)
-    if None in ranks and not submission.all_bad:
-        raise DataError(f"{ids[ranks.index(None)]!r} is not ranked; rank every completion", field="ranks")
-    ranking = Ranking("-", ranks, submission.strength)
-    Group("-", group.prompt, group.completions, (ranking,))  # checks the strength against the number of completions
-    return ranking.ranks
+def _asked(connection: sa.Connection, seeker: Seeker, submission: Submission) -> tuple[int, int, LabelSchema]:
+    """What the person had before them when they answered: the versions of schema and guidelines, and the schema."""
+    project = seeker.project
+    newest = {"schema_version": project.schema_version, "guidelines_version": project.guidelines_version}
+    seen = {name: getattr(submission, name) or version for name, version in newest.items()}
+    for name, version in seen.items():
+        if not 1 <= version <= newest[name]:
+            raise DataError(f"is {version}; the newest is {newest[name]}", field=name)
+    version = seen["schema_version"]
+    schema = project.schema
+    if version != project.schema_version:
+        schema = directory.label_schemas(connection, project.id)[version]
+    return version, seen["guidelines_version"], schema
 
 
 def _replaced(connection: sa.Connection, seeker: Seeker, submission: Submission) -> int | None:
@@ -303,14 +299,26 @@ def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
 
 
 def summary(judgment: Judgment, group: Group) -> str:
-    """The judgment in the letters that the person saw: ``B = D > A > C``."""
-    if judgment.ranking is None:
+    """The judgment in the letters that the person saw: ``B = D > A > C · A 5, B 7, C 2, D 7``."""
+    ranking = judgment.ranking
+    if ranking is None:
         return f"skipped: {judgment.reason}"
     order = judgment.order or tuple(completion.id for completion in group.completions)
     letters = {completion_id: label(place) for place, completion_id in enumerate(order)}
+    shown = [letters[completion.id] for completion in group.completions]
+    rated = sorted(zip(shown, ranking.ratings or (), strict=False))
+    parts = (
+        _tiers(ranking, shown),
+        f"strength {ranking.strength}" if ranking.strength else "",
+        ", ".join(f"{letter} {rating}" for letter, rating in rated if rating),
+    )
+    text = " · ".join(filter(None, parts))
+    return " ".join(part for part in (text, "(all bad)" if ranking.all_bad else "") if part)
+
+
+def _tiers(ranking: Ranking, letters: list[str]) -> str:
     tiers: dict[int, list[str]] = {}
-    for completion, rank in zip(group.completions, judgment.ranking.ranks, strict=True):
+    for letter, rank in zip(letters, ranking.chosen, strict=True):
         if rank is not None:
-            tiers.setdefault(rank, []).append(letters[completion.id])
-    text = " > ".join(" = ".join(sorted(tiers[rank])) for rank in sorted(tiers))
-    return " ".join(part for part in (text, "(all bad)" if judgment.ranking.all_bad else "") if part)
+            tiers.setdefault(rank, []).append(letter)
+    return " > ".join(" = ".join(sorted(tiers[rank])) for rank in sorted(tiers))

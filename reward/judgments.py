@@ -74,6 +74,8 @@ def single_judgments(group: Group, kept: Sequence[int]) -> Judgments:
             person = people.setdefault(ranking.annotator, len(people))
             shift = places[right] - places[left] if places else 0
             verdict = ranking.compare(left, right)
+            if verdict is None:
+                continue
             rows.append((i, j, verdict, person, weight, ranking.strength or 0, shift, 2 / len(ranked)))
     return _columns(rows, tuple(people))
 

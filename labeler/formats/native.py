@@ -8,6 +8,10 @@
 
 A string prompt is one user message, ranks may have any spacing, and null stands for an absent optional field. Unknown
 fields are refused: a misspelt ``rankngs`` must not read as "nobody ranked this"; free-form data belongs under ``meta``.
+Beside its flags per completion a ranking may have ``prompt_flags``, names of flags of the prompt, and ``top_only``:
+only the best were asked for, and those in the last rank were left over, not compared with each other. Programs that
+know neither lose nothing else by passing them over.
+
 What ``reward rerank`` adds to a group (``ranking`` and ``best``, ``score`` and ``rank`` of its completions) is passed
 over, so that its output can be labelled or reranked again.
 """
@@ -137,6 +141,8 @@ _OPTIONAL = {
     "order": _texts,
     "at": _moment,
     "weight": fields.number,
+    "prompt_flags": _texts,
+    "top_only": _flag,
 }
 
 

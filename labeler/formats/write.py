@@ -170,6 +170,7 @@ def _native_schema() -> Any:
     judgment = {"annotator": text, "ranks": pa.list_(whole), "strength": whole, "ratings": pa.list_(whole)}
     judgment |= {"flags": pa.list_(pa.list_(text)), "all_bad": pa.bool_(), "note": text, "seconds": number}
     judgment |= {"order": pa.list_(text), "at": text, "weight": number}
+    judgment |= {"prompt_flags": pa.list_(text), "top_only": pa.bool_()}
     columns = {"id": text, "prompt": pa.list_(turn), "completions": pa.list_(completion)}
     return pa.schema(columns | {"rankings": pa.list_(pa.struct(judgment)), "source": text, "split": text, "meta": text})
 

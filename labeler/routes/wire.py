@@ -3,11 +3,13 @@
 A task on its way out (a draft looks the same in both directions)::
 
     {"id": 7, "prompt": [{"role": "user", "content": "…"}], "completions": [{"label": "A", "text": "…"}, …],
-     "draft": {"ranks": {"B": 1, "A": 2}, "trail": ["B", "A"], "tie": false, "all_bad": false, "note": "",
+     "draft": {"ranks": {"B": 1, "A": 2}, "trail": ["B", "A"], "tie": false, "ratings": {"A": 5},
+               "flags": {"A": ["hallucination"]}, "prompt_flags": [], "strength": null, "all_bad": false, "note": "",
                "reason": null, "seconds": 12.5},
-     "draft_version": 3, "correction": null}
+     "draft_version": 3, "correction": null, "schema_version": 1, "guidelines_version": 1}
 
-``correction`` is the id of the judgment that the answer will replace; a draft is saved under the same id.
+``correction`` is the id of the judgment that the answer will replace; a draft is saved under the same id. An answer
+carries the versions of schema and guidelines that stood before the person.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 from labeler.entities import Assignment, HistoryItem, Progress, Project, Shown, Submission
 from labeler.errors import DataError
+from labeler.label_schema import RATINGS, schema_row
 
 Json = dict[str, Any]
 LONGEST_NOTE = 10_000
@@ -49,16 +52,44 @@ def seconds(body: Mapping[str, Any]) -> float:
     return float(value)
 
 
-def ranks(body: Mapping[str, Any], shown: Sequence[Shown]) -> dict[str, int | None]:
-    """Ranks by letter as ranks by completion id."""
+def by_completion(body: Mapping[str, Any], name: str, shown: Sequence[Shown]) -> Json:
+    """A field with values by letter as values by completion id; a missing field is empty."""
     ids = {item.label: item.completion_id for item in shown}
-    given = field(body, "ranks", dict)
-    for label, rank in given.items():
+    given: Json = field(body, name, dict, optional=True) or {}
+    for label in given:
         if label not in ids:
-            raise DataError(f"there is no completion {label!r}", field="ranks")
-        if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= len(ids):
-            raise DataError(f"must be a whole number from 1 to {len(ids)}", field=f"ranks.{label}")
-    return {ids[label]: rank for label, rank in given.items()}
+            raise DataError(f"there is no completion {label!r}", field=name)
+    return {ids[label]: value for label, value in given.items()}
+
+
+def numbers(body: Mapping[str, Any], name: str, shown: Sequence[Shown], allowed: range) -> dict[str, int | None]:
+    """Ranks or ratings by letter as such by completion id."""
+    found = by_completion(body, name, shown)
+    for item in shown:
+        value = found.get(item.completion_id, allowed[0])
+        if isinstance(value, bool) or not isinstance(value, int) or value not in allowed:
+            raise DataError(f"must be a whole number from 1 to {allowed[-1]}", field=f"{name}.{item.label}")
+    return found
+
+
+def names(value: object, where: str) -> list[str]:
+    """A list of names of flags."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise DataError("must be a list of names", field=where)
+    return value
+
+
+def marks_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
+    """All that was said of prompt and completions, under the names of `Submission`."""
+    flags = by_completion(body, "flags", shown)
+    return {
+        "ranks": numbers(body, "ranks", shown, range(1, len(shown) + 1)),
+        "ratings": numbers(body, "ratings", shown, RATINGS),
+        "flags": {completion_id: names(value, "flags") for completion_id, value in flags.items()},
+        "prompt_flags": names(body.get("prompt_flags") or [], "prompt_flags"),
+        "strength": field(body, "strength", int, optional=True),
+        "all_bad": field(body, "all_bad", bool),
+    }
 
 
 def draft_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
@@ -66,10 +97,9 @@ def draft_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
     ids = {item.label: item.completion_id for item in shown}
     trail = field(body, "trail", list)
     return {
-        "ranks": ranks(body, shown),
+        **marks_in(body, shown),
         "trail": [ids[label] for label in trail if isinstance(label, str) and label in ids],
         "tie": field(body, "tie", bool),
-        "all_bad": field(body, "all_bad", bool),
         "note": text(body, "note"),
         "reason": text(body, "reason"),
         "seconds": seconds(body),
@@ -81,9 +111,17 @@ def draft_out(draft: Mapping[str, Any] | None, shown: Sequence[Shown]) -> Json |
     if draft is None:
         return None
     labels = {item.completion_id: item.label for item in shown}
-    kept = draft.get("ranks") or {}
+
+    def by_label(name: str) -> Json:
+        kept = draft.get(name) or {}
+        return {labels[completion_id]: value for completion_id, value in kept.items() if value}
+
     return {
-        "ranks": {labels[name]: rank for name, rank in kept.items() if rank is not None},
+        "ranks": by_label("ranks"),
+        "ratings": by_label("ratings"),
+        "flags": by_label("flags"),
+        "prompt_flags": draft.get("prompt_flags") or [],
+        "strength": draft.get("strength"),
         "trail": [labels[name] for name in draft.get("trail") or ()],
         "tie": bool(draft.get("tie")),
         "all_bad": bool(draft.get("all_bad")),
@@ -100,11 +138,12 @@ def submission_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Submission
         submission_id=field(body, "submission_id", str),
         task_id=field(body, "task", int),
         kind=kind,
-        ranks=ranks(body, shown) if kind == "rank" else {},
-        all_bad=kind == "rank" and field(body, "all_bad", bool),
+        **(marks_in(body, shown) if kind == "rank" else {}),
         note=text(body, "note"),
         reason=text(body, "reason") if kind == "skip" else None,
         seconds=seconds(body),
+        schema_version=field(body, "schema_version", int, optional=True),
+        guidelines_version=field(body, "guidelines_version", int, optional=True),
     )
 
 
@@ -119,6 +158,8 @@ def task_out(assignment: Assignment | None) -> Json | None:
         "draft": draft_out(assignment.draft, assignment.completions),
         "draft_version": assignment.draft_version,
         "correction": assignment.correction_of,
+        "schema_version": assignment.project.schema_version,
+        "guidelines_version": assignment.project.guidelines_version,
     }
 
 
@@ -135,6 +176,8 @@ def project_out(project: Project) -> Json:
         "guidelines": project.guidelines,
         "guidelines_version": project.guidelines_version,
         "dwell_seconds": project.dwell_seconds,
+        "schema": schema_row(project.schema),
+        "schema_version": project.schema_version,
     }
 
 

@@ -56,6 +56,8 @@ def rankings(draw: st.DrawFn, ids: list[str]) -> Ranking:
         "order": st.permutations(ids).map(tuple),
         "at": st.datetimes().map(lambda moment: moment.replace(microsecond=0).isoformat() + "Z"),
         "weight": finite,
+        "prompt_flags": st.lists(texts, max_size=2).map(tuple),
+        "top_only": st.booleans(),
     }
     if len(ids) == 2:
         optional["strength"] = st.integers(1, 4)

@@ -142,6 +142,9 @@ def test_a_correction_replaces_the_judgment_only_when_submitted(store: Store):
     assert correction.draft == {
         "kind": "rank",
         "ranks": {shown.completion_id: place for place, shown in enumerate(first.completions, 1)},
+        "ratings": {},
+        "flags": {},
+        "prompt_flags": [],
         "all_bad": False,
         "strength": None,
         "note": "hm",

@@ -1,5 +1,6 @@
 // The labeling screen: holds one task at a time, all of it keyed by the task's own id.
 
+import * as answers from "./answer.js";
 import { AttentionClock } from "./clock.js";
 import { Compare } from "./compare.js";
 import { Draft } from "./draft.js";
@@ -7,10 +8,12 @@ import { drawCards, drawPrompt, markCards } from "./cards.js";
 import * as dialogs from "./dialogs.js";
 import { uuid } from "./dom.js";
 import { Frame } from "./frame.js";
-import { ApiError, backoff, drawFor, pause, request } from "./http.js";
+import { ApiError, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
+import { send } from "./outbox.js";
 import * as ranking from "./ranking.js";
-import { Strip } from "./strip.js";
+import { RankStep } from "./rankstep.js";
+import { RateStep } from "./ratestep.js";
 import { foldLong, toggleAllFolds } from "./text.js";
 
 // Without a touch on the new task, a submit sooner than this belongs to the task before: a double click or press.
@@ -27,15 +30,10 @@ class Board {
   constructor(parent, { bare = true }) {
     this.frame = new Frame(this, bare);
     parent.replaceChildren(this.frame.root);
-    this.strip = new Strip({
-      onTap: (label) => this.#change(ranking.toggle(this.state, label)),
-      onTier: (label, index) => this.#change(ranking.moveToTier(this.state, label, index)),
-      onGap: (label, index) => this.#change(ranking.moveToGap(this.state, label, index)),
-      onPool: (label) => this.#change(ranking.unrank(this.state, label)),
-      onRedraw: () => this.#draw(),
-    });
+    this.steps = { read: () => this.answer, change: (answer) => this.#change(answer), redraw: () => this.#draw(), say: (text) => this.say(text) };
+    this.ranking = new RankStep(this.steps);
     this.clock = new AttentionClock(() => this.#drawTime());
-    this.task = this.draft = this.sending = null;
+    this.task = this.draft = this.sending = this.rating = null;
     this.failing = null;
     this.lastAnswer = -Infinity;
     this.enterHeld = this.enterStale = false;
@@ -50,13 +48,7 @@ class Board {
     document.addEventListener("visibilitychange", this.awake);
     drawFor(null);
     await this.#ask(async () => {
-      const { user, projects } = await request("GET", "/api/projects");
-      this.user = user;
-      drawFor(user.id);
-      this.projects = projects;
-      const last = Number(localStorage.getItem("labeler-project"));
-      this.project = projects.find(({ id }) => id === last) ?? projects[0];
-      this.frame.setUser(user, projects, this.project);
+      await this.#loadProjects(Number(localStorage.getItem("labeler-project")));
       if (this.project) await this.#load();
       else this.frame.showEmpty("You belong to no project yet. Ask a manager to add you to one.");
     });
@@ -91,8 +83,17 @@ class Board {
     }
   }
 
+  async #loadProjects(current) {
+    const { user, projects } = await request("GET", "/api/projects");
+    this.user = user;
+    drawFor(user.id);
+    this.projects = projects;
+    this.project = projects.find(({ id }) => id === current) ?? projects[0];
+    this.frame.setUser(user, projects, this.project);
+  }
+
   async #load() {
-    this.#show(await request("GET", `/api/task?project=${this.project.id}`));
+    await this.#show(await request("GET", `/api/task?project=${this.project.id}`));
   }
 
   async switchProject(id) {
@@ -102,8 +103,11 @@ class Board {
     await this.#ask(() => this.#load());
   }
 
-  #show({ task, progress }) {
-    this.draft = this.compare = null;
+  async #show({ task, progress }) {
+    const { schema_version: schema, guidelines_version: guidelines } = this.project;
+    if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) await this.#loadProjects(this.project.id);
+    this.sending = null;
+    this.draft = this.compare = this.rating = null;
     this.failing = null;
     this.task = task;
     this.progress = progress;
@@ -118,47 +122,58 @@ class Board {
   }
 
   #showTask(task) {
+    const { schema } = this.project;
     const labels = task.completions.map(({ label }) => label);
     this.draft = new Draft(this.user.name, task, () => this.#content(), (state, error) => this.#onDraft(state, error));
     const unsent = this.draft.unsent();
     const saved = unsent ?? task.draft;
-    this.state = ranking.fromDraft(labels, saved);
-    this.allBad = Boolean(saved?.all_bad);
-    this.note = saved?.note ?? "";
-    this.reason = saved?.reason ?? null;
+    this.answer = answers.fromDraft(labels, schema, saved);
     this.clock.reset(saved?.seconds ?? 0);
     const prompt = drawPrompt(task.prompt);
-    this.view = drawCards(task.completions, (label) => this.#change(ranking.toggle(this.state, label)));
-    this.frame.showTask(task, prompt.node, this.view.node, this.strip.node, this.note);
+    this.view = drawCards(task.completions, (label) => this.ranking.tap(label));
+    if (answers.asksMarks(schema)) this.#openRating(schema, labels, prompt.tags);
+    this.ranking.open(schema, labels);
+    this.frame.showTask(task, schema, prompt.node, this.view.node, this.answer.note);
+    this.frame.place.replaceChildren(...(this.rating ? [this.rating.panel.node] : []), this.ranking.node);
     foldLong([...prompt.folds, ...this.view.folds]);
-    if (task.correction) this.frame.say(this.reason ? `You skipped this one: ${this.reason}` : "Correcting an earlier judgment: it stands until you submit.");
+    const { reason } = this.answer;
+    if (task.correction) this.frame.say(reason ? `You skipped this one: ${reason}` : "Correcting an earlier judgment: it stands until you submit.");
     this.#draw();
     if (unsent) this.draft.changed();
   }
 
-  // The present state, and changes of it
+  #openRating(schema, labels, promptTags) {
+    this.rating = new RateStep(schema, labels, this.view.cards, promptTags, { ...this.steps, done: () => this.toRanking() });
+    this.view.node.addEventListener("focusin", (event) => this.rating?.notice(event.target.closest("[data-card]")?.dataset.card));
+  }
+
+  /** A card was swiped into view. */
+  onCardShown(label) {
+    this.rating?.notice(label);
+  }
+
+  // The present answer, and changes of it
 
   ready() {
     return Boolean(this.task) && !this.sending;
   }
 
   hasLabel(letter) {
-    return this.state.labels.includes(letter);
+    return this.answer.ranking.labels.includes(letter);
   }
 
   #content() {
-    const { trail, tie } = this.state;
-    return { ranks: ranking.ranksOf(this.state), trail, tie, all_bad: this.allBad, note: this.note, reason: this.reason, seconds: this.seconds ?? 0 };
+    return { ...answers.toDraft(this.answer), seconds: this.seconds ?? 0 };
   }
 
   #markTime() {
     this.seconds = this.clock.read();
   }
 
-  #change(state) {
+  #change(answer) {
     if (!this.ready()) return;
-    const same = state === this.state;
-    this.state = state;
+    const same = answer === this.answer;
+    this.answer = answer;
     if (!same) this.#touched();
     this.#draw();
   }
@@ -170,43 +185,37 @@ class Board {
     this.draft.changed();
   }
 
-  typeLetter(letter, repeated) {
-    const state = ranking.place(this.state, letter);
-    if (state === this.state && !repeated) this.say(`${letter} is ranked ${ranking.rankOf(this.state, letter)} already; Backspace takes the last one back.`);
-    else this.#change(state);
-  }
-
-  typeRank(label, rank) {
-    if (rank <= this.state.labels.length) this.#change(ranking.setRank(this.state, label, rank));
-    else this.say(`There are ${this.state.labels.length} completions: ranks go from 1 to ${this.state.labels.length}.`);
-  }
-
-  step(label, direction) {
-    this.#change(ranking.step(this.state, label, direction));
-  }
-
-  unrank(label) {
-    this.#change(ranking.unrank(this.state, label));
-  }
-
-  toggleTie() {
-    this.#change(ranking.toggleTie(this.state));
-  }
-
   takeBack() {
-    this.#change(ranking.takeBack(this.state));
+    if (this.rating?.active) this.rating.takeBack();
+    else this.ranking.takeBack();
   }
 
   toggleAllBad() {
-    if (!this.ready()) return;
-    this.allBad = !this.allBad;
-    this.#touched();
-    this.#draw();
+    if (!this.ready() || !this.project.schema.all_bad) return;
+    this.#change({ ...this.answer, allBad: !this.answer.allBad });
   }
 
-  setNote(text) {
-    this.note = text;
+  setNote(note) {
+    this.answer = { ...this.answer, note };
     this.#touched();
+  }
+
+  // From rating to ranking and back
+
+  toggleStep() {
+    if (!this.rating || !this.project.schema.ranking) return;
+    if (this.rating.active) this.toRanking();
+    else this.toRating();
+  }
+
+  toRating(target = this.rating?.current) {
+    if (this.rating) this.rating.go(target);
+  }
+
+  toRanking() {
+    this.rating.active = false;
+    this.focusBoard();
+    this.#draw();
   }
 
   // Saving and submitting
@@ -233,59 +242,41 @@ class Board {
   #obstacle() {
     if (this.sending) return "Sending …";
     if (this.failing) return "Submitting is off until the draft can be saved.";
-    const open = ranking.unranked(this.state);
-    if (open.length && !this.allBad) return `Rank ${open.join(", ")} first, or mark all bad.`;
-    return null;
+    return answers.obstacle(this.answer, this.project.schema);
   }
 
   enter(repeated) {
-    if (!repeated && !this.enterStale) this.submit();
+    if (repeated || this.enterStale) return;
+    const { schema } = this.project;
+    const toRank = this.rating?.active && !answers.unrated(this.answer, schema).length && !answers.isRanked(this.answer, schema);
+    if (toRank) this.toRanking();
+    else this.submit();
   }
 
   submit() {
     if (!this.ready() || (!this.touched && performance.now() - this.shownAt < SETTLE)) return;
     const obstacle = this.#obstacle();
     if (obstacle) this.say(obstacle);
-    else this.#send({ kind: "rank", ranks: ranking.ranksOf(this.state), all_bad: this.allBad });
+    else this.#send(answers.toSubmission(this.answer));
   }
 
-  /** Send an answer until it is known what became of it: the same id and content each time. */
   async #send(answer) {
     this.#markTime();
-    const body = { submission_id: uuid(), project: this.project.id, task: this.task.id, note: this.note || null, seconds: this.seconds, ...answer };
+    const { id: task, schema_version, guidelines_version } = this.task;
+    const made = { schema_version, guidelines_version, note: this.answer.note || null, seconds: this.seconds };
+    const body = { submission_id: uuid(), project: this.project.id, task, ...made, ...answer };
     this.sending = body;
     this.#draw();
     await pause(Math.max(0, this.lastAnswer + 1000 * this.project.dwell_seconds - performance.now()));
     await this.#ask(async () => {
-      const next = await this.#persist(body).catch((error) => this.#refused(error));
+      const next = await send(body, (sentence) => this.say(sentence, { alarm: true }));
       this.lastAnswer = performance.now();
       this.draft.close();
-      this.sending = null;
-      this.#show(next);
+      await this.#show(next);
       if (next.refusal) this.frame.say(next.refusal, { alarm: true });
     });
     this.sending = null;
     this.#draw();
-  }
-
-  /** The answer was refused: if the task is not ours any more, go on with the next one and say why. */
-  async #refused(error) {
-    if (error.status !== 409 && error.status !== 403) throw error;
-    const next = await request("GET", `/api/task?project=${this.project.id}`);
-    if (next.task?.id === this.task.id) throw error;
-    return { ...next, refusal: error.message };
-  }
-
-  async #persist(body) {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await request("POST", "/api/submit", body);
-      } catch (error) {
-        if (!error.transient) throw error;
-        this.say(`Not sent yet: ${error.message} Trying again …`, { alarm: true });
-        await pause(backoff(attempt));
-      }
-    }
   }
 
   async undo(judgment = null) {
@@ -293,7 +284,7 @@ class Board {
     await this.draft?.flush();
     await this.#ask(async () => {
       const answer = await request("POST", "/api/undo", { project: this.project.id, judgment });
-      if (answer.task) this.#show(answer);
+      if (answer.task) await this.#show(answer);
       else this.say("There is nothing to take back yet.");
     });
   }
@@ -304,18 +295,18 @@ class Board {
     await this.#ask(async () => {
       const next = await request("POST", "/api/cancel-correction", body);
       this.draft.close();
-      this.#show(next);
+      await this.#show(next);
     });
   }
 
   // Panels
 
   openSkip() {
-    if (this.ready()) dialogs.openSkip(this.frame.root, this.reason, (reason) => this.#send({ kind: "skip", reason }));
+    if (this.ready()) dialogs.openSkip(this.frame.root, this.answer.reason, (reason) => this.#send({ kind: "skip", reason }));
   }
 
   openHelp() {
-    dialogs.openHelp(this.frame.root);
+    dialogs.openHelp(this.frame.root, this.project?.schema);
   }
 
   openGuidelines() {
@@ -361,11 +352,17 @@ class Board {
 
   #draw() {
     if (!this.task) return;
-    this.strip.draw(this.state, { off: Boolean(this.sending) });
-    markCards(this.view.cards, ranking.ranksOf(this.state));
-    this.frame.setAllBad(this.allBad);
-    this.frame.tie.setAttribute("aria-pressed", String(this.state.tie));
-    this.frame.announce(this.allBad ? `All bad. ${ranking.describe(this.state)}` : ranking.describe(this.state));
+    const { schema } = this.project;
+    const off = { off: Boolean(this.sending) };
+    const rating = Boolean(this.rating?.active);
+    this.ranking.draw(this.answer, off);
+    this.ranking.node.hidden = rating || !schema.ranking;
+    markCards(this.view.cards, ranking.ranksOf(this.answer.ranking), schema.ranking);
+    this.rating?.draw(this.answer, off);
+    this.frame.setStep(rating, answers.done(this.answer, schema));
+    this.frame.setAllBad(this.answer.allBad);
+    this.frame.tie.setAttribute("aria-pressed", String(this.answer.ranking.tie));
+    this.frame.announce([answers.describe(this.answer, schema), this.rating?.describe(this.answer)].filter(Boolean).join(" "));
     this.#drawSubmit();
   }
 

@@ -11,8 +11,9 @@ export function drawPrompt(messages) {
   const earlier = turns.slice(0, -1);
   const section = el("section", { class: "lb-prompt", "data-testid": "prompt", "aria-label": "Prompt" });
   if (earlier.length) section.append(...earlierTurns(messages, earlier));
-  section.append(turns.at(-1).node);
-  return { node: section, folds: turns };
+  const tags = el("div", { class: "lb-tags" });
+  section.append(turns.at(-1).node, tags);
+  return { node: section, folds: turns, tags };
 }
 
 function drawTurn(message) {
@@ -55,18 +56,21 @@ function drawCard({ label, text }, onTap) {
   const letter = button(label, { class: "lb-letter", "aria-pressed": "false", onclick: () => onTap(label), tabindex: "-1" });
   const rank = el("span", { class: "lb-card-rank" });
   const head = el("header", { class: "lb-card-head" }, letter, rank);
+  const tags = el("div", { class: "lb-tags" });
   const node = el(
     "article",
     { class: "lb-card", "data-card": label, tabindex: "0", "aria-label": `Completion ${label}` },
-    head, body, foot,
+    head, tags, body, foot,
   );
-  return { label, node, body, foot, letter, rank };
+  return { label, node, head, tags, body, foot, letter, rank };
 }
 
-/** Show on each card where it is ranked. */
-export function markCards(cards, ranks) {
+/** Show on each card where it is ranked; `asked`: whether the project wants a ranking. */
+export function markCards(cards, ranks, asked) {
   for (const { label, node, letter, rank } of cards.values()) {
     const at = ranks[label];
+    rank.hidden = !asked;
+    letter.disabled = !asked;
     rank.textContent = at ? `rank ${at}` : "unranked";
     node.classList.toggle("lb-ranked", Boolean(at));
     letter.setAttribute("aria-pressed", String(Boolean(at)));

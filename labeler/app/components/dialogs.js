@@ -1,5 +1,6 @@
 // Help, guidelines, history and the reason for a skip. Native dialogs: they keep the focus and close with Escape.
 
+import { asksMarks } from "./answer.js";
 import { button, el } from "./dom.js";
 import { exactNodes } from "./text.js";
 
@@ -11,15 +12,32 @@ const REASONS = [
   "It contains personal data",
 ];
 
-const KEYS = [
+const RANK_KEYS = [
   ["A B C …", "rank next; already ranked letters stay where they are"],
   ["=", "the next letter ties with the one before"],
   ["Backspace", "take the last one back"],
-  ["Enter", "submit"],
   ["Tab", "go to a chip or a completion"],
   ["1 2 3 …", "put the focused one at that rank; the same digit on two is a tie"],
   ["← →", "move the focused chip: into a tie with its neighbour, then past it"],
   ["↑ ↓", "rank the focused chip next; take it off the ranking"],
+];
+const STRENGTH_KEYS = [
+  ["A or B", "the better one; then, or before the other letter:"],
+  ["1 2 3 4", "negligibly, slightly, clearly, significantly better"],
+  ["=", "after the first letter: the other ties with it"],
+  ["Backspace", "take the last one back"],
+];
+const RATE_KEYS = [
+  ["1 … 7", "rate the marked completion, 1 worst to 7 best, and go to the next"],
+  ["letters", "set or take back the flag that shows the letter; flags first, then the rating"],
+  ["← →", "the completion before or after"],
+  ["Tab", "go to a completion"],
+  ["Backspace", "take the last rating back"],
+];
+const PROMPT_KEYS = [["0", "flags of the prompt"]];
+const STEP_KEYS = [["r", "between rating and ranking"]];
+const KEYS = [
+  ["Enter", "submit, or go on to the ranking"],
   ["x", "all bad"],
   ["s", "skip, with a reason"],
   ["n", "note"],
@@ -43,11 +61,20 @@ function open(root, title, content, { side = false, testid = null } = {}) {
   return dialog;
 }
 
-export function openHelp(root) {
-  const rows = KEYS.flatMap(([keys, meaning]) => [el("dt", {}, el("kbd", {}, keys)), el("dd", {}, meaning)]);
+/** @param {object} [schema] of the project: keys of what it does not ask for are left out */
+export function openHelp(root, schema) {
+  const marks = schema && asksMarks(schema);
+  const sections = [
+    ["Rating and flags", [...(marks ? RATE_KEYS : []), ...(marks && schema.prompt_flags.length ? PROMPT_KEYS : []), ...(marks && schema.ranking ? STEP_KEYS : [])]],
+    ["Ranking", !schema || schema.ranking ? (schema?.strength ? STRENGTH_KEYS : RANK_KEYS) : []],
+    ["Always", KEYS],
+  ].filter(([, keys]) => keys.length);
+  const rows = sections.map(([title, keys]) => [el("h3", {}, title), el("dl", { class: "lb-keys" }, ...keys.flatMap(keyRow))]).flat();
   const mouse = el("p", {}, "Where a completion has the letter of a command, Shift with that letter gives the command. Chips can also be dragged: onto a rank for a tie, between ranks for a rank of their own, and back to the unranked ones. Tapping chips or letters ranks them in that order.");
-  return open(root, "Keys", el("div", {}, el("dl", { class: "lb-keys" }, ...rows), mouse), { testid: "help" });
+  return open(root, "Keys", el("div", {}, ...rows, mouse), { testid: "help" });
 }
+
+const keyRow = ([keys, meaning]) => [el("dt", {}, el("kbd", {}, keys)), el("dd", {}, meaning)];
 
 export function openGuidelines(root, project) {
   const text = project.guidelines || "No guidelines were written for this project.";

@@ -45,6 +45,9 @@ export class Frame {
 
   #board(board) {
     this.place = el("div", { class: "lb-place" });
+    this.rateTab = button("", { class: "lb-quiet", "data-testid": "step-rate", onclick: () => board.toRating() });
+    this.rankTab = button("", { class: "lb-quiet", "data-testid": "step-rank", onclick: () => board.toRanking() });
+    this.stepTabs = el("div", { class: "lb-steps", role: "group", "aria-label": "Steps", hidden: true }, this.rateTab, this.rankTab, el("kbd", { "aria-hidden": "true" }, "r"));
     this.note = el("textarea", { class: "lb-note", rows: "2", maxlength: "10000", hidden: true, placeholder: "Note for the managers (Esc goes back to the board)", "aria-label": "Note", "data-testid": "note-text", oninput: () => board.setNote(this.note.value) });
     this.message = el("span", { class: "lb-message", role: "status", "data-testid": "message" });
     this.allBad = el("input", { type: "checkbox", "data-testid": "all-bad", "aria-keyshortcuts": "x", onchange: () => board.toggleAllBad() });
@@ -56,13 +59,13 @@ export class Frame {
       button("undo", { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
       button("skip", { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
       button("note", { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
-      (this.tie = button("tie", { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: "The next one ties with the one before", "aria-pressed": "false", onclick: () => board.toggleTie() }, "=")),
-      el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, "all bad", el("kbd", { "aria-hidden": "true" }, "x")),
+      (this.tie = button("tie", { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: "The next one ties with the one before", "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
+      (this.allBadLabel = el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, (this.allBadText = el("span", {})), el("kbd", { "aria-hidden": "true" }, "x"))),
       this.keep,
       this.message,
       this.submit,
     );
-    this.foot = el("footer", { class: "lb-board" }, this.place, this.note, tools);
+    this.foot = el("footer", { class: "lb-board" }, this.stepTabs, this.place, this.note, tools);
   }
 
   setUser(user, projects, current) {
@@ -96,6 +99,17 @@ export class Frame {
     this.allBad.checked = on;
   }
 
+  /** @param {boolean} rating which step it is; @param {{rated: string, ranked: string}|null} done where there are two */
+  setStep(rating, done) {
+    this.stepTabs.hidden = !done;
+    flag(this.root, "data-rating", rating);
+    if (!done) return;
+    this.rateTab.textContent = `1 · ${done.rated ? "rate" : "flag"} ${done.rated}`;
+    this.rankTab.textContent = `2 · rank ${done.ranked}`;
+    this.rateTab.setAttribute("aria-pressed", String(rating));
+    this.rankTab.setAttribute("aria-pressed", String(!rating));
+  }
+
   setCompare(node, cards) {
     this.compareButton.setAttribute("aria-pressed", String(Boolean(node)));
     cards.hidden = Boolean(node);
@@ -103,14 +117,16 @@ export class Frame {
     if (node) cards.after(node);
   }
 
-  showTask(task, prompt, cards, strip, note) {
+  showTask(task, schema, prompt, cards, note) {
     this.foot.dataset.testid = "ranking-board";
     this.foot.dataset.taskId = task.id;
     this.foot.dataset.k = task.completions.length;
     this.compareButton.setAttribute("aria-pressed", "false");
     this.main.replaceChildren(prompt, this.#dots(task.completions, cards), cards);
     this.main.scrollTop = 0;
-    this.place.replaceChildren(strip);
+    this.tie.hidden = !schema.ranking;
+    this.allBadLabel.hidden = !schema.all_bad;
+    this.allBadText.textContent = task.completions.length === 2 ? "both bad" : "all bad";
     this.note.value = note;
     this.note.hidden = !note;
     this.keep.hidden = !task.correction;
@@ -124,8 +140,11 @@ export class Frame {
     const jumps = completions.map(({ label }, index) =>
       button(label, { class: "lb-jump", "aria-label": `Show completion ${label}`, onclick: () => cards.children[index].scrollIntoView({ inline: "start", block: "nearest" }) }),
     );
+    let before = 0;
     const mark = () => {
       const at = Math.round(cards.scrollLeft / Math.max(1, cards.clientWidth));
+      if (at !== before) this.board.onCardShown(completions[at]?.label);
+      before = at;
       jumps.forEach((jump, index) => jump.setAttribute("aria-current", String(index === at)));
     };
     cards.addEventListener("scroll", mark, { passive: true });
@@ -139,6 +158,7 @@ export class Frame {
     flag(this.root, "data-empty", true);
     this.main.replaceChildren(el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text));
     this.place.replaceChildren();
+    this.stepTabs.hidden = true;
     this.note.hidden = this.keep.hidden = this.submit.disabled = true;
     this.setSaving("");
   }

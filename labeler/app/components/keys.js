@@ -1,6 +1,10 @@
 // The keyboard of the labeling screen: one place that says which key does what.
 
+import { PROMPT } from "./answer.js";
 import { takesText } from "./dom.js";
+
+// The same letters as COMMAND_KEYS of labeler/label_schema.py: no flag has them.
+const COMMANDS = /^[GHMNRSUVX]$/;
 
 /**
  * Listen for keys until the returned function is called. Keys are taken before the page around the board sees them.
@@ -45,33 +49,48 @@ function command(event, board) {
   const letter = event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const plain = plainKey(event, letter, board);
   if (!board.task) return /^[UGH?]$/.test(letter) ? plain : null;
+  if (board.rating?.active) return rateKey(event, letter, board) ?? plain;
   // Where there are completions G, H and so on, they take the keys of commands; with Shift those still work.
-  if (board.hasLabel(letter) && !(plain && event.shiftKey)) return () => board.typeLetter(letter, event.repeat);
+  if (board.hasLabel(letter) && !(plain && event.shiftKey)) return () => board.ranking.typeLetter(letter, event.repeat);
+  if (letter === "0" && board.rating) return () => board.rating.go(PROMPT);
   if (/^[1-9]$/.test(letter)) return digit(board, Number(letter));
   return arrow(event, board) ?? plain;
 }
 
+/** Digits rate and letters flag the completion that one is at; the letters of commands are never a flag's. */
+function rateKey(event, letter, board) {
+  const { rating } = board;
+  if (letter === "0") return () => rating.go(PROMPT);
+  if (/^[1-7]$/.test(letter)) return event.repeat ? () => {} : () => rating.rate(Number(letter));
+  if (event.key === "ArrowLeft") return () => rating.next(-1);
+  if (event.key === "ArrowRight") return () => rating.next(1);
+  if (!/^[A-Z]$/.test(letter) || COMMANDS.test(letter)) return null;
+  if (rating.flagsFor(rating.current).length === 0 && board.hasLabel(letter)) return () => board.ranking.typeLetter(letter, event.repeat);
+  return () => event.repeat || rating.typeFlag(letter) || board.say(`No flag has the letter ${letter}. The ranking comes after the ratings; r goes there.`);
+}
+
 function digit(board, rank) {
+  if (board.ranking.asksStrength) return () => board.ranking.setStrength(rank);
   const label = focusedLabel();
   if (!label) return () => board.say("Go to a chip or a completion with Tab first; then digits put it at that rank.");
-  return () => board.typeRank(label, rank);
+  return () => board.ranking.typeRank(label, rank);
 }
 
 function arrow(event, board) {
   const label = document.activeElement?.matches?.(".lb-chip") ? document.activeElement.dataset.label : null;
   if (!label) return null;
   return {
-    ArrowLeft: () => board.step(label, -1),
-    ArrowRight: () => board.step(label, 1),
-    ArrowUp: () => board.typeLetter(label, false),
-    ArrowDown: () => board.unrank(label),
+    ArrowLeft: () => board.ranking.step(label, -1),
+    ArrowRight: () => board.ranking.step(label, 1),
+    ArrowUp: () => board.ranking.typeLetter(label, false),
+    ArrowDown: () => board.ranking.unrank(label),
   }[event.key];
 }
 
 function plainKey(event, letter, board) {
   if (event.key === "Enter") return onOwnControl(event.target) ? null : () => board.enter(event.repeat);
   const commands = {
-    "=": () => board.toggleTie(),
+    "=": () => board.ranking.toggleTie(),
     Backspace: () => board.takeBack(),
     Escape: () => board.escape(),
     "?": () => board.openHelp(),
@@ -83,9 +102,10 @@ function plainKey(event, letter, board) {
     U: () => board.undo(),
     V: () => board.toggleCompare(),
     M: () => board.toggleFolds(),
+    R: () => board.toggleStep(),
   };
   const act = commands[letter];
-  return act && !(event.repeat && /^[SUNVMXGH?]$/.test(letter)) ? act : null;
+  return act && !(event.repeat && (COMMANDS.test(letter) || letter === "?")) ? act : null;
 }
 
 /** Enter on these presses them; on chips and completions it submits. */

@@ -14,6 +14,11 @@ export class Strip {
     this.node = el("div", { class: "lb-strip" }, this.row, this.pool);
   }
 
+  /** How many of how many are to be ranked: the pool says what becomes of the rest. */
+  limit(wanted, count) {
+    this.top = wanted < count ? wanted : null;
+  }
+
   /** Draw a ranking; a chip that had the focus has it again. */
   draw(state, { off = false } = {}) {
     const focused = document.activeElement?.closest?.(".lb-strip") ? document.activeElement.dataset.label : null;
@@ -22,7 +27,8 @@ export class Strip {
     this.row.replaceChildren(end("best"), this.#gap(0), ...tiers, end("worst"));
     if (state.tie) this.row.querySelector(`[data-label="${state.trail.at(-1)}"]`)?.after(el("span", { class: "lb-tie" }, "="));
     const open = unranked(state).map(chip);
-    this.pool.replaceChildren(el("span", { class: "lb-end" }, "unranked"), ...(open.length ? open : [el("span", { class: "lb-none" }, "–")]));
+    const name = this.top ? `not in the best ${this.top}` : "unranked";
+    this.pool.replaceChildren(el("span", { class: "lb-end" }, name), ...(open.length ? open : [el("span", { class: "lb-none" }, "–")]));
     if (focused) this.node.querySelector(`[data-label="${focused}"]`)?.focus({ preventScroll: true });
   }
 

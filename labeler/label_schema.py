@@ -1,0 +1,256 @@
+"""What a project asks of its labelers: the task, its flags and its scales. Pure; the store keeps it in versions.
+
+The defaults are InstructGPT's (Ouyang et al. 2022, arXiv 2203.02155): a completion is rated 1 to 7 and flagged as in
+its table 3, a prompt is flagged as in its table 7, then the completions are ranked with ties (figure 12).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+from labeler.errors import DataError
+from labeler.records import check_plain
+
+Task = Literal["rank", "rate", "pair"]
+TASKS: tuple[Task, ...] = get_args(Task)
+RATINGS = range(1, 8)
+COMMAND_KEYS = frozenset("ghmnrsuvx")
+"""Letters that the labeling screen keeps for its commands; flags have the others."""
+FLAG_KEYS = "".join(sorted(set("abcdefghijklmnopqrstuvwxyz") - COMMAND_KEYS))
+LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A question answered with yes or no.
+
+    Attributes:
+        name: what it is called in the data.
+        text: what stands on its button (the name where nothing is given).
+        about: the whole question, shown when the pointer rests on the button and read out by screen readers.
+        key: the letter that sets it, one of `FLAG_KEYS`; without one, `with_keys` finds it.
+    """
+
+    name: str
+    text: str = ""
+    about: str = ""
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name != self.name.strip() or len(self.name) > LONGEST_TEXT:
+            raise DataError(
+                f"{self.name!r} must be 1 to {LONGEST_TEXT} characters without blanks at its ends", field="name"
+            )
+        check_plain(f"{self.name}{self.text}{self.about}", "name")
+        if not self.text:
+            object.__setattr__(self, "text", self.name.replace("_", " "))
+        if self.key and self.key not in FLAG_KEYS:
+            problem = f"the key of {self.name!r} is {self.key!r}; it must be one of {', '.join(FLAG_KEYS)}"
+            raise DataError(problem, field="key")
+
+
+OUTPUT_FLAGS = (
+    Flag("fails_task", "fails the task", "Fails to follow the correct instruction or task", "f"),
+    Flag("inappropriate", "not for customers", "Inappropriate for a customer assistant", "i"),
+    Flag("hallucination", "made up", "Hallucination: states something that is made up", "l"),
+    Flag("satisfies_constraint", "meets constraint", "Satisfies the constraint given in the instruction", "c"),
+    Flag("sexual_content", "sexual", "Contains sexual content", "e"),
+    Flag("violent_content", "violent", "Contains violent content", "o"),
+    Flag(
+        "encourages_harm",
+        "encourages harm",
+        "Encourages or fails to discourage violence, abuse, terrorism or self-harm",
+        "t",
+    ),
+    Flag("denigrates_class", "denigrates a group", "Denigrates a protected class", "d"),
+    Flag("harmful_advice", "harmful advice", "Gives harmful advice", "a"),
+    Flag("expresses_opinion", "opinion", "Expresses an opinion", "p"),
+    Flag("moral_judgment", "moral judgment", "Expresses a moral judgment", "j"),
+)
+"""The eleven of InstructGPT's table 3."""
+PROMPT_FLAGS = (
+    Flag("ambiguous", "ambiguous", "The prompt can be read in several ways", "a"),
+    Flag("sensitive", "sensitive", "The prompt has sensitive content", "e"),
+    Flag("identity_dependent", "identity-dependent", "The right answer depends on who asks", "i"),
+    Flag("closed_domain", "closed domain", "The answer should use only what the prompt gives", "c"),
+    Flag("continuation", "continuation", "The prompt is a text to be continued", "t"),
+    Flag("requests_opinion", "asks for opinion", "The prompt asks for an opinion", "o"),
+    Flag("requests_advice", "asks for advice", "The prompt asks for advice", "d"),
+    Flag("requests_moral_judgment", "asks for moral judgment", "The prompt asks for a moral judgment", "j"),
+    Flag("safety_constraints", "safety constraints", "The prompt has explicit constraints for safety", "f"),
+    Flag("other_constraints", "other constraints", "The prompt has other explicit constraints", "k"),
+    Flag("intent_unclear", "intent unclear", "It is not clear what the person wants", "l"),
+)
+"""Those of InstructGPT's table 7."""
+
+
+def with_keys(flags: Iterable[Flag]) -> tuple[Flag, ...]:
+    """The flags, each with a key of its own: one of its text's letters if that is free, else any.
+
+    Raises:
+        DataError: two have the same name or key, or there are more flags than keys.
+    """
+    given = tuple(flags)
+    for what in ("name", "key"):
+        values = [getattr(flag, what) for flag in given if getattr(flag, what)]
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice:
+            raise DataError(f"two have the {what} {twice!r}; make them differ", field=what)
+    if len(given) > len(FLAG_KEYS):
+        raise DataError(f"there are {len(given)}; at most {len(FLAG_KEYS)} have a key each", field="name")
+    taken = {flag.key for flag in given}
+    found = []
+    for flag in given:
+        key = flag.key or next(
+            letter for letter in (*flag.text.lower(), *FLAG_KEYS) if letter in FLAG_KEYS and letter not in taken
+        )
+        taken.add(key)
+        found.append(replace(flag, key=key))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSchema:
+    """What is asked about one task.
+
+    Attributes:
+        task: ``rank`` the completions; ``rate`` each from 1 to 7 and then, with `ranking`, rank them; choose of a
+            ``pair``.
+        ranking: whether a ranking follows the ratings; always so for the other tasks.
+        top: rank only the best so many, None for all.
+        strength: of two completions, how much better the one is (1 negligibly to 4 significantly, Llama 2's scale).
+        all_bad: may say that no completion is acceptable, instead of a ranking.
+        flags: of each completion.
+        prompt_flags: of the prompt.
+    """
+
+    task: Task = "rank"
+    ranking: bool = True
+    top: int | None = None
+    strength: bool = False
+    all_bad: bool = True
+    flags: tuple[Flag, ...] = ()
+    prompt_flags: tuple[Flag, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise DataError(f"the task is {self.task!r}; it must be one of {', '.join(TASKS)}", field="task")
+        if not self.ranking and self.task != "rate":
+            raise DataError(f"the task {self.task} is a ranking; only rate goes without", field="ranking")
+        if self.top is not None and self.top < 1:
+            raise DataError("must be 1 or more, or null for all", field="top")
+        if self.top is not None and (self.task == "pair" or not self.ranking):
+            raise DataError("goes with a ranking of several completions; leave it out", field="top")
+        if self.strength and not self.ranking:
+            raise DataError("goes with a ranking; leave it out", field="strength")
+        for name in ("flags", "prompt_flags"):
+            try:
+                object.__setattr__(self, name, with_keys(getattr(self, name)))
+            except DataError as error:
+                raise DataError(error.problem, field=f"{name}.{error.field}") from error
+
+    @property
+    def rates(self) -> bool:
+        """Whether each completion is rated."""
+        return self.task == "rate"
+
+    def wants(self, k: int) -> int:
+        """How many of k completions have to be ranked."""
+        return 0 if not self.ranking else min(self.top or k, k)
+
+    def asks_strength(self, k: int) -> bool:
+        """Whether the strength of a preference is asked where there are k completions."""
+        return self.strength and k == 2
+
+    def check_count(self, k: int) -> None:
+        """Raise `DataError` if k completions are too few or too many for the task."""
+        if self.task == "pair" and k != 2:
+            raise DataError(f"has {k} completions; the task pair needs two", field="completions")
+        if k < (2 if self.ranking else 1):
+            wanted = "two completions to rank" if self.ranking else "one completion to rate"
+            raise DataError(f"needs at least {wanted}", field="completions")
+
+
+def preset(task: str, *, ranking: bool = True) -> LabelSchema:
+    """What a task asks for where nothing more is said."""
+    if task == "rate":
+        return LabelSchema("rate", ranking, flags=OUTPUT_FLAGS, prompt_flags=PROMPT_FLAGS)
+    return LabelSchema(task, ranking, strength=task == "pair")  # type: ignore[arg-type]  # checked when built
+
+
+_NAMES = frozenset(field.name for field in fields(LabelSchema))
+_KINDS = {"ranking": bool, "top": int, "strength": bool, "all_bad": bool}
+
+
+def schema_from(settings: Mapping[str, Any]) -> LabelSchema:
+    """The schema of a settings file; what it leaves out is as `preset` has it.
+
+    ``flags`` and ``prompt_flags`` are lists whose entries are names (those of InstructGPT, or new ones) or objects with
+    ``name``, ``text``, ``about`` and ``key``.
+
+    Raises:
+        DataError: with the field at fault.
+    """
+    for name in settings:
+        if name not in _NAMES:
+            near = get_close_matches(name, _NAMES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(sorted(_NAMES))}"
+            raise DataError(f"is no setting; {hint}", field=str(name))
+    task = settings.get("task", "rank")
+    values: dict[str, Any] = {}
+    for name, kind in _KINDS.items():
+        value = settings.get(name)
+        if value is not None:
+            if type(value) is not kind:
+                raise DataError(
+                    f"is {value!r}; it must be {'true or false' if kind is bool else 'a number'}", field=name
+                )
+            values[name] = value
+    known = {"flags": OUTPUT_FLAGS, "prompt_flags": PROMPT_FLAGS}
+    for name, usual in known.items():
+        if settings.get(name) is not None:
+            values[name] = _flags(settings[name], name, usual)
+    return replace(preset(task, ranking=values.get("ranking", True)), **values)
+
+
+def _flags(given: object, where: str, usual: tuple[Flag, ...]) -> tuple[Flag, ...]:
+    if not isinstance(given, list | tuple):
+        raise DataError("must be a list", field=where)
+    by_name = {flag.name: flag for flag in usual}
+    return tuple(_flag(item, f"{where}[{index}]", by_name) for index, item in enumerate(given))
+
+
+def _flag(item: object, where: str, usual: Mapping[str, Flag]) -> Flag:
+    row = {"name": item} if isinstance(item, str) else item
+    known = {field.name for field in fields(Flag)}
+    if not isinstance(row, Mapping) or not row.keys() <= known or "name" not in row:
+        raise DataError("must be a name, or an object with name, text, about and key", field=where)
+    given = {name: value for name, value in row.items() if value is not None}
+    if not all(isinstance(value, str) for value in given.values()):
+        raise DataError("must hold only strings", field=where)
+    start = usual.get(given["name"])
+    try:
+        return replace(start, **given) if start else Flag(**given)
+    except DataError as error:
+        raise DataError(error.problem, field=f"{where}.{error.field}") from error
+
+
+def schema_row(schema: LabelSchema) -> dict[str, Any]:
+    """Every setting, in the form that `schema_from` reads."""
+    return asdict(schema)
+
+
+def schema_text(schema: LabelSchema) -> str:
+    """The schema as the store keeps it."""
+    return json.dumps(schema_row(schema), ensure_ascii=False)
+
+
+@lru_cache(maxsize=256)
+def schema_of_text(text: str) -> LabelSchema:
+    """What `schema_text` wrote; read once per version, since it is needed for every answer."""
+    return schema_from(json.loads(text))
