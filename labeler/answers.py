@@ -5,7 +5,7 @@ from __future__ import annotations
 from labeler.entities import Submission
 from labeler.errors import DataError
 from labeler.label_schema import Flag, LabelSchema
-from labeler.records import Group, Ranking, Ranks, check_text, dense_ranks
+from labeler.records import Group, Ranking, Ranks, check_text
 
 
 def ranking_of(submission: Submission, group: Group, schema: LabelSchema, order: tuple[str, ...]) -> Ranking | None:
@@ -54,7 +54,7 @@ def _ranks(submission: Submission, ids: list[str], schema: LabelSchema) -> tuple
     wanted = schema.wants(len(ids))
     if not set(submission.ranks) <= set(ids):
         raise DataError("must hold each completion id of the task once", field="ranks")
-    ranks = dense_ranks([submission.ranks.get(name) for name in ids])
+    ranks = Ranking("-", tuple(submission.ranks.get(name) for name in ids)).ranks
     ranked = [rank for rank in ranks if rank is not None]
     if not schema.ranking and ranked:
         raise DataError("are not asked for in this project", field="ranks")

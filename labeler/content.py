@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
@@ -121,9 +121,18 @@ def add(connection: sa.Connection, project: Project, batch: Batch) -> ImportCoun
 
 def check_fits(connection: sa.Connection, project_id: int, schema: LabelSchema) -> None:
     """Raise `DataError` if the schema asks something of a project's groups that they are too small or large for."""
-    query = sa.select(tasks.c.group_id, tasks.c.content).where(tasks.c.project_id == project_id)
-    for row in connection.execute(query.execution_options(yield_per=CHUNK)):
-        _check_count(row.group_id, len(row.content["completions"]), schema)
+    for rows in _in_order(connection, project_id):
+        for row in rows:
+            _check_count(row.content["id"], len(row.content["completions"]), schema)
+
+
+def _in_order(connection: sa.Connection, project_id: int) -> Iterator[Sequence[Any]]:
+    """Id and content of every task, some at a time, in the order of import."""
+    after = 0
+    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id)
+    while rows := connection.execute(columns.where(tasks.c.id > after).order_by(tasks.c.id).limit(CHUNK)).all():
+        after = rows[-1].id
+        yield rows
 
 
 def _check_count(group_id: str, k: int, schema: LabelSchema) -> None:
@@ -173,10 +182,7 @@ def set_priorities(connection: sa.Connection, project: Project, priorities: Mapp
 
 def groups(connection: sa.Connection, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
     """Every group in the order of import, with its standing rankings, and with all its standing judgments beside it."""
-    after = 0
-    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id)
-    while rows := connection.execute(columns.where(tasks.c.id > after).order_by(tasks.c.id).limit(CHUNK)).all():
-        after = rows[-1].id
+    for rows in _in_order(connection, project_id):
         answers: dict[int, list[Judgment]] = defaultdict(list)
         for judgment in ledger.standing(connection, judgments.c.task_id.in_([row.id for row in rows])):
             answers[judgment.task_id].append(judgment)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 from store_helpers import ask, people, project, ranking
 
 from labeler import schema
+from labeler.database import Database
+from labeler.label_schema import LabelSchema
 from labeler.store import Store
 
 
@@ -60,3 +65,40 @@ def test_the_queue_reads_its_index(tmp_path, clock):
     store.close()
     assert any("ix_tasks_open" in plan for plan in plans)
     assert [plan for plan in plans if plan.startswith("SCAN")] == []
+
+
+def test_an_older_database_keeps_its_judgments_and_learns_what_was_asked(empty_database_url: str):
+    database = Database(empty_database_url)
+    config = Config()
+    config.set_main_option("script_location", "labeler:migrations")
+    config.set_main_option("path_separator", "os")
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in OLD:
+            connection.exec_driver_sql(statement)
+    database.close()
+    store = Store.create(empty_database_url)
+    essays = store.project("essays")
+    assert (essays.schema, essays.schema_version, essays.overlap) == (LabelSchema(), 1, 2)
+    found = sorted((item.annotator, item.schema_version) for item in store.judgments(essays.id))
+    assert found == [("ann", 1), ("other", None)]
+    with pytest.raises(DBAPIError, match="append-only"), store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE judgments SET seconds = 1")
+    store.close()
+
+
+OLD = (
+    "INSERT INTO users (id, name, role, disabled, created) VALUES (1, 'ann', 'labeler', FALSE, 0)",
+    "INSERT INTO projects (id, name, task, overlap, dwell_seconds, lease_seconds, seed, created) "
+    "VALUES (1, 'essays', 'rank', 2, 0, 60, 0, 5)",
+    "INSERT INTO guidelines (project_id, version, text, created) VALUES (1, 1, '', 0)",
+    "INSERT INTO tasks (id, project_id, group_id, content, overlap, priority, remaining, stage, shuffle) VALUES (1, 1, "
+    '\'g\', \'{"id": "g", "prompt": "?", "completions": [{"id": "a", "text": "x"}, {"id": "b", "text": "y"}]}\', '
+    "2, 0, 0, 0, 0)",
+    "INSERT INTO judgments (project_id, task_id, user_id, annotator, origin, kind, answer, created) "
+    "VALUES (1, 1, 1, 'ann', 'app', 'rank', '{\"ranks\": [1, 2]}', 0)",
+    "INSERT INTO judgments (project_id, task_id, annotator, origin, kind, answer, created) "
+    "VALUES (1, 1, 'other', 'import', 'rank', '{\"ranks\": [2, 1]}', 0)",
+)
+"""What the first version of the program kept."""

@@ -55,12 +55,12 @@ function drawCard({ label, text }, onTap) {
   const foot = el("div", { class: "lb-foot" });
   const letter = button(label, { class: "lb-letter", "aria-pressed": "false", onclick: () => onTap(label), tabindex: "-1" });
   const rank = el("span", { class: "lb-card-rank" });
-  const head = el("header", { class: "lb-card-head" }, letter, rank);
   const tags = el("div", { class: "lb-tags" });
+  const head = el("header", { class: "lb-card-head" }, letter, rank, tags);
   const node = el(
     "article",
     { class: "lb-card", "data-card": label, tabindex: "0", "aria-label": `Completion ${label}` },
-    head, tags, body, foot,
+    head, body, foot,
   );
   return { label, node, head, tags, body, foot, letter, rank };
 }

@@ -39,7 +39,7 @@ export class Panel {
     this.targets = targets;
     this.flagsFor = flagsFor;
     this.on = on;
-    this.who = el("div", { class: "lb-targets", role: "group", "aria-label": "Whose flags" });
+    this.who = el("div", { class: "lb-whos", role: "group", "aria-label": "Whose flags" });
     this.flags = el("div", { class: "lb-flags", role: "group" });
     this.node = el("div", { class: "lb-panel", "data-testid": "flags" }, this.who, this.flags);
   }
@@ -57,7 +57,7 @@ export class Panel {
     const count = flagsOf(answer, target).length;
     const name = target === PROMPT ? "prompt" : target;
     const label = `Flags of ${targetName(target)}${count ? `, ${count} set` : ""}`;
-    return button(`${name}${count ? ` ⚑${count}` : ""}`, { class: "lb-target", "data-key": target, "aria-pressed": String(current), "aria-label": label, onclick: () => this.on.onTarget(target) }, target === PROMPT ? "0" : "");
+    return button(`${name}${count ? ` ⚑${count}` : ""}`, { class: "lb-who", "data-key": target, "aria-pressed": String(current), "aria-label": label, onclick: () => this.on.onTarget(target) }, target === PROMPT ? "0" : "");
   }
 
   #flag({ name, text, about, key }, set, off) {

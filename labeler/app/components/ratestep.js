@@ -41,8 +41,8 @@ export class RateStep {
     this.current = target;
     this.board.redraw();
     const card = this.cards.get(target)?.node;
-    card?.focus({ preventScroll: true });
     if (card) reveal(card);
+    (card ?? this.promptTags.closest(".lb-main"))?.focus({ preventScroll: true });
   }
 
   /** Somebody went there by pointer or Tab, or swiped. */
