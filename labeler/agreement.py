@@ -23,6 +23,8 @@ INSTRUCTGPT_TRAINING, INSTRUCTGPT_HELD_OUT = 0.726, 0.773
 Floats = NDArray[np.float64]
 Level = Literal["nominal", "ordinal", "interval"]
 Ties = Literal["strict", "half", "drop"]
+AT_ONCE = 50
+"""Bootstrap samples that are summed in one product of matrices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +134,36 @@ def ratio_interval(per_task: Floats, *, samples: int = 2000, seed: int = 0) -> E
         seed: of the resampling.
     """
     counted = per_task[per_task[:, 1] > 0]
-    if not len(counted):
-        return Estimate(None, None, None, 0)
+    return ratio_intervals(counted[:, None, :], samples=samples, seed=seed)[0]
+
+
+def ratio_intervals(per_task: Floats, *, samples: int = 2000, seed: int = 0) -> list[Estimate]:
+    """`ratio_interval` of many ratios over the same tasks, which are resampled together.
+
+    Args:
+        per_task: (tasks, ratios, 2): numerator and denominator of each task in each ratio.
+        samples: bootstrap samples; one in which a ratio counts nothing is left out of that ratio's interval.
+        seed: of the resampling.
+    """
+    tasks, ratios, _ = per_task.shape
+    flat = per_task.reshape(tasks, 2 * ratios)
     rng = np.random.default_rng(seed)
-    ratios = np.empty(samples)
-    for index in range(samples):
-        numerator, denominator = counted[rng.integers(len(counted), size=len(counted))].sum(axis=0)
-        ratios[index] = numerator / denominator
-    low, high = np.quantile(ratios, (0.025, 0.975))
-    numerator, denominator = counted.sum(axis=0)
+    sums = np.empty((samples, 2 * ratios))
+    for begin in range(0, samples if flat.size else 0, AT_ONCE):
+        drawn = range(begin, min(begin + AT_ONCE, samples))
+        counts = np.stack([np.bincount(rng.integers(tasks, size=tasks), minlength=tasks) for _ in drawn])
+        sums[drawn.start : drawn.stop] = counts.astype(float) @ flat
+    drawn_sums, totals = sums.reshape(samples, ratios, 2), per_task.sum(axis=0)
+    return [_estimate(drawn_sums[:, index], totals[index]) for index in range(ratios)]
+
+
+def _estimate(drawn: Floats, total: Floats) -> Estimate:
+    """From (samples, 2) resampled sums and their (2,) real ones."""
+    numerator, denominator = total
+    if not denominator:
+        return Estimate(None, None, None, 0)
+    counted = drawn[drawn[:, 1] > 0]
+    low, high = np.quantile(counted[:, 0] / counted[:, 1], (0.025, 0.975))
     return Estimate(float(numerator / denominator), float(low), float(high), int(denominator))
 
 

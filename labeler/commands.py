@@ -295,13 +295,17 @@ class Stats(Command):
     def run(self) -> None:
         """Count, compare and print."""
         from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, reliability
+        from labeler.rating_report import lines, rating_report
 
         with self.store() as store:
             project = store.project(self.project)
             counts, people = store.counts(project.id), store.annotator_counts(project.id)
             agreement = reliability(store.groups(project.id))
+            with store.frozen(project.id) as frozen:
+                marks = rating_report(tuple(frozen.groups()), frozen.label_schemas())
         if not self.json:
-            print("\n".join([*_count_lines(project.name, counts, people), *_agreement_lines(agreement)]))
+            text = [*_count_lines(project.name, counts, people), *_agreement_lines(agreement), *lines(marks)]
+            print("\n".join(text))
             return
         references = {"training_labelers": INSTRUCTGPT_TRAINING, "held_out_labelers": INSTRUCTGPT_HELD_OUT}
         figures = {
@@ -310,6 +314,7 @@ class Stats(Command):
             "annotators": [asdict(person) for person in people],
             "reliability": asdict(agreement),
             "instructgpt_agreement": references,
+            "marks": asdict(marks),
         }
         print(json.dumps(figures, ensure_ascii=False, indent=2))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from labeler.app import label, overview, people, training
+from labeler.app import label, overview, people, settings, training
 from labeler.app.session import current_user
 from labeler.routes.assets import FOLDER
 from labeler.routes.guard import MANAGERS
@@ -19,6 +19,7 @@ def main() -> None:
     if manager:
         pages += [
             st.Page(overview.draw, title="Overview", url_path="overview"),
+            st.Page(settings.draw, title="Project settings", url_path="settings"),
             st.Page(people.draw, title="People", url_path="people"),
             st.Page(training.draw, title="Train & try", url_path="train"),
         ]

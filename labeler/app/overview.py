@@ -9,11 +9,12 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estimate
-from labeler.app import account
+from labeler.app import account, ratings
 from labeler.app.charts import chart
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, ProjectCounts
 from labeler.progress_report import AgreementReport, Throughput, agreement_report, median_seconds, throughput
+from labeler.rating_report import RatingReport, rating_report
 
 PAPER = {"InstructGPT, training labelers": INSTRUCTGPT_TRAINING, "InstructGPT, held-out labelers": INSTRUCTGPT_HELD_OUT}
 """Agreement in Ouyang et al. 2022, section 3.4."""
@@ -35,7 +36,7 @@ def draw() -> None:
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
     count = counts[project.name]
-    agreement, days, seconds = _figures(
+    agreement, days, seconds, marks = _figures(
         services().store.database.url.render_as_string(), project.id, (count.judgments, count.skips, count.corrections)
     )
     left, right = st.columns(2, gap="large")
@@ -43,6 +44,7 @@ def draw() -> None:
         _agreement(agreement)
     with right:
         _throughput(days)
+    ratings.draw(marks)
     _people(project, agreement, seconds)
 
 
@@ -93,11 +95,13 @@ def _states(count: ProjectCounts) -> dict[str, int]:
 @st.cache_data(max_entries=32, show_spinner="Counting …")
 def _figures(
     database: str, project_id: int, judged: tuple[int, int, int]
-) -> tuple[AgreementReport, tuple[Throughput, ...], dict[str, float]]:
+) -> tuple[AgreementReport, tuple[Throughput, ...], dict[str, float], RatingReport]:
     """Kept until ``judged`` (rankings, skips, corrections) of this project and ``database`` changes."""
-    store = services().store
-    judgments = tuple(store.judgments(project_id))
-    return agreement_report(store.groups(project_id)), throughput(judgments), median_seconds(judgments)
+    with services().store.frozen(project_id) as frozen:
+        found, schemas = tuple(frozen.groups()), frozen.label_schemas()
+    judgments = [judgment for _, items in found for judgment in items]
+    agreement = agreement_report(group for group, _ in found)
+    return agreement, throughput(judgments), median_seconds(judgments), rating_report(found, schemas)
 
 
 def _agreement(report: AgreementReport) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from labeler.accounts import Accounts
 from labeler.cli import COMMANDS, main
+from labeler.label_schema import preset, schema_from
 from labeler.snapshot import read_snapshot
 from labeler.store import Store
 
@@ -236,3 +237,59 @@ def test_help_is_fast_and_loads_nothing_heavy():
     begin = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
     assert time.monotonic() - begin < 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked"),
+    [
+        (("--task", "rate"), preset("rate")),
+        (("--task", "rate", "--rate-only"), preset("rate", ranking=False)),
+        (("--task", "pair"), preset("pair")),
+        ((), preset("rank")),
+    ],
+)
+def test_a_new_project_asks_what_the_import_says(db: str, groups: Path, run, flags, asked):
+    assert run("import", groups, "--project", "qa", *flags)[0] == 0
+    code, said, also = run("project", "show", "qa")
+    assert (code, also) == (0, "version 1 of 1\n")
+    assert schema_from(json.loads(said)) == asked
+
+
+def test_the_settings_of_a_project_are_a_file_that_can_be_changed(db: str, groups: Path, tmp_path: Path, run):
+    settings = tmp_path / "settings.toml"
+    settings.write_text('task = "rate"\nflags = ["rude"]\nprompt_flags = []\n')
+    assert run("import", groups, "--project", "qa", "--settings", settings)[0] == 0
+    shown = tmp_path / "shown.json"
+    shown.write_text(run("project", "show", "qa")[1])
+    assert run("project", "set", "qa", shown)[1] == "qa: unchanged, version 1 of its settings\n"
+    shown.write_text(json.dumps(json.loads(shown.read_text()) | {"top": 1}))
+    assert run("project", "set", "qa", shown)[1] == "qa: now version 2 of its settings\n"
+    assert json.loads(run("project", "show", "qa")[1])["top"] == 1
+    assert json.loads(run("project", "show", "qa", "--version", 1)[1])["top"] is None
+    code, _, problem = run("project", "show", "qa", "--version", 3)
+    assert (code, problem) == (1, "labeler: 'qa' has no version 3 of its settings; the newest is 2\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--rate-only",), "--rate-only goes with --task rate"),
+        (("--task", "rank", "--settings", "x.json"), "give --settings or --task, not both"),
+        (("--settings", "x.json"), "x.json is not there"),
+        (("--task", "rate"), "'qa' asks for something else (task rank); change it with: labeler project set"),
+    ],
+)
+def test_what_an_import_cannot_ask(db: str, groups: Path, run, flags, says: str):
+    run("import", groups, "--project", "qa")
+    code, _, problem = run("import", groups, "--project", "qa", *flags)
+    assert (code, problem) == (2, f"labeler: {says}\n")
+
+
+def test_stats_of_ratings_and_flags(db: str, tmp_path: Path, run):
+    row = ROWS[0] | {"rankings": [{"annotator": "x", "ranks": [1, 2], "ratings": [7, 2], "flags": [[], ["rude"]]}]}
+    path = tmp_path / "rated.jsonl"
+    path.write_text(json.dumps(row))
+    run("import", path, "--project", "qa", "--task", "rate")
+    assert "mean rating of unknown model: 4.50 (95 % interval 4.50 to 4.50, 2)" in run("stats", "--project", "qa")[1]
+    marks = json.loads(run("stats", "--project", "qa", "--json")[1])["marks"]
+    assert [(item["what"], item["estimate"]["value"]) for item in marks["flags"]] == [("rude", 0.5)]

@@ -13,13 +13,14 @@ from streamlit.testing.v1 import AppTest
 from labeler.accounts import Accounts
 from labeler.app import session
 from labeler.app.training import POINTS, _evaluate_every
+from labeler.label_schema import LabelSchema, preset
 from labeler.records import Completion, Group, Message, Ranking
 from labeler.routes import Services
 from labeler.store import Store
 from reward.config.train import TrainConfig
 
 PASSWORD = "correct horse"
-PAGES = ("overview", "people", "training")
+PAGES = ("overview", "people", "settings", "training")
 
 
 def overview() -> None:
@@ -34,13 +35,19 @@ def people() -> None:
     people.draw()
 
 
+def settings() -> None:
+    from labeler.app import settings  # noqa: PLC0415  (the function travels as source)
+
+    settings.draw()
+
+
 def training() -> None:
     from labeler.app import training  # noqa: PLC0415  (the function travels as source)
 
     training.draw()
 
 
-SCRIPTS = {"overview": overview, "people": people, "training": training}
+SCRIPTS = {"overview": overview, "people": people, "settings": settings, "training": training}
 
 
 @pytest.fixture
@@ -112,6 +119,41 @@ def test_the_overview_counts(store: Store, monkeypatch: pytest.MonkeyPatch):
     assert projects.loc[0, ["tasks", "finished", "rankings"]].tolist() == [2, 2, 4]
     assert people_table["annotator"].tolist() == ["x", "y"]
     assert people_table["agrees with the others"].tolist() == ["66.7 % (66.7 to 66.7)"] * 2
+
+
+def test_the_overview_shows_ratings_and_flags(store: Store, monkeypatch: pytest.MonkeyPatch):
+    marks = (Ranking("x", (1, 2, 3), ratings=(7, 4, 1), flags=(("rude",), (), ())), Ranking("y", (1, 3, 2)))
+    store.import_into("essays", [replace(ranked("a"), rankings=marks)], overlap=2)
+    shown = show(store, "mia", "manager", "overview", monkeypatch)
+    assert "Ratings and flags" in [item.value for item in shown.subheader]
+    table = shown.dataframe[1].value
+    assert table["of"].tolist() == ["rating", "rude"]
+    assert table["value"].tolist() == ["4.00", "33.3 %"]
+
+
+def test_a_manager_changes_what_a_project_asks(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.import_into("essays", [ranked("a")])
+    page = show(store, "mia", "manager", "settings", monkeypatch)
+    assert page.text[0].value == "This is version 1 of the settings, version 1 of the guidelines."
+    page.selectbox[1].set_value("Rate, then rank").run()
+    page.text_area[0].set_value("Be kind.")
+    page.button[0].click().run()
+    assert not page.exception
+    assert [item.value for item in page.success] == ["Saved: version 2 of the settings, version 2 of the guidelines."]
+    project = store.project("essays")
+    assert (project.schema, project.guidelines) == (preset("rate"), "Be kind.")
+    page.selectbox[1].set_value("Choose of a pair").run()
+    page.button[0].click().run()
+    assert [item.value for item in page.error] == ["completions: group 'a' has 3 completions; the task pair needs two"]
+    assert store.project("essays").schema_version == 2
+
+
+def test_the_best_few_are_a_number(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.add_project("essays")
+    page = show(store, "mia", "manager", "settings", monkeypatch)
+    page.number_input[0].set_value(2)
+    page.button[0].click().run()
+    assert store.project("essays").schema == LabelSchema(top=2)
 
 
 def test_a_manager_of_one_project_sees_and_gives_only_that(store: Store, monkeypatch: pytest.MonkeyPatch):

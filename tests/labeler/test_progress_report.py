@@ -11,7 +11,7 @@ from labeler.records import Completion, Group, Message, Ranking
 
 def judgment(annotator: str, at: str | None, seconds: float | None = None, kind: str = "rank") -> Judgment:
     ranking = Ranking(annotator, (1, 2)) if kind == "rank" else None
-    nothing = {"note": None, "order": None, "guidelines_version": None, "supersedes": None, "submission_id": None}
+    nothing = dict.fromkeys(("note", "order", "schema_version", "guidelines_version", "supersedes", "submission_id"))
     return Judgment(
         1, 1, "g", annotator, None, "app", kind, ranking, None if ranking else "why", seconds=seconds, at=at, **nothing
     )
