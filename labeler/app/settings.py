@@ -56,6 +56,7 @@ def _start(schema: LabelSchema, key: str) -> LabelSchema:
     task, ranking = KINDS[kind]
     if (task, ranking) == own:
         return schema
+    st.caption("Not saved yet. Below is what is usual for this task.")
     usual = preset(task, ranking=ranking)
     flags, prompt_flags = schema.flags or usual.flags, schema.prompt_flags or usual.prompt_flags
     return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags)

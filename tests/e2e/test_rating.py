@@ -9,7 +9,7 @@ from board import Board, group
 from browsing import Site, Visit
 from playwright.sync_api import expect
 
-from labeler.label_schema import Flag, LabelSchema, preset
+from labeler.label_schema import Flag, LabelSchema, preset, schema_from
 from labeler.records import Ranking
 from labeler.snapshot import freeze
 
@@ -165,3 +165,64 @@ def test_a_change_of_the_settings_reaches_the_next_task_and_old_answers_keep_the
     assert sorted(version for version, _ in versions) == [1, 2]
     assert dict(versions)[1] is None
     assert sorted(dict(versions)[2] or ()) == [(), (), ("rude",)]
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_rating_by_touch_on_a_phone(site: Site, visit: Visit):
+    board = opened(site, visit, "touch", preset("rate"), **PHONE)
+    page, first = board.page, board.task
+    for label, rating in {"A": 2, "B": 6, "C": 5}.items():
+        page.get_by_role("button", name=f"Show completion {label}").tap()
+        whose = page.get_by_role("button", name=f"Flags of completion {label}")
+        expect(whose).to_have_attribute("aria-pressed", "true")
+        button = page.locator(f"[data-testid=rating][data-label={label}][data-rating='{rating}']")
+        button.tap()
+        box = button.bounding_box()
+        assert box
+        assert box["width"] >= 40
+        assert box["height"] >= 40
+        assert box["x"] + box["width"] <= 390
+    expect(board.part("message")).to_contain_text("All are rated: now rank them.")
+    page.locator("[data-flag=harmful_advice]").tap()
+    expect(page.locator("[data-card=C] .lb-tag")).to_have_text("harmful advice")
+    assert not board.chip("A").is_visible()
+    board.part("step-rank").tap()
+    for label in "BCA":
+        board.chip(label).tap()
+    board.part("submit").tap()
+    board.gone(first)
+    _, ranking = only_ranking(site, "touch")
+    assert ranking.ratings
+    assert sorted(filter(None, ranking.ratings)) == [2, 5, 6]
+    assert ranking.flags
+    assert sorted(ranking.flags) == [(), (), ("harmful_advice",)]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_manager_turns_ranking_into_rating_and_sees_the_ratings(site: Site, visit: Visit):
+    made = site.store.add_project("turns", overlap=2)
+    site.store.import_groups(made.id, [group("turns-0", 3)])
+    site.add_user("turns-boss", "manager", ("turns",))
+    board = visit.board(site, "turns-boss")
+    page = board.page
+    page.get_by_role("link", name="Project settings").click()
+    expect(page.get_by_text("This is version 1 of the settings")).to_be_visible(timeout=30_000)
+    page.get_by_role("combobox", name="Task").click()
+    page.get_by_role("option", name="Rate, then rank", exact=True).click()
+    expect(page.get_by_text("Not saved yet.")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Save as a new version").click()
+    expect(page.get_by_text("Saved: version 2 of the settings")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("All 2 versions of the settings")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as a settings file").click()
+    assert schema_from(json.loads(download.value.path().read_text())) == preset("rate")
+
+    page.get_by_role("link", name="Label").click()
+    board.wait()
+    board.press("5", "f", "4", "3")
+    board.submit("a", "b", "c")
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("heading", name="Ratings and flags")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Share of completions flagged, by model")).to_be_visible()
