@@ -22,9 +22,9 @@ def draw(report: RatingReport) -> None:
     st.subheader("Ratings and flags", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        _intervals([_row(mark) for mark in report.ratings], "mean rating, 95 % interval over tasks", [1, 7])
+        _intervals([_row(mark) for mark in report.ratings], "Mean rating, 95 % interval over tasks", [1, 7])
     with right:
-        _intervals([_row(mark) for mark in report.prompt_flags], "share of prompts flagged, 95 % interval", [0, 1])
+        _intervals([_row(mark) for mark in report.prompt_flags], "Share of prompts flagged, 95 % interval", [0, 1])
     _squares([_row(mark) for mark in report.flags])
     left, right = st.columns(2, gap="large")
     with left:
@@ -49,7 +49,7 @@ def _intervals(rows: Sequence[dict[str, Any]], title: str, domain: list[int]) ->
         return
     form = ".0%" if domain[1] == 1 else ".1f"
     axis = alt.Axis(format=form if domain[1] == 1 else "d")
-    x = alt.X("low:Q", title=title, axis=axis, scale=alt.Scale(domain=domain))
+    x = alt.X("low:Q", title=None, axis=axis, scale=alt.Scale(domain=domain))
     names = [row["name"] for row in rows]
     y = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=200, labelOverlap=False))
     base = chart(rows)
@@ -59,7 +59,8 @@ def _intervals(rows: Sequence[dict[str, Any]], title: str, domain: list[int]) ->
             x="value:Q", y=y, tooltip=["name:N", *_tips(form)]
         ),
     )
-    st.altair_chart(layers.properties(height=80 + 28 * len(rows)), width="stretch")
+    st.markdown(f"**{title}**")
+    st.altair_chart(layers.properties(height=60 + 28 * len(rows)), width="stretch")
 
 
 def _squares(rows: Sequence[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from browsing import Site, Visit
 from playwright.sync_api import Page
 
+from labeler.label_schema import LabelSchema, schema_row
 from labeler.routes.assets import ASSETS
 
 # Every sequence of moves from a small alphabet leaves a sound state: each completion once, no rank without a place.
@@ -111,3 +112,72 @@ def test_attention_stops_when_the_tab_is_hidden_or_nobody_moves(page: Page):
     page.mouse.move(10, 10)
     page.clock.run_for(5_000)
     assert seconds() == pytest.approx(45, abs=2)
+
+
+# Every sequence of changes leaves an answer that its own draft brings back, and that lacks what it says it lacks.
+RANDOM_ANSWERS = """async ([assets, schema, k]) => {
+  const a = await import(`${assets}/answer.js`);
+  const r = await import(`${assets}/ranking.js`);
+  let seed = 11;
+  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  const labels = ["A", "B", "C", "D"].slice(0, k);
+  const one = () => labels[random(k)];
+  const targets = [...labels, a.PROMPT];
+  const changes = [
+    (s) => (schema.ranking ? a.withRanking(s, r.place(s.ranking, one())) : s),
+    (s) => (schema.ranking ? a.withRanking(s, r.toggleTie(s.ranking)) : s),
+    (s) => (schema.ranking ? a.withRanking(s, r.unrank(s.ranking, one())) : s),
+    (s) => (schema.task === "rate" ? a.withRating(s, one(), random(8)) : s),
+    (s) => (schema.flags.length ? a.toggleFlag(s, targets[random(k + 1)], "f") : s),
+    (s) => (a.asksStrength(labels, schema) ? a.withStrength(s, 1 + random(4)) : s),
+    (s) => (schema.all_bad ? { ...s, allBad: !s.allBad } : s),
+  ];
+  const said = (s) => {
+    const { ranks, ratings, strength, all_bad: bad } = a.toSubmission(s);
+    return JSON.stringify([strength, bad, ...targets.map((at) => [ranks[at], ratings[at], a.flagsOf(s, at)])]);
+  };
+  let complete = 0;
+  for (let run = 0; run < 300; run += 1) {
+    let state = a.fromDraft(labels, schema, null);
+    if (a.obstacle(state, schema) === null) return "nothing was said and nothing is missing";
+    for (let i = 0; i < 20; i += 1) {
+      const before = JSON.stringify(state);
+      const next = changes[random(changes.length)](state);
+      if (JSON.stringify(state) !== before) return "a change changed the answer it was given";
+      state = next;
+      const again = a.fromDraft(labels, schema, a.toDraft(state));
+      if (said(again) !== said(state)) return `draft: ${said(state)} ${said(again)}`;
+      const { ranks, ratings, strength, all_bad: bad } = a.toSubmission(state);
+      const ranked = Object.keys(ranks).length;
+      const tied = new Set(Object.values(ranks)).size < 2;
+      if (strength && (k !== 2 || tied || ranked < 2)) return `strength: ${JSON.stringify(state)}`;
+      const wanted = Math.min(schema.top ?? k, k);
+      const worst = Math.max(...Object.values(ranks));
+      const above = Object.values(ranks).filter((rank) => rank < worst).length;
+      const rated = schema.task !== "rate" || Object.keys(ratings).length === k;
+      const enough = !schema.ranking || ((bad || ranked >= wanted) && (wanted === k || above < wanted));
+      const strong = !schema.strength || k !== 2 || bad || tied || strength;
+      const ready = a.obstacle(state, schema) === null;
+      if (ready !== Boolean(rated && enough && strong)) return `ready ${ready}: ${said(state)}`;
+      complete += ready;
+    }
+  }
+  return complete > 20 ? "sound" : `complete only ${complete} times`;
+}"""
+FLAG = {"name": "f", "text": "f", "about": "", "key": "f"}
+ASKED = schema_row(LabelSchema())
+
+
+@pytest.mark.parametrize(
+    ("changes", "k"),
+    [
+        ({}, 3),
+        ({"task": "rate", "flags": [FLAG], "prompt_flags": [FLAG]}, 2),
+        ({"task": "rate", "ranking": False, "all_bad": False}, 2),
+        ({"task": "pair", "strength": True}, 2),
+        ({"top": 2}, 4),
+        ({"top": 1, "all_bad": False}, 3),
+    ],
+)
+def test_any_sequence_of_changes_leaves_a_sound_answer(page: Page, changes: dict[str, object], k: int):
+    assert page.evaluate(RANDOM_ANSWERS, [ASSETS, ASKED | changes, k]) == "sound"

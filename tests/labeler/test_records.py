@@ -150,3 +150,10 @@ def test_data_errors_name_the_place() -> None:
     assert str(error) == "a.jsonl:3: prompt: is null; give a string"
     assert error.at(file="b.jsonl", line=9).line == 3
     assert str(DataError("is empty", line=2)) == "line 2: is empty"
+
+
+def test_those_left_over_share_the_last_rank_and_are_not_compared():
+    ranking = Ranking("ann", (2, 5, 2, 5), top_only=True)
+    assert (ranking.ranks, ranking.chosen, ranking.last) == ((1, 2, 1, 2), (1, None, 1, None), 2)
+    assert [ranking.compare(i, j) for i, j in ((0, 1), (3, 2), (0, 2), (1, 3))] == [1, -1, 0, None]
+    assert Ranking("ann", (None, None)).last is None

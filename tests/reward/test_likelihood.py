@@ -115,6 +115,15 @@ def test_single_judgments_without_ties_give_the_loss_of_the_shares() -> None:
     assert single.item() == pytest.approx(loss_of(SCORES, group, model_of()).item())
 
 
+def test_those_left_over_below_the_best_were_not_compared() -> None:
+    """Of "the best is 0" two preferences follow, and neither a tie nor anything else between the other two."""
+    best = judged(ranking("ann", 1, 2, 2, top_only=True))
+    found = sorted(zip(best.judgments.first.tolist(), best.judgments.second.tolist(), strict=True))
+    assert found == [(0, 1), (0, 2)]
+    assert len(judged(ranking("ann", 1, 2, 2)).judgments.first) == 3
+    assert [(pair.i, pair.j) for pair in best.pairs] == found
+
+
 def test_position_bias_adds_to_the_gap_by_places_shown() -> None:
     model = model_of(position_bias=True)
     with torch.no_grad():
