@@ -264,17 +264,21 @@ class Snapshot(Command):
     Attributes:
         project: which.
         out: a new or empty folder, or an earlier snapshot, which is replaced.
+        ranks_from_ratings: give completions that were rated but not to be ranked (`--rate-only`) ranks by their
+            ratings, so that a reward model can be trained on them.
     """
 
     project: str
     out: Path
+    ranks_from_ratings: bool = False
 
     def run(self) -> None:
         """Write the folder."""
         from labeler.snapshot import freeze
 
         with self.store() as store:
-            manifest = freeze(store, store.project(self.project), self.out)
+            project = store.project(self.project)
+            manifest = freeze(store, project, self.out, ranks_from_ratings=self.ranks_from_ratings)
         counts = ", ".join(f"{number:,} {what}" for what, number in manifest["counts"].items())
         splits = ", ".join(f"{name} {facts['groups']:,}" for name, facts in manifest["splits"].items())
         print(f"wrote {self.out}: {counts} (groups: {splits})")

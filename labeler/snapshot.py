@@ -29,7 +29,7 @@ from labeler.formats import (
     split_of,
 )
 from labeler.label_schema import schema_row
-from labeler.records import SPLITS, Demonstration, Group
+from labeler.records import SPLITS, Demonstration, Group, Ranking
 from labeler.store import Frozen, Project, Store
 
 SCHEMA = 1
@@ -45,7 +45,7 @@ class Snapshot:
     demonstrations: tuple[Demonstration, ...]
 
 
-def freeze(store: Store, project: Project, out: str | Path) -> dict[str, Any]:
+def freeze(store: Store, project: Project, out: str | Path, *, ranks_from_ratings: bool = False) -> dict[str, Any]:
     """Write a project's snapshot, as of one moment; returns its manifest.
 
     A group keeps the split that it was imported with; the others are split by prompt (`labeler.formats.split_of`). A
@@ -55,6 +55,7 @@ def freeze(store: Store, project: Project, out: str | Path) -> dict[str, Any]:
         store: where the judgments are.
         project: which.
         out: a folder that is missing, empty or an earlier snapshot, which is replaced in one step.
+        ranks_from_ratings: rank by their ratings the completions that somebody rated and was not asked to rank.
 
     Raises:
         UsageError: ``out`` is anything else.
@@ -65,7 +66,7 @@ def freeze(store: Store, project: Project, out: str | Path) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         with store.frozen(project.id) as frozen:
-            manifest = _write(frozen, folder)
+            manifest = _write(frozen, folder, ranks_from_ratings)
         folder.chmod(0o755)  # mkdtemp keeps it to its owner
         _swap(folder, target)
     finally:
@@ -118,11 +119,13 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _write(frozen: Frozen, folder: Path) -> dict[str, Any]:
+def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, Any]:
     excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
     splits, moved = _splits(group for group, _ in frozen.groups())
     tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
-    _write_rows(folder / GROUPS, (group_to_row(group) for group in _judged(frozen, splits, tally, excluded)))
+    judged = _judged(frozen, splits, tally, excluded)
+    kept = map(_ranked_by_ratings, judged) if ranks_from_ratings else judged
+    _write_rows(folder / GROUPS, map(group_to_row, kept))
     shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, frozen.demonstrations()))
     excluded["corrected_judgments"] = frozen.counts().corrections
     project = frozen.project
@@ -142,6 +145,7 @@ def _write(frozen: Frozen, folder: Path) -> dict[str, Any]:
             "demonstrations": shown,
         },
         "splits": {name: {"groups": tally.groups[name], "prompts": len(tally.prompts[name])} for name in SPLITS},
+        "ranks_from_ratings": ranks_from_ratings,
         "groups_moved_to_keep_prompts_in_one_split": moved,
         "excluded": dict(excluded),
         "files": {
@@ -188,6 +192,17 @@ def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: 
         tally.annotators.update(ranking.annotator for ranking in group.rankings)
         tally.versions.update(item.schema_version for item in judgments if item.ranking and item.schema_version)
         yield replace(group, split=split)
+
+
+def _ranked_by_ratings(group: Group) -> Group:
+    """The group with ranks in place of missing ones: the higher rated the better, equal ratings tied."""
+    return replace(group, rankings=tuple(map(_by_ratings, group.rankings)))
+
+
+def _by_ratings(ranking: Ranking) -> Ranking:
+    if ranking.ratings is None or ranking.all_bad or ranking.last is not None:
+        return ranking
+    return replace(ranking, ranks=tuple(None if rating is None else -rating for rating in ranking.ratings))
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:

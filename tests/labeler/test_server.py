@@ -178,6 +178,7 @@ def test_every_answer_forbids_what_it_does_not_need(client: TestClient):
 
 def test_managers_pages_are_shut_for_labelers(client: TestClient):
     assert sign_in(client).get("/overview").headers["location"] == "/"
+    assert client.get("/settings").headers["location"] == "/"
     assert sign_in(client, "mia").get("/overview").text == "page"
 
 
@@ -239,6 +240,14 @@ def test_drafts_undo_and_history(client: TestClient, clock):
         ({"ranks": {"A": 1, "B": 2, "C": 99}}, 400, "from 1 to 3"),
         ({"ranks": {"A": 1, "B": 2, "C": True}}, 400, "from 1 to 3"),
         ({"ranks": [1, 2, 3]}, 400, "Ranks: must be of type dict"),
+        ({"ratings": {"A": 8}}, 400, "ratings.A: must be a whole number from 1 to 7"),
+        ({"ratings": {"A": 1}}, 400, "ratings: are not asked for"),
+        ({"flags": {"Z": []}}, 400, "there is no completion 'Z'"),
+        ({"flags": {"A": "rude"}}, 400, "flags: must be a list of names"),
+        ({"prompt_flags": [1]}, 400, "prompt_flags: must be a list of names"),
+        ({"strength": "2"}, 400, "strength: must be of type int"),
+        ({"strength": 2}, 400, "strength: goes with a preference between two"),
+        ({"schema_version": 9}, 400, "schema_version: is 9; the newest is 1"),
         ({"kind": "burn"}, 400, "kind"),
         ({"kind": "skip"}, 400, "say why the task is skipped"),
         ({"seconds": -1}, 400, "seconds"),

@@ -12,6 +12,7 @@ from store_helpers import ask, group, people, project, ranking, skip
 
 from labeler.errors import DataError, UsageError
 from labeler.formats import prompt_key, read, split_of
+from labeler.label_schema import Flag, LabelSchema
 from labeler.records import Demonstration, Message, Ranking
 from labeler.snapshot import freeze, read_snapshot
 from labeler.store import Store
@@ -153,3 +154,32 @@ def test_a_failed_snapshot_leaves_the_old_one(store: Store, labeled, tmp_path: P
         freeze(store, essays, tmp_path / "snap")
     assert contents(tmp_path / "snap") == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_ratings_flags_and_what_was_asked_are_in_it(store: Store, tmp_path: Path):
+    asked = LabelSchema("rate", ranking=False, flags=(Flag("rude"),), prompt_flags=(Flag("vague"),))
+    essays = store.add_project("essays", schema=asked, dwell_seconds=0)
+    store.import_groups(essays.id, [group(number) for number in range(2)])
+    (ann,) = people(store, "ann")
+    given = {
+        "ranks": {},
+        "ratings": {"c0": 3, "c1": 7, "c2": 3},
+        "flags": {"c2": ("rude",)},
+        "prompt_flags": ("vague",),
+    }
+    store.submit(ann.id, ranking(ask(store, essays, ann), **given))
+    store.set_schema(essays.id, LabelSchema("rate", ranking=False))
+    store.submit(ann.id, ranking(ask(store, essays, ann), **given | {"flags": {}, "prompt_flags": (), "all_bad": True}))
+    manifest = freeze(store, essays, tmp_path / "snap")
+    versions = [
+        (item["version"], item["rankings"], [flag["name"] for flag in item["flags"]])
+        for item in manifest["label_schemas"]
+    ]
+    assert versions == [(1, 1, ["rude"]), (2, 1, [])]
+    by_flags = {r.flags: r for g in read_snapshot(tmp_path / "snap").groups for r in g.rankings}
+    first = by_flags[(), (), ("rude",)]
+    assert (first.ratings, first.prompt_flags, first.ranks) == ((3, 7, 3), ("vague",), (None, None, None))
+    freeze(store, essays, tmp_path / "snap", ranks_from_ratings=True)
+    by_flags = {r.flags: r for g in read_snapshot(tmp_path / "snap").groups for r in g.rankings}
+    assert by_flags[(), (), ("rude",)].ranks == (2, 1, 2)
+    assert by_flags[None].ranks == (None, None, None)  # all are bad
