@@ -13,12 +13,14 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixe
 
 from labeler import commands, project_commands, serving
 from labeler.errors import ProductError
+from labeler.prioritize import Prioritize
 
 COMMANDS: dict[str, type[Any]] = {
     "init": commands.Init,
     "users": commands.Users,
     "import": commands.Import,
     "project": project_commands.Project,
+    "prioritize": Prioritize,
     "serve": serving.Serve,
     "snapshot": commands.Snapshot,
     "stats": commands.Stats,

@@ -22,6 +22,8 @@ from labeler.schema import demonstrations, judgments, leases, tasks
 
 CHUNK = 500
 """Rows handled at a time."""
+NAMED = 3
+"""So many unknown groups are named."""
 Item = TypeVar("Item")
 Named = TypeVar("Named", Group, Demonstration)
 _TASK = sa.select(tasks.c.content, tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
@@ -144,6 +146,11 @@ def _check_count(group_id: str, k: int, schema: LabelSchema) -> None:
 
 def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
     _check_count(group.id, len(group.completions), project.schema)
+    priority = group.meta.get("priority", 0)
+    urgent = isinstance(priority, int) and not isinstance(priority, bool)  # anything else is somebody's own meaning
+    if urgent and priority not in PRIORITIES:
+        problem = f"of group {group.id!r} is {priority}; give a whole number from 0 to 100, or remove it"
+        raise DataError(problem, field="meta.priority")
     content = group_to_row(replace(group, rankings=()))
     content.pop("rankings")
     judged = len({ranking.annotator for ranking in group.rankings})
@@ -151,7 +158,7 @@ def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
         "group_id": group.id,
         "content": encoded(content),
         "overlap": overlap,
-        "priority": 0,
+        "priority": priority if urgent else 0,
         "remaining": max(overlap - judged, 0),
         "stage": stage(overlap, judged),
         "shuffle": circle_place(project.seed, group.id),
@@ -175,9 +182,17 @@ def set_priorities(connection: sa.Connection, project: Project, priorities: Mapp
     for group_id, priority in priorities.items():
         if priority not in PRIORITIES:
             raise UsageError(f"the priority of {group_id!r} is {priority!r}; give a whole number from 0 to 100")
-        task = (tasks.c.project_id == project.id, tasks.c.group_id == group_id)
-        if connection.execute(sa.update(tasks).where(*task).values(priority=priority)).rowcount == 0:
-            raise NotFoundError(f"the project {project.name!r} has no group {group_id!r}")
+    ours = tasks.c.project_id == project.id
+    known: set[str] = set()
+    for chunk in _chunks(priorities):
+        known |= set(connection.execute(sa.select(tasks.c.group_id).where(ours, tasks.c.group_id.in_(chunk))).scalars())
+    unknown = [repr(group_id) for group_id in priorities if group_id not in known]
+    if unknown:
+        told = ", ".join(unknown[:NAMED]) + (f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else "")
+        raise NotFoundError(f"the project {project.name!r} has no group {told}; nothing was changed")
+    change = sa.update(tasks).where(ours, tasks.c.group_id == sa.bindparam("task")).values(priority=sa.bindparam("to"))
+    if priorities:
+        connection.execute(change, [{"task": name, "to": priority} for name, priority in priorities.items()])
 
 
 def groups(connection: sa.Connection, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
