@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from labeler.errors import DataError
-from labeler.formats import parse_group, read
+from labeler.formats import iter_groups, parse_group, read
 from labeler.formats.sources import RawRow, open_rows
 from labeler.records import Group, Message
 
@@ -35,6 +35,25 @@ def read_prompts(source: str, *, limit: int | None = None) -> list[Group]:
             raise DataError(f"two prompts have the id {group.id!r}; make them unique", file=source, field="id")
         seen.add(group.id)
     return found[:limit]
+
+
+def unique_groups(sources: Sequence[str], read_one: Callable[[str], Iterable[Group]] = iter_groups) -> list[Group]:
+    """The groups of all sources, whose ids are names elsewhere and so may not repeat.
+
+    Args:
+        sources: what ``--data`` names.
+        read_one: how one of them is read, such as `read_prompts`.
+
+    Raises:
+        DataError: a source cannot be read, or two groups have the same id.
+    """
+    found: dict[str, Group] = {}
+    for source in sources:
+        for group in read_one(source):
+            if group.id in found:
+                raise DataError(f"the id {group.id!r} was there before; make the ids unique", file=source, field="id")
+            found[group.id] = group
+    return list(found.values())
 
 
 def _text_lines(path: Path) -> Iterator[Group]:
