@@ -18,10 +18,12 @@ from tyro.conf import FlagCreatePairsOff, subcommand
 from labeler.errors import ProductError
 from reward.config.bench import BenchConfig
 from reward.config.common import Common
+from reward.config.embed import EmbedConfig
 from reward.config.evaluate import EvaluateConfig
 from reward.config.generate import GenerateConfig, RerankConfig
 from reward.config.policies import EvaluatePoliciesConfig
 from reward.config.quickstart import QuickstartConfig
+from reward.config.select import SelectConfig
 from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.process import tune_process
@@ -33,6 +35,8 @@ COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "rerank": (RerankConfig, "reward.rerank"),
     "generate": (GenerateConfig, "reward.generate"),
     "sft": (SftConfig, "reward.sft"),
+    "select": (SelectConfig, "reward.select"),
+    "embed": (EmbedConfig, "reward.embed"),
     "bench": (BenchConfig, "reward.bench"),
     "quickstart": (QuickstartConfig, "reward.quickstart"),
 }
