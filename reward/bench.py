@@ -1,4 +1,4 @@
-"""``reward bench``: speed side by side with a peer in one run, or alone as groups grow; the last line is JSON."""
+"""``reward bench``: speed beside a peer or as groups grow, and what choosing labels saves; the last line is JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Any
 from reward.benchmark.cost import bench_cost, table
 from reward.benchmark.generating import bench_generate
 from reward.benchmark.scoring import bench_score
+from reward.benchmark.selection import bench_select
+from reward.benchmark.selection import table as selection_table
 from reward.benchmark.training import bench_train
-from reward.config.bench import BenchConfig, BenchCostConfig, BenchGenerateConfig, BenchScoreConfig, BenchTrainConfig
+from reward.config.bench import (
+    BenchConfig,
+    BenchCostConfig,
+    BenchGenerateConfig,
+    BenchScoreConfig,
+    BenchSelectConfig,
+    BenchTrainConfig,
+)
 from reward.progress import Progress, tell
 
 
@@ -21,7 +30,8 @@ def run(config: BenchConfig) -> None:
 
 
 def measure(
-    config: BenchTrainConfig | BenchScoreConfig | BenchGenerateConfig | BenchCostConfig, progress: Progress
+    config: BenchTrainConfig | BenchScoreConfig | BenchGenerateConfig | BenchCostConfig | BenchSelectConfig,
+    progress: Progress,
 ) -> tuple[dict[str, Any], list[str]]:
     """What was found, as JSON has it and as lines for people."""
     if isinstance(config, BenchCostConfig):
@@ -30,6 +40,9 @@ def measure(
     if isinstance(config, BenchGenerateConfig):
         result = bench_generate(config, progress)
         return result, [sampling_verdict(result)]
+    if isinstance(config, BenchSelectConfig):
+        result = bench_select(config, progress)
+        return result, selection_table(result)
     result = bench_train(config, progress) if isinstance(config, BenchTrainConfig) else bench_score(config, progress)
     return result, verdict(result)
 

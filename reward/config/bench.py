@@ -168,9 +168,38 @@ class BenchGenerateConfig(Common):
         at_least_one(self, "n", "prompt", "max_new_tokens", "repeats")
 
 
+@dataclass(frozen=True, kw_only=True)
+class BenchSelectConfig(Common):
+    """Simulate labeling in rounds on sets whose labels are known, and count the labels that each method needs.
+
+    A linear head over frozen features learns from single votes, drawn where several people judged a pair. Prints a
+    table; the last line of the output is JSON.
+
+    Attributes:
+        data: Sets of rankings, each a study of its own.
+        base: Base model of the features: a local folder, minilm-l6, smollm2-135m, or a name on the Hugging Face Hub.
+        layers: Take the features after so many layers of a decoder, which is faster; by default after the last.
+        seeds: Number of repetitions, each with its own test, votes and first labels.
+        cache: Folder that keeps the features, which are slow to compute; they belong to data and base.
+        device: Where the base model runs; auto takes a GPU where there is one.
+    """
+
+    data: tuple[str, ...]
+    base: str = "minilm-l6"
+    layers: int | None = None
+    seeds: int = 10
+    cache: Path | None = None
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        need(bool(self.data), "--data", "at least one path", "nothing")
+        need(self.seeds >= 2, "--seeds", "at least 2, for an interval", self.seeds)
+        at_least_one(self, "layers")
+
+
 @dataclass(frozen=True)
 class BenchConfig:
-    """Measure speed, side by side with a peer in one run or alone as groups grow.
+    """Measure speed, side by side with a peer in one run or alone as groups grow; and what choosing labels saves.
 
     Attributes:
         what: What to measure.
@@ -180,6 +209,7 @@ class BenchConfig:
         Annotated[BenchTrainConfig, subcommand("train")]
         | Annotated[BenchScoreConfig, subcommand("score")]
         | Annotated[BenchGenerateConfig, subcommand("generate")]
-        | Annotated[BenchCostConfig, subcommand("cost")],
+        | Annotated[BenchCostConfig, subcommand("cost")]
+        | Annotated[BenchSelectConfig, subcommand("select")],
         arg(name=""),
     ]

@@ -17,9 +17,9 @@ from tiny_models import save_policy, save_reward_model
 from labeler.formats import read, write_groups
 from reward import cli, generate
 from reward.cli import COMMANDS, main
-from reward.config.bench import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchTrainConfig
+from reward.config.bench import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchSelectConfig, BenchTrainConfig
 
-BENCHES = {"train": BenchTrainConfig, "score": BenchScoreConfig, "cost": BenchCostConfig}
+BENCHES = {"train": BenchTrainConfig, "score": BenchScoreConfig, "cost": BenchCostConfig, "select": BenchSelectConfig}
 
 
 @pytest.fixture(scope="module")
