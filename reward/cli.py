@@ -22,6 +22,7 @@ from reward.config.embed import EmbedConfig
 from reward.config.evaluate import EvaluateConfig
 from reward.config.generate import GenerateConfig, RerankConfig
 from reward.config.policies import EvaluatePoliciesConfig
+from reward.config.ppo import OveroptConfig, PpoConfig
 from reward.config.quickstart import QuickstartConfig
 from reward.config.select import SelectConfig
 from reward.config.sft import SftConfig
@@ -37,6 +38,8 @@ COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "sft": (SftConfig, "reward.sft"),
     "select": (SelectConfig, "reward.select"),
     "embed": (EmbedConfig, "reward.embed"),
+    "ppo": (PpoConfig, "reward.ppo"),
+    "overopt": (OveroptConfig, "reward.overopt"),
     "bench": (BenchConfig, "reward.bench"),
     "quickstart": (QuickstartConfig, "reward.quickstart"),
 }

@@ -70,8 +70,64 @@ def find_layers(backbone: nn.Module, count: int) -> tuple[str, nn.ModuleList]:
     return found[0]
 
 
+class Cut:
+    """A decoder cut in two: frozen layers below, trained ones above.
+
+    Args:
+        model: its lower layers and embeddings are frozen by this.
+        trained: how many layers at the top stay trainable.
+
+    Raises:
+        ModelError: the model has no more layers than are to be trained.
+    """
+
+    def __init__(self, model: PreTrainedModel, trained: int) -> None:
+        self.backbone: Any = getattr(model, model.base_model_prefix)
+        self.depth = model.config.get_text_config().num_hidden_layers
+        self.name, self.layers = find_layers(self.backbone, self.depth)
+        if trained >= self.depth:
+            raise ModelError(
+                f"--train-layers {trained}: the base has {self.depth} layers; give less, or leave the flag out"
+            )
+        self.lower, self.upper = nn.ModuleList(self.layers[:-trained]), nn.ModuleList(self.layers[-trained:])
+        embeddings = [module for module in self.backbone.modules() if isinstance(module, nn.Embedding)]
+        for module in (self.lower, *embeddings):
+            module.requires_grad_(False)
+
+    def states(self, row: PackedRow, run: Callable[[PackedRow], Any]) -> Tensor:
+        """(1, L, d) what the lower layers make of a row, when ``run`` reads it through the backbone."""
+        seen: list[Tensor] = []
+        hook = self.lower[-1].register_forward_hook(lambda module, args, output: seen.append(_hidden(output)))
+        setattr(self.backbone, self.name, self.lower)
+        try:
+            with torch.no_grad():
+                run(row)
+        finally:
+            setattr(self.backbone, self.name, self.layers)
+            hook.remove()
+        return seen[0]
+
+    @contextmanager
+    def skipped(self, states: Tensor) -> Iterator[None]:
+        """Within the block the backbone is its upper layers, and they read these states (1, L, d)."""
+        wide = states.float()
+
+        def feed(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if args:
+                return (wide, *args[1:]), kwargs
+            return args, kwargs | {"hidden_states": wide}
+
+        hook = self.upper[0].register_forward_pre_hook(feed, with_kwargs=True)
+        setattr(self.backbone, self.name, self.upper)
+        try:
+            yield
+        finally:
+            setattr(self.backbone, self.name, self.layers)
+            hook.remove()
+
+
 class LowerLayers:
-    """The frozen lower part of a decoder and the store of what it gives.
+    """What the frozen lower part of a decoder makes of groups, and the store that keeps it.
 
     Args:
         classifier: the model; its lower layers and embeddings are frozen by this.
@@ -86,17 +142,10 @@ class LowerLayers:
     def __init__(
         self, classifier: PreTrainedModel, trained: int, run: Callable[[PackedRow], Any], store: Store
     ) -> None:
-        self.backbone: Any = getattr(classifier, classifier.base_model_prefix)
-        depth = classifier.config.get_text_config().num_hidden_layers
-        self.name, self.layers = find_layers(self.backbone, depth)
-        if trained >= depth:
-            raise ModelError(f"--train-layers {trained}: the base has {depth} layers; give less, or leave the flag out")
-        self.lower, self.upper = nn.ModuleList(self.layers[:-trained]), nn.ModuleList(self.layers[-trained:])
+        self.cut = Cut(classifier, trained)
         self.run, self.store = run, store
-        self.folder = store.folder(depth - trained)
-        embeddings = [module for module in self.backbone.modules() if isinstance(module, nn.Embedding)]
-        for module in (self.lower, *embeddings):
-            module.requires_grad_(False)
+        self.folder = store.folder(self.cut.depth - trained)
+        self.skipped = self.cut.skipped
 
     def attach(self, row: PackedRow, groups: Sequence[EncodedGroup]) -> PackedRow:
         """A row that was packed from these groups, with the states (1, L, d) of its tokens."""
@@ -129,36 +178,12 @@ class LowerLayers:
 
     def _compute(self, group: EncodedGroup) -> Tensor:
         """A group's states from the lower layers, in a row of its own, so that they do not depend on its company."""
-        seen: list[Tensor] = []
-        hook = self.lower[-1].register_forward_hook(lambda module, args, output: seen.append(_hidden(output)))
-        setattr(self.backbone, self.name, self.lower)
         half = self.store.dtype != torch.float32
-        try:
-            with torch.no_grad(), torch.autocast(self.backbone.device.type, self.store.dtype, enabled=half):
-                (row,) = pack([group], group.tokens)
-                self.run(row.to(self.backbone.device))
-        finally:
-            setattr(self.backbone, self.name, self.layers)
-            hook.remove()
-        return seen[0][0].to("cpu", self.store.dtype).contiguous()
-
-    @contextmanager
-    def skipped(self, states: Tensor) -> Iterator[None]:
-        """Within the block the backbone is its upper layers, and they read these states (1, L, d)."""
-        wide = states.float()
-
-        def feed(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if args:
-                return (wide, *args[1:]), kwargs
-            return args, kwargs | {"hidden_states": wide}
-
-        hook = self.upper[0].register_forward_pre_hook(feed, with_kwargs=True)
-        setattr(self.backbone, self.name, self.upper)
-        try:
-            yield
-        finally:
-            setattr(self.backbone, self.name, self.layers)
-            hook.remove()
+        device = self.cut.backbone.device
+        (row,) = pack([group], group.tokens)
+        with torch.autocast(device.type, self.store.dtype, enabled=half):
+            states = self.cut.states(row.to(device), self.run)
+        return states[0].to("cpu", self.store.dtype).contiguous()
 
 
 def _hidden(output: Any) -> Tensor:

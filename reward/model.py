@@ -12,26 +12,19 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
-from reward import attention, fused
+from reward import attention
 from reward.base import load_tokenizer, quiet
 from reward.data import EncodedGroup, context_length, prepare_tokenizer
 from reward.frozen import LowerLayers, Store
-from reward.packing import Inputs, PackedRow, dense_mask, pack, pad
-
-Mode = Literal["fused", "tiles", "dense", "padded"]
-TOLERANCE = 1e-4
-"""Scores of a self-check may differ by so much between two ways of reading, relative to their size."""
-ROUGH = 0.1
-"""The same in half precision."""
+from reward.packing import Inputs, PackedRow, pack, pad
+from reward.reading import ROUGH, TOLERANCE, Mode, close, probe_group, read_row, switch
 
 
 class RewardModel(nn.Module):
@@ -62,11 +55,7 @@ class RewardModel(nn.Module):
         Raises:
             NotImplementedError: "fused", and the layers are not of the kind that is known.
         """
-        if self.mode == "fused":
-            fused.unfuse(self.classifier)
-        if mode == "fused":
-            fused.fuse(self.classifier)
-        self.classifier.set_attn_implementation(attention.NAME if mode in ("fused", "tiles") else "sdpa")
+        switch(self.classifier, self.mode, mode)
         self.mode = mode
 
     @property
@@ -89,7 +78,7 @@ class RewardModel(nn.Module):
             ).logits
             return logits[:, 0]
         with self.lower.skipped(inputs.states) if self.lower and inputs.states is not None else nullcontext():
-            hidden = self._hidden(inputs)
+            hidden = self.hidden(inputs)
         scores: Tensor = head(self.classifier)(hidden[0, inputs.ends])
         return scores[:, 0]
 
@@ -108,28 +97,18 @@ class RewardModel(nn.Module):
         """
         if not self.shares_prefix:
             raise ModelError("--train-layers needs a decoder as its base; leave the flag out for this one")
-        self.lower = LowerLayers(self.classifier, layers, self._hidden, store)
-        probe = [_probe(self.classifier.config.get_text_config().vocab_size, self.pad_id)]
+        self.lower = LowerLayers(self.classifier, layers, self.hidden, store)
+        probe = [probe_group(self.classifier.config.get_text_config().vocab_size, self.pad_id)]
         with torch.no_grad():
             expected, found = (
                 self(row.to(self.device)) for row in (pack(probe, 10**6)[0], self.inputs(probe, 10**6)[0])
             )
-        if not _close(found, expected, TOLERANCE if store.dtype == torch.float32 else ROUGH):
+        if not close(found, expected, TOLERANCE if store.dtype == torch.float32 else ROUGH):
             raise ModelError("--train-layers gives other scores with this base; leave the flag out")
 
-    def _hidden(self, row: PackedRow) -> Tensor:
+    def hidden(self, row: PackedRow) -> Tensor:
         """(1, L, d) what the backbone makes of a row."""
-        backbone = getattr(self.classifier, self.classifier.base_model_prefix)
-        hidden: Tensor = backbone(
-            input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, **self._mask(row)
-        ).last_hidden_state
-        return hidden
-
-    def _mask(self, row: PackedRow) -> dict[str, Any]:
-        if self.mode == "dense":
-            return {"attention_mask": dense_mask(row)}
-        # A mask of four axes is passed on as it is; an empty one keeps transformers from building one.
-        return {"attention_mask": row.input_ids.new_empty(1, 1, 0, 0), "tiling": attention.tile(row.blocks)}
+        return read_row(self.classifier, self.mode, row)
 
 
 def head(classifier: PreTrainedModel) -> nn.Linear:
@@ -232,7 +211,7 @@ def choose_mode(model: RewardModel) -> Mode:
     if head_name(model.classifier) != "score" or (window and window < model.max_length):
         return "padded"
     attention.register()
-    probe = _probe(config.vocab_size, model.pad_id)
+    probe = probe_group(config.vocab_size, model.pad_id)
     modes: tuple[Mode, ...] = ("fused", "tiles", "dense") if model.device.type == "cpu" else ("dense",)
     with torch.no_grad():
         model.use("padded")
@@ -249,16 +228,4 @@ def _agrees(model: RewardModel, mode: Mode, probe: EncodedGroup, expected: Tenso
         raise
     except (NotImplementedError, RuntimeError, ValueError, TypeError):  # how models refuse inputs of this kind
         return False
-    return _close(scores, expected, TOLERANCE if model.classifier.dtype == torch.float32 else ROUGH)
-
-
-def _close(scores: Tensor, expected: Tensor, tolerance: float) -> bool:
-    """Whether scores (T,) are the expected ones (T,) up to a tolerance relative to their size, at least absolutely."""
-    return bool((scores - expected).abs().max() <= tolerance * max(1.0, float(expected.abs().max())))
-
-
-def _probe(vocabulary: int, pad_id: int) -> EncodedGroup:
-    """A made-up group of a prefix and three tails of different lengths."""
-    ids = np.random.default_rng(0).integers(0, vocabulary, size=27).astype(np.int32)
-    ids[ids == pad_id] = (pad_id + 1) % vocabulary
-    return EncodedGroup("probe", (0, 1, 2), ids[:11], (ids[11:18], ids[18:19], ids[19:27]), (), ())
+    return close(scores, expected, TOLERANCE if model.classifier.dtype == torch.float32 else ROUGH)

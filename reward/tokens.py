@@ -1,0 +1,173 @@
+"""Reading completions token by token: log-probabilities and values at every token of packed rows.
+
+A row holds the prompt once and its completions behind it (`reward.packing`). What a token is predicted from stands at
+the token before it; for the first token of every completion of a prompt that is the prompt's last one::
+
+    row       [ p₁ p₂ p₃ | a₁ a₂ a₃ | b₁ b₂ ]
+    token                  a₁ a₂ a₃   b₁ b₂
+    read at                p₃ a₁ a₂   p₃ b₁
+
+Logits are computed at these places alone, a few hundred at a time, and once more in backward rather than kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+
+from reward import attention, rl
+from reward.data import EncodedGroup
+from reward.frozen import Cut
+from reward.packing import PackedRow, pack
+from reward.reading import ROUGH, TOLERANCE, Mode, close, probe_group, read_row, switch
+
+CHUNK = 256
+"""Tokens whose logits are held at once."""
+WHOLE = 10**9
+"""A budget of tokens that nothing exceeds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The P completion tokens of a row.
+
+    Attributes:
+        read_at: (P,) int64, index into the row of the state that each is predicted from.
+        ids: (P,) int64, the tokens.
+        tail: (P,) int64, which of the row's tails each belongs to.
+        step: (P,) int64, its place within the tail, from 0.
+    """
+
+    read_at: Tensor
+    ids: Tensor
+    tail: Tensor
+    step: Tensor
+
+
+def places(row: PackedRow) -> Places:
+    """Where the completion tokens of a row are predicted from; the prefix of every block has at least one token."""
+    read_at: list[int] = []
+    own: list[int] = []
+    tail: list[int] = []
+    step: list[int] = []
+    number = 0
+    for block in row.blocks:
+        start = block.tail_start
+        for length in block.tails:
+            read_at += [block.tail_start - 1, *range(start, start + length - 1)]
+            own += range(start, start + length)
+            tail += [number] * length
+            step += range(length)
+            start, number = start + length, number + 1
+    device = row.input_ids.device
+    index = [torch.tensor(each, dtype=torch.int64, device=device) for each in (read_at, own, tail, step)]
+    return Places(index[0], row.input_ids[0, index[1]], index[2], index[3])
+
+
+class Reader:
+    """Reads packed rows through the backbone of a decoder, in the first way that agrees with separate sequences.
+
+    Args:
+        model: a causal language model or a sequence classifier; changed as `reward.reading.switch` does.
+        longest: tokens of the longest sequence that it will be given.
+        cut: where only upper layers are trained; rows then carry what the lower ones made of them.
+    """
+
+    def __init__(self, model: PreTrainedModel, longest: int, cut: Cut | None = None) -> None:
+        self.model, self.cut = model, cut
+        self.mode: Mode = "padded"
+        text = model.config.get_text_config()
+        window = getattr(text, "sliding_window", None) if getattr(text, "use_sliding_window", True) else None
+        if not window or window >= longest:
+            self._choose(text.vocab_size)
+
+    def rows(self, groups: Sequence[EncodedGroup], budget: int) -> list[PackedRow]:
+        """All completions of B groups as rows of about ``budget`` tokens on the model's device."""
+        rows = pack(groups, budget) if self.mode != "padded" else _one_by_one(groups)
+        return [row.to(self.model.device) for row in rows]
+
+    def with_states(self, row: PackedRow) -> PackedRow:
+        """The row with what this model's frozen layers make of it, where it has such."""
+        if self.cut is None:
+            return row
+        return replace(row, states=self.cut.states(row, lambda r: read_row(self.model, self.mode, r)))
+
+    def hidden(self, row: PackedRow) -> Tensor:
+        """(1, L, d) last hidden states of a row."""
+        skipped = self.cut.skipped(row.states) if self.cut and row.states is not None else nullcontext()
+        with skipped:
+            return read_row(self.model, self.mode, row)
+
+    def _choose(self, vocabulary: int) -> None:
+        attention.register()
+        probe = probe_group(vocabulary, pad_id=-1)
+        modes: tuple[Mode, ...] = ("fused", "tiles", "dense") if self.model.device.type == "cpu" else ("dense",)
+        with torch.no_grad():
+            (row,) = pack([probe], WHOLE)
+            expected = torch.cat([self._at_tokens(each) for each in _one_by_one([probe])])
+            for mode in modes:
+                try:
+                    switch(self.model, self.mode, mode)
+                    self.mode = mode
+                    found = self._at_tokens(row)
+                except torch.OutOfMemoryError:
+                    raise
+                except (NotImplementedError, RuntimeError, ValueError, TypeError):  # how models refuse such inputs
+                    continue
+                if close(found, expected, TOLERANCE if self.model.dtype == torch.float32 else ROUGH):
+                    return
+            switch(self.model, self.mode, "padded")
+            self.mode = "padded"
+
+    def _at_tokens(self, row: PackedRow) -> Tensor:
+        """(P, d) states that the completion tokens of a row are predicted from."""
+        there = row.to(self.model.device)
+        return read_row(self.model, self.mode, there)[0, places(there).read_at].float()
+
+
+def _one_by_one(groups: Sequence[EncodedGroup]) -> list[PackedRow]:
+    """Every completion with its prompt in a row of its own, for models that cannot share the prompt."""
+    return [
+        replace(pack([replace(group, kept=(0,), tails=(tail,))], WHOLE)[0], owners=((index, k),))
+        for index, group in enumerate(groups)
+        for k, tail in enumerate(group.tails)
+    ]
+
+
+def token_log_probs(
+    head: nn.Module, hidden: Tensor, ids: Tensor, ends: Tensor, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of each token, and the entropy of the distribution that it was drawn from (without gradient).
+
+    All tokens that end a completion are one event: which of them was drawn leaves no trace in the text.
+
+    Args:
+        head: hidden states (…, d) → logits (…, V).
+        hidden: (P, d) states that the tokens are predicted from.
+        ids: (P,) int64 tokens.
+        ends: (E,) int64 tokens that end a completion.
+        temperature: divides the logits.
+
+    Returns:
+        Twice (P,) float32, in nats.
+    """
+
+    def chunk(states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        logits = head(states).float() / temperature
+        log_probs = torch.log_softmax(logits, dim=-1)
+        chosen = log_probs.gather(1, tokens[:, None])[:, 0]
+        chosen = torch.where(torch.isin(tokens, ends), log_probs[:, ends].logsumexp(dim=-1), chosen)
+        return chosen, rl.entropy(logits.detach())
+
+    pieces = zip(torch.split(hidden, CHUNK), torch.split(ids, CHUNK), strict=True)
+    if torch.is_grad_enabled():
+        parts = [checkpoint(chunk, *piece, use_reentrant=False) for piece in pieces]
+    else:
+        parts = [chunk(*piece) for piece in pieces]
+    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
