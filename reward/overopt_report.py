@@ -91,8 +91,9 @@ def render(ways: Sequence[Way], found: Mapping[str, Any], *, seed: int) -> tuple
 
 def verdict(way: Way, parting: Parting) -> str:
     """In plain words whether the gold reward followed the proxy to the last point of a way."""
+    name = NAMES[way.form]
     said = (
-        f"{NAMES[way.form]} up to {way.names[-1]} ({way.kl[-1]:.1f} nats): proxy "
+        f"{name[0].upper()}{name[1:]} up to {way.names[-1]} ({way.kl[-1]:.1f} nats): proxy "
         f"{_change(parting.proxy, parting.proxy_ci95)}, gold {_change(parting.gold, parting.gold_ci95)}."
     )
     if parting.falls:
