@@ -73,53 +73,50 @@ def settings(place: Path, out: Path, **more: Any) -> PpoConfig:
     return PpoConfig(**(plain | more))
 
 
-def pay_for(character: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the reward be the share of a character in the completion, whatever the reward model says."""
+def pay_for_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reward be the share of small letters in the completion, whatever the reward model says."""
 
     def scores(_self: Scorer, groups: list[Group], *, raw: bool = False) -> list[list[float]]:
-        return [[each.text.count(character) / 6 for each in group.completions] for group in groups]
+        return [[sum("a" <= c <= "z" for c in each.text) / 6 for each in group.completions] for group in groups]
 
     monkeypatch.setattr(Scorer, "score_groups", scores)
 
 
-@pytest.mark.parametrize("more", [{}, {"train_layers": 1}, {"lora": 8}], ids=["whole", "layers", "adapters"])
+def eager(place: Path, out: Path, iterations: int, **more: Any) -> PpoConfig:
+    """A run that learns within few iterations."""
+    rates = {"lr": 1e-2, "value_lr": 1e-2, "kl_coef": 0.0, "save": "last", "evaluate_every": iterations}
+    sizes = {"episodes": 64 * iterations, "batch": 64, "minibatch": 32, "samples_per_prompt": 16}
+    return settings(place, out, **(rates | sizes | more))
+
+
+@pytest.mark.parametrize(
+    ("iterations", "more"),
+    [(14, {}), (20, {"train_layers": 1, "lr": 2e-2}), (20, {"lora": 16, "lr": 2e-2})],
+    ids=["whole", "layers", "adapters"],
+)
 def test_what_is_paid_for_is_done_more_often(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, int]
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iterations: int, more: dict[str, Any]
 ) -> None:
-    pay_for("e", monkeypatch)
-    rate = 1e-2
-    state = ppo(
-        settings(
-            place,
-            tmp_path / "out",
-            episodes=64 * 25,
-            batch=64,
-            minibatch=32,
-            lr=rate,
-            value_lr=rate,
-            evaluate_every=25,
-            kl_coef=0.0,
-            save="last",
-            **more,
-        )
-    )
+    pay_for_letters(monkeypatch)
+    state = ppo(eager(place, tmp_path / "out", iterations, **more))
     first, last = state.rows("evaluation")[0], state.rows("evaluation")[-1]
-    assert last["reward"] > first["reward"] + 0.15
+    assert last["reward"] > first["reward"] + 0.3
     assert last["gain_ci95"][0] > 0
-    assert last["kl"] > 0.5
-    assert abs(first["kl"]) < 1e-4
+    assert abs(first["kl"]) < 1e-4 < 1 < last["kl"]
+    model, tokenizer = load_causal(tmp_path / "out")  # what was saved is what was evaluated
+    prompt = tokenizer.apply_chat_template([{"role": "user", "content": "Question 1?"}], add_generation_prompt=True)
+    with torch.no_grad():
+        probability = model(torch.tensor([prompt["input_ids"]])).logits[0, -1].softmax(-1)
+    letters = tokenizer.convert_tokens_to_ids([chr(c) for c in range(ord("a"), ord("z") + 1)])
+    assert probability[letters].sum() > 0.3
 
 
 def test_the_penalty_holds_the_policy_at_the_reference(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pay_for("e", monkeypatch)
-    found = {}
-    for beta in (0.0, 2.0):
-        more = {"episodes": 64 * 10, "batch": 64, "minibatch": 32, "lr": 1e-2, "value_lr": 1e-2, "save": "last"}
-        config = settings(place, tmp_path / str(beta), **more, kl_coef=beta, evaluate_every=10)
-        found[beta] = ppo(config).rows("evaluation")[-1]["kl3"]
-    assert found[2.0] < found[0.0] / 2
+    pay_for_letters(monkeypatch)
+    free, held = (ppo(eager(place, tmp_path / str(beta), 10, kl_coef=beta)) for beta in (0.0, 1.0))
+    assert held.rows("evaluation")[-1]["kl"] < free.rows("evaluation")[-1]["kl"] / 2
 
 
 def test_a_killed_run_goes_on_bit_by_bit(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,12 +263,11 @@ def test_a_reward_model_with_other_tokens_gives_scores_but_no_value_function(pla
 
 
 def test_it_stops_at_the_largest_distance(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pay_for("e", monkeypatch)
-    config = settings(place, tmp_path / "out", episodes=16 * 60, lr=1e-2, kl_coef=0.0, max_kl=0.3, evaluate_every=100)
-    state = ppo(config)
-    assert state.iteration < 60
+    pay_for_letters(monkeypatch)
+    state = ppo(eager(place, tmp_path / "out", 40, max_kl=0.5))
     kls = [row["kl"] for row in state.rows("batch")]
-    assert kls[-1] >= 0.3 > max(kls[:-1])
+    assert len(kls) < 40
+    assert kls[-1] >= 0.5 > max(kls[:-1])
 
 
 def test_time_is_up(place: Path, tmp_path: Path) -> None:
