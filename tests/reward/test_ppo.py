@@ -24,6 +24,7 @@ from reward import checkpoint, held_out
 from reward import ppo as recipe
 from reward.actors import load_actors
 from reward.artifact import Scorer, save_artifact
+from reward.base import load_causal
 from reward.config.ppo import PpoConfig
 from reward.lora import Adapters
 from reward.model import new_reward_model
