@@ -26,6 +26,9 @@ def effective(module: Any) -> tuple[Tensor, Tensor | None]:
     """
     if type(module) is nn.Linear:
         return module.weight.detach(), None if module.bias is None else module.bias.detach()
+    if hasattr(module, "product"):  # adapters that are switched per role
+        matrix, bias = module.product()
+        return matrix, bias
     base = getattr(module, "base_layer", None)
     if type(base) is not nn.Linear or not hasattr(module, "get_delta_weight") or getattr(module, "lora_variant", None):
         raise NotImplementedError(f"{type(module).__name__} is not a product with one matrix")

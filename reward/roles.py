@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,19 @@ class Switched(nn.Module):
                 low = nn.functional.linear(inputs.to(self.down[name].dtype), self.down[name])
                 result = result + nn.functional.linear(low, self.up[name]).to(result.dtype)
         return result
+
+    @property
+    def out_features(self) -> int:
+        """Width of the result."""
+        return shape(self.base)[0]
+
+    @torch.no_grad()
+    def product(self) -> tuple[Tensor, Tensor | None]:
+        """The one matrix (out, in) that base and active adapters come to, and the bias."""
+        base: Any = self.base
+        added = [self.up[name] @ self.down[name] for name in self.active if name in self.up]
+        matrix = sum(added, start=_as_weight(base, base.weight).float()).to(base.weight.dtype)
+        return matrix, base.bias
 
 
 class Shared:

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from labeler.errors import DataError
 from labeler.records import Completion, Group
 from reward.data import EncodedGroup
-from reward.sampling import Sample, prompt_seed, sample
+from reward.sampling import Sample, prompt_seed, sample_many
 
 
 @dataclass(frozen=True)
@@ -60,25 +60,18 @@ class Rollout:
 
 
 def draw(model: PreTrainedModel, questions: Sequence[Question], count: int, how: Drawing, seed: int) -> list[Rollout]:
-    """``count`` completions of each question; what is drawn depends on the weights, the seed and the prompt alone."""
-    return [
-        Rollout(
-            each,
-            tuple(
-                sample(
-                    model,
-                    each.ids,
-                    count,
-                    ends=how.ends,
-                    max_new_tokens=how.max_new_tokens,
-                    temperature=how.temperature,
-                    top_p=1.0,
-                    seed=prompt_seed(seed, each.group.id),
-                )
-            ),
-        )
-        for each in questions
-    ]
+    """``count`` completions of each question; what is drawn depends on weights, seed and prompt, rounding aside."""
+    drawn = sample_many(
+        model,
+        [each.ids for each in questions],
+        count,
+        ends=how.ends,
+        max_new_tokens=how.max_new_tokens,
+        temperature=how.temperature,
+        top_p=1.0,
+        seeds=[prompt_seed(seed, each.group.id) for each in questions],
+    )
+    return [Rollout(each, tuple(samples)) for each, samples in zip(questions, drawn, strict=True)]
 
 
 def endless(questions: Sequence[Question], seed: int, start: int = 0) -> Iterator[Question]:
