@@ -188,6 +188,7 @@ class Import(Command):
             count.
         guidelines: a text file (Markdown) that becomes the newest version of the project's guidelines.
         skip_bad: leave bad rows out and write them with their reasons to this file, instead of importing nothing.
+        skip_known: leave out what the project has already with the same id and content, instead of importing nothing.
     """
 
     source: Positional[str]
@@ -200,6 +201,7 @@ class Import(Command):
     overlap: int | None = None
     guidelines: Path | None = None
     skip_bad: Path | None = None
+    skip_known: bool = False
 
     def run(self) -> None:
         """Read the source, then store it in one transaction."""
@@ -222,6 +224,7 @@ class Import(Command):
                 schema=self._schema(),
                 overlap=self.overlap,
                 guidelines=guidelines,
+                skip_known=self.skip_known,
             )
         except DataError as error:
             raise error.at(file=self.source) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -87,18 +88,45 @@ def _once(items: Iterable[Named]) -> Iterator[Named]:
         yield item
 
 
-def refuse_known(connection: sa.Connection, project: Project, batch: Batch) -> None:
-    """Raise `ConflictError` if the project has a group or demonstration of the batch already."""
-    for column, rows in (
-        (tasks.c.group_id, batch.tasks),
-        (demonstrations.c.demonstration_id, batch.demonstrations),
-    ):
-        for chunk in _chunks(rows):
-            ids = [row[column.name] for row in chunk]
-            known = sa.select(column).where(column.table.c.project_id == project.id, column.in_(ids)).limit(1)
-            found = connection.execute(known).scalar()
-            if found is not None:
-                raise ConflictError(f"the project {project.name!r} has {found!r} already; nothing was imported")
+def new_only(connection: sa.Connection, project: Project, batch: Batch, *, skip_known: bool) -> Batch:
+    """The batch without what the project has already.
+
+    Raises:
+        ConflictError: it has something of this id, and either that is not to be skipped or its content differs.
+    """
+    new = _unknown(connection, project, tasks.c.group_id, batch.tasks, skip_known=skip_known)
+    names = {row["group_id"] for row in new}
+    answers = {name: given for name, given in batch.answers.items() if name in names}
+    column = demonstrations.c.demonstration_id
+    return Batch(new, answers, _unknown(connection, project, column, batch.demonstrations, skip_known=skip_known))
+
+
+def _unknown(
+    connection: sa.Connection,
+    project: Project,
+    column: sa.Column[str],
+    rows: Sequence[dict[str, Any]],
+    *,
+    skip_known: bool,
+) -> tuple[dict[str, Any], ...]:
+    table = column.table
+    new: list[dict[str, Any]] = []
+    for chunk in _chunks(rows):
+        known = sa.select(column, table.c.content).where(
+            table.c.project_id == project.id, column.in_([row[column.name] for row in chunk])
+        )
+        there = {row[0]: row[1] for row in connection.execute(known)}
+        for row in chunk:
+            name = row[column.name]
+            if name in there and not skip_known:
+                raise ConflictError(f"the project {project.name!r} has {name!r} already; nothing was imported")
+            if name in there and there[name] != json.loads(row["content"]):
+                raise ConflictError(
+                    f"the project {project.name!r} has another {name!r}; nothing was imported, give the new one "
+                    "another id"
+                )
+        new += [row for row in chunk if row[column.name] not in there]
+    return tuple(new)
 
 
 def add(connection: sa.Connection, project: Project, batch: Batch) -> ImportCounts:

@@ -232,15 +232,19 @@ class Store:
         schema: LabelSchema | None = None,
         overlap: int | None = None,
         guidelines: str | None = None,
+        skip_known: bool = False,
     ) -> tuple[Project, ImportCounts]:
         """Like `import_groups`, into the project of this name, which is made (overlap 1 where None) if there is none.
 
-        Guidelines, where given, become the project's newest version. All or nothing, the new project included.
+        Guidelines, where given, become the project's newest version. All or nothing, the new project included. With
+        ``skip_known``, what the project has already with the same content is left out, its rankings too.
 
         Raises:
             UsageError: the project is there and asks for something else than `schema`.
         """
-        return self._import(name, groups, demonstrations, schema=schema, overlap=overlap, guidelines=guidelines)
+        return self._import(
+            name, groups, demonstrations, schema=schema, overlap=overlap, guidelines=guidelines, skip_known=skip_known
+        )
 
     def _import(
         self,
@@ -251,6 +255,7 @@ class Store:
         schema: LabelSchema | None = None,
         overlap: int | None = None,
         guidelines: str | None = None,
+        skip_known: bool = False,
     ) -> tuple[Project, ImportCounts]:
         """See `import_into`. Everything is checked and made ready first: writing keeps labelers on SQLite waiting."""
         now = self.clock()
@@ -265,7 +270,7 @@ class Store:
         batch = content.prepare(groups, demonstrations, project=rules, overlap=people, now=now)
         if known:
             with self.database.read() as connection:
-                content.refuse_known(connection, known, batch)
+                batch = content.new_only(connection, known, batch, skip_known=skip_known)
         try:
             with self.database.write() as connection:
                 project = known or directory.add_project(connection, rules, now)

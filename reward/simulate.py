@@ -50,7 +50,8 @@ def utilities(person: Annotator, gold: Sequence[float], lengths: Sequence[int]) 
         lengths: K lengths in characters.
     """
     logs = np.log1p(np.asarray(lengths, dtype=np.float64))
-    return np.asarray(gold, dtype=np.float64) + person.length_taste * (logs - logs.mean())
+    found: Floats = np.asarray(gold, dtype=np.float64) + person.length_taste * (logs - logs.mean())
+    return found
 
 
 def rank(person: Annotator, worth: Floats, generator: np.random.Generator) -> tuple[int, ...]:

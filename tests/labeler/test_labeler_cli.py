@@ -100,6 +100,8 @@ def test_an_import_that_fails_stores_nothing(db: str, groups: Path, tmp_path: Pa
     assert run("import", groups, "--project", "qa")[0] == 0
     code, _, said = run("import", groups, "--project", "qa")
     assert (code, said) == (1, "labeler: the project 'qa' has 'g0' already; nothing was imported\n")
+    code, said, _ = run("import", groups, "--project", "qa", "--skip-known")
+    assert (code, said) == (0, "imported into qa (native): 0 groups, 0 judgments, 0 demonstrations\n")
 
 
 @pytest.mark.parametrize(

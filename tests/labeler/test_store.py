@@ -10,6 +10,7 @@ from sqlalchemy import exc
 from store_helpers import ask, group, people, project, ranking, skip
 
 from labeler import schema
+from labeler.entities import ImportCounts
 from labeler.errors import (
     ConflictError,
     DataError,
@@ -122,6 +123,22 @@ def test_what_people_write_may_hold_a_nul_and_must_have_a_utf8_form(store: Store
         assert caught.value.field
     assert store.submit(ann.id, ranking(task, note="a\0b")).note == "a\0b"
     assert [judgment.note for judgment in store.judgments(essays.id)] == ["a\0b"]
+
+
+def test_an_import_may_leave_out_what_is_there_with_the_same_content(store: Store):
+    shown = Demonstration("d", (Message("user", "Write."),), "Written.")
+    ranked = replace(group(1), rankings=(Ranking("labeler-9", (1, 2, 3)),))
+    store.import_into("essays", [ranked], [shown])
+    essays, counts = store.import_into("essays", [ranked, group(2)], [shown], skip_known=True)
+    assert counts == ImportCounts(groups=1, judgments=0, demonstrations=0)
+    assert store.import_into("essays", [ranked], [shown], skip_known=True)[1] == ImportCounts(0, 0, 0)
+    assert [judgment.annotator for judgment in store.judgments(essays.id)] == ["labeler-9"]
+    other = replace(group(2), prompt=(Message("user", "Something else?"),))
+    with pytest.raises(ConflictError, match="another 'g2'"):
+        store.import_into("essays", [group(3), other], skip_known=True)
+    with pytest.raises(ConflictError, match="another 'd'"):
+        store.import_into("essays", [], [replace(shown, completion="Different.")], skip_known=True)
+    assert store.counts(essays.id).tasks == 2
 
 
 def test_an_import_is_all_or_nothing(store: Store):
