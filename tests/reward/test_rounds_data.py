@@ -1,0 +1,59 @@
+"""Who is asked about what in which round, and whose rankings train which model."""
+
+from collections import Counter
+from dataclasses import replace
+
+from builders import group, ranked_groups
+
+from labeler.formats import prompt_key, split_of
+from labeler.records import Ranking
+from reward.rounds_data import assign, by_people, distinct, divide, in_round, rankable, turn
+
+
+def test_held_out_prompts_are_those_of_the_test_split():
+    groups = [replace(g, split="test" if i < 3 else "train") for i, g in enumerate(ranked_groups(9))]
+    asked, held_out = divide([*groups, replace(groups[5], id="again")])
+    assert [g.id for g in held_out] == ["g0", "g1", "g2"]
+    assert [g.id for g in asked] == ["g3", "g4", "g5", "g6", "g7", "g8"]
+    assert all(not g.completions and not g.rankings for g in [*asked, *held_out])
+
+
+def test_without_splits_the_prompt_decides():
+    groups = ranked_groups(80)
+    asked, held_out = divide(groups)
+    assert {g.id for g in held_out} == {g.id for g in groups if split_of(prompt_key(g.prompt)) == "test"}
+    assert held_out
+    assert len(asked) + len(held_out) == 80
+
+
+def test_rounds_take_turns_until_every_prompt_had_one():
+    prompts = ranked_groups(10)
+    first, second, third = (turn(prompts, 4, number, seed=0) for number in (1, 2, 3))
+    assert not {g.id for g in first} & {g.id for g in second}
+    counts = Counter(g.id for g in [*first, *second, *third])
+    assert len(counts) == 10
+    assert max(counts.values()) == 2
+    assert len(turn(prompts, 40, 2, seed=0)) == 10
+    assert turn(prompts, 4, 1, seed=1) != first
+    assert in_round(first[0], 2).id == f"round-2/{first[0].id}"
+
+
+def test_repeated_completions_are_asked_about_once():
+    same = group("same", "Why?", ["a", "b", "a", "c"])
+    assert [c.id for c in distinct(same).completions] == ["c0", "c1", "c3"]
+    assert [g.id for g in rankable([same, group("only", "Why?", ["a", "a"])])] == ["same"]
+
+
+def test_judges_and_others_are_kept_apart():
+    both = replace(group("g", "Why?", ["a", "b"]), rankings=(Ranking("labeler-1", (1, 2)), Ranking("labeler-2", (2, 1))))
+    alone = replace(group("h", "How?", ["a", "b"]), rankings=(Ranking("labeler-1", (1, 2)),))
+    trained, judged = by_people([both, alone], {"labeler-2"})
+    assert [(g.id, [r.annotator for r in g.rankings]) for g in trained] == [("g", ["labeler-1"]), ("h", ["labeler-1"])]
+    assert [(g.id, [r.annotator for r in g.rankings]) for g in judged] == [("g", ["labeler-2"])]
+
+
+def test_everybody_gets_about_as_much_to_rank():
+    names = [f"labeler-{i}" for i in range(1, 5)]
+    work = Counter(name for i in range(400) for name in assign(group(f"g{i}", "?", ["a", "b"]), names, 2, seed=0))
+    assert sum(work.values()) == 800
+    assert all(160 < work[name] < 240 for name in names)
