@@ -45,7 +45,9 @@ class RoundsConfig(Common):
         length_taste: Standard deviation, over annotators, of what a unit of log length is worth to them.
         poll: Seconds between two looks at whether people are done.
         train_layers: Train only the last so many layers of the reward models, as for reward train.
-        ppo_iterations: Iterations of PPO in each round.
+        sft_epochs: Passes over the demonstrations.
+        ppo_episodes: Completions that PPO learns from in each round; it starts from the fine-tuned policy each time.
+        ppo_train_layers: PPO trains only the last so many layers.
         lr: Peak learning rate of the reward models.
         seed: Of everything random.
         device: Where models run; auto takes a GPU where there is one.
@@ -72,13 +74,16 @@ class RoundsConfig(Common):
     length_taste: float = 0.2
     poll: float = 30.0
     train_layers: int | None = None
-    ppo_iterations: int = 40
+    sft_epochs: int = 3
+    ppo_episodes: int = 2048
+    ppo_train_layers: int | None = None
     lr: float = 2e-5
     seed: int = 0
     device: Device = "auto"
 
     def __post_init__(self) -> None:
-        at_least_one(self, "rounds", "ask", "best_of", "max_new_tokens", "overlap", "ppo_iterations", "train_layers")
+        at_least_one(self, "rounds", "ask", "best_of", "max_new_tokens", "overlap", "train_layers")
+        at_least_one(self, "sft_epochs", "ppo_episodes", "ppo_train_layers")
         need(self.k >= 2, "--k", "at least 2, to have something to rank", self.k)
         need(self.poll > 0, "--poll", "above 0", self.poll)
         need(self.lr > 0, "--lr", "above 0", self.lr)

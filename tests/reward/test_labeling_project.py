@@ -10,7 +10,7 @@ from labeler.errors import StoreError
 from labeler.formats import read, write_groups
 from labeler.entities import Submission
 from labeler.store import Store
-from reward.project import LabelingProject, Standing
+from reward.rounds.project import LabelingProject, Standing
 
 
 def rank_everything(db: str, project: str, name: str) -> None:

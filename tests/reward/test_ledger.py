@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labeler.errors import DataError, UsageError
-from reward.ledger import Ledger, Step, digest
+from reward.rounds.ledger import Ledger, Step, digest
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_each_step_is_done_once_and_recorded_with_its_inputs(plan, tmp_path):
     assert again.seconds("second") == row["seconds"]
 
 
-def test_a_kill_while_the_record_is_written_repeats_only_that_step(plan, tmp_path):
+def test_a_kill_while_the_record_is_written_repeats_only_the_record(plan, tmp_path):
     steps, ran = plan
     for step in steps:
         Ledger(tmp_path).do(step)
@@ -48,8 +48,21 @@ def test_a_kill_while_the_record_is_written_repeats_only_that_step(plan, tmp_pat
     path.write_bytes(path.read_bytes()[:-20])
     for step in steps:
         Ledger(tmp_path).do(step)
-    assert ran == ["first", "second", "second"]
+    assert ran == ["first", "second"]  # its output was whole
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_an_output_that_grows_is_continued_until_its_record_is_there(tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text("1\n")  # what a kill left
+
+    def go_on():
+        path.write_text("1\n2\n")
+
+    ledger = Ledger(tmp_path)
+    assert ledger.do(Step("lines", path, go_on, grows=True))
+    assert path.read_text() == "1\n2\n"
+    assert not ledger.do(Step("lines", path, go_on, grows=True))
 
 
 def test_an_output_that_is_gone_is_made_again(plan, tmp_path):

@@ -7,7 +7,7 @@ from builders import group, ranked_groups
 
 from labeler.formats import prompt_key, split_of
 from labeler.records import Ranking
-from reward.rounds_data import assign, by_people, distinct, divide, in_round, rankable, turn
+from reward.rounds.data import assign, by_people, distinct, divide, in_round, rankable, turn
 
 
 def test_held_out_prompts_are_those_of_the_test_split():
@@ -45,7 +45,9 @@ def test_repeated_completions_are_asked_about_once():
 
 
 def test_judges_and_others_are_kept_apart():
-    both = replace(group("g", "Why?", ["a", "b"]), rankings=(Ranking("labeler-1", (1, 2)), Ranking("labeler-2", (2, 1))))
+    both = replace(
+        group("g", "Why?", ["a", "b"]), rankings=(Ranking("labeler-1", (1, 2)), Ranking("labeler-2", (2, 1)))
+    )
     alone = replace(group("h", "How?", ["a", "b"]), rankings=(Ranking("labeler-1", (1, 2)),))
     trained, judged = by_people([both, alone], {"labeler-2"})
     assert [(g.id, [r.annotator for r in g.rankings]) for g in trained] == [("g", ["labeler-1"]), ("h", ["labeler-1"])]

@@ -5,7 +5,7 @@ import pytest
 from builders import group
 from scipy.special import expit
 
-from reward.simulate import Annotator, annotators, label, rank, utilities
+from reward.rounds.simulate import Annotator, annotators, label, rank, utilities
 
 
 def test_of_two_the_better_one_wins_as_often_as_the_logistic_function_says():

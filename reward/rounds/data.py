@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from labeler.formats import prompt_key, split_of
 from labeler.records import Group
 from reward.sampling import prompt_seed
 from reward.splits import select_completions
+
+Person = TypeVar("Person")
 
 
 def divide(prompts: Sequence[Group]) -> tuple[list[Group], list[Group]]:
@@ -58,15 +61,13 @@ def by_people(groups: Sequence[Group], judges: Collection[str]) -> tuple[list[Gr
     """(groups with the rankings of everybody but the judges, groups with the judges' rankings), none without any."""
 
     def pick(judging: bool) -> list[Group]:
-        kept = (
-            replace(g, rankings=tuple(r for r in g.rankings if (r.annotator in judges) == judging)) for g in groups
-        )
+        kept = (replace(g, rankings=tuple(r for r in g.rankings if (r.annotator in judges) == judging)) for g in groups)
         return [group for group in kept if group.rankings]
 
     return pick(False), pick(True)
 
 
-def assign(group: Group, names: Sequence[str], overlap: int, seed: int) -> list[str]:
-    """``overlap`` different people who rank a group, drawn evenly."""
+def assign(group: Group, people: Sequence[Person], overlap: int, seed: int) -> list[Person]:
+    """``overlap`` different people who rank a group, or all of them where they are fewer; drawn evenly."""
     generator = np.random.default_rng(prompt_seed(seed, f"people:{group.id}"))
-    return [names[i] for i in sorted(generator.permutation(len(names))[:overlap])]
+    return [people[i] for i in sorted(generator.permutation(len(people))[:overlap])]

@@ -35,6 +35,7 @@ class Step:
         name: unique in its plan.
         output: the file or folder that is there, whole, when the step is done.
         work: does it; after a kill it is called again and must cope with what it left half done.
+        grows: the output is there before it is whole; else one that is there is finished and needs no work.
         inputs: files and folders it reads that other steps or people made.
         settings: what else decides the output, ready for JSON.
     """
@@ -44,6 +45,7 @@ class Step:
     work: Callable[[], object]
     inputs: Sequence[Path] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    grows: bool = False
 
 
 class Ledger:
@@ -71,7 +73,8 @@ class Ledger:
             self._refuse_changes(row, inputs | {self._name(step.output): digest(step.output)})
             return False
         started = time.monotonic()
-        step.work()
+        if step.grows or not step.output.exists():
+            step.work()
         if not step.output.exists():
             raise DataError(f"was not made by the step {step.name}; run again", file=str(step.output))
         row = {

@@ -1,0 +1,143 @@
+"""Two rounds of the cycle on tiny models: everything is there, judges stay apart, a killed run goes on."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from builders import ranked_groups
+from tiny_models import save_policy, save_reward_model
+
+from labeler.formats import read, write_demonstrations, write_groups
+from labeler.records import Demonstration
+from reward.cli import main
+from reward.rounds.ledger import digest
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rounds")
+    save_policy(folder / "base")
+    save_reward_model(folder / "gold", seed=3)
+    groups = [replace(group, split="test" if i % 4 == 0 else None) for i, group in enumerate(ranked_groups(16))]
+    groups = [replace(group, split=group.split or "train", completions=(), rankings=()) for group in groups]
+    write_groups(groups, folder / "prompts.jsonl")
+    shown = [Demonstration(f"d{i}", group.prompt, f"word {i}") for i, group in enumerate(ranked_groups(12, seed=5))]
+    write_demonstrations(shown, folder / "shown.jsonl")
+    return folder
+
+
+def command(place, out, **more):
+    settings = {
+        "base": place / "base",
+        "prompts": place / "prompts.jsonl",
+        "demonstrations": place / "shown.jsonl",
+        "simulate": place / "gold",
+        "out": out,
+        "rounds": 2,
+        "ask": 6,
+        "k": 3,
+        "best-of": 4,
+        "max-new-tokens": 6,
+        "sft-epochs": 1,
+        "ppo-episodes": 16,
+        "poll": 0.2,
+    }
+    words = [word for name, value in (settings | more).items() for word in (f"--{name}", str(value))]
+    return ["rounds", *words]
+
+
+@pytest.fixture(scope="module")
+def finished(place):
+    assert main(command(place, place / "run")) == 0
+    return place / "run"
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_each_round_asks_learns_and_improves(finished):
+    names = ["base", "sft", "best-of-4", "ppo-1", "ppo-2"]
+    found = json.loads((finished / "comparison" / "metrics.json").read_text())
+    assert found["names"] == names
+    assert [judge["name"] for judge in found["judges"]] == ["model", "judge", "gold"]
+    held_out = {group.id for group in read(str(finished / "prompts" / "held_out.jsonl")).groups}
+    for name in names:
+        assert {row["id"] for row in rows(finished / "answers" / f"{name}.jsonl")} == held_out
+    first, second = (read(str(finished / f"round-{n}" / "rankings.jsonl")).groups for n in (1, 2))
+    assert {group.id for group in first} < {group.id for group in second}  # all rankings so far
+    assert not held_out & {group.id.partition("/")[2] for group in second}
+    page = (finished / "report.html").read_text()
+    for name in [*names, "labeler-4", "round-2/policy/report.html", "round-1/model"]:
+        assert name in page
+
+
+def test_the_judges_teach_only_the_judge(finished):
+    trained = read(str(finished / "round-2" / "rankings.jsonl")).groups
+    judged = read(str(finished / "round-2" / "judged.jsonl")).groups
+    assert {ranking.annotator for group in trained for ranking in group.rankings} == {"labeler-1", "labeler-2"}
+    assert {ranking.annotator for group in judged for ranking in group.rankings} == {"labeler-3", "labeler-4"}
+
+
+def test_what_was_made_can_be_traced_to_the_judgments(finished):
+    made = {row["step"]: row for row in rows(finished / "ledger.jsonl")}
+    model = made["round-2/model"]
+    assert model["inputs"] == made["round-2/people"]["output"]
+    assert made["round-2/people"]["inputs"] == made["round-2/snapshot"]["output"]
+    assert model["output"] == {"round-2/model": digest(finished / "round-2" / "model")}
+    assert made["round-2/policy"]["inputs"]["round-2/model"] == model["output"]["round-2/model"]
+    assert model["settings"]["lr"] == 2e-5
+
+
+def test_run_again_it_does_nothing_and_other_settings_are_refused(place, finished, capsys):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
+    assert main(command(place, finished)) == 0
+    after = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
+    changed = {path.name for path in after if before.get(path) != after[path]}
+    assert changed <= {"report.html"}
+    assert main(command(place, finished, k=4)) == 2
+    assert "another --k" in capsys.readouterr().err
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_end(place, finished):
+    out, rng = place / "killed", random.Random(0)
+    words = [sys.executable, "-m", "reward", *command(place, out)]
+    for _ in range(6):
+        child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(5, 12))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in ("comparison/metrics.json", "round-2/ask.jsonl", "round-2/rankings.jsonl", "answers/ppo-2.jsonl"):
+        assert (out / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_best_of_n_instead_of_ppo(place):
+    assert main(command(place, place / "distilled", improve="best-of-n", rounds=1)) == 0
+    found = json.loads((place / "distilled" / "comparison" / "metrics.json").read_text())
+    assert found["names"] == ["base", "sft", "best-of-4", "best-of-n-1"]
+    shown = read(str(place / "distilled" / "round-1" / "shown.jsonl")).demonstrations
+    best = {row["id"]: row["best"]["text"] for row in rows(place / "distilled" / "round-1" / "best.jsonl")}
+    assert {each.id: each.completion for each in shown} == best
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [({"k": 1}, "--k must be at least 2"), ({"annotators": 1}, "--annotators"), ({"noise": -1}, "--noise")],
+)
+def test_settings_that_make_no_sense(place, tmp_path, capsys, more, problem):
+    assert main(command(place, tmp_path / "out", **more)) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_prompts_without_any_to_hold_out(place, tmp_path, capsys):
+    source = tmp_path / "prompts.jsonl"
+    write_groups([replace(group, split="train") for group in read(str(place / "prompts.jsonl")).groups], source)
+    assert main(command(place, tmp_path / "out", prompts=source)) == 1
+    assert "0 held out" in capsys.readouterr().err
