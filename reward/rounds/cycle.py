@@ -112,7 +112,7 @@ class Cycle:
         at, before, name = self.at, self.at.policy(number - 1), f"round-{number}/policy"
         model, best, shown = (at.round(number, each) for each in ("model", "best.jsonl", "shown.jsonl"))
         if self.config.improve == "ppo":
-            yield self.recipes.reinforce(name, at.policy(0), model, at.asked, at.policy(number))
+            yield self.recipes.reinforce(name, model, at, number)
             return
         yield self.recipes.best_of_n(f"round-{number}/best", before, model, at.asked, best)
         yield Step(f"round-{number}/shown", shown, partial(write_shown, best, shown), [best])
@@ -140,17 +140,17 @@ class Cycle:
 
 
 def write_prompts(source: str, at: Places) -> None:
-    """The prompts to ask about and those held out, into two files of which the latter ends the step."""
-    asked, held_out = divide(read_prompts(source))
-    if not asked or not held_out:
+    """The prompts for each end into a file of its own; the last one ends the step."""
+    found = divide(read_prompts(source))
+    if not found.asked or not found.held_out:
         raise DataError(
-            f"has {len(asked)} prompts to ask about and {len(held_out)} held out, and both are needed; give more "
-            "prompts, or mark some with the split 'test'",
+            f"has {len(found.asked)} prompts to ask about and {len(found.held_out)} to hold out, and both are needed; "
+            "give more prompts, or mark some with the split 'test'",
             file=source,
         )
     at.prompts.mkdir(exist_ok=True)
-    write_groups(asked, at.asked)
-    write_groups(held_out, at.held_out)
+    for groups, path in ((found.asked, at.asked), (found.watched, at.watched), (found.held_out, at.held_out)):
+        write_groups(groups, path)
 
 
 def write_turn(asked: Path, output: Path, number: int, count: int, seed: int) -> None:

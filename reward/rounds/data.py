@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -14,23 +14,43 @@ from reward.sampling import prompt_seed
 from reward.splits import select_completions
 
 Person = TypeVar("Person")
+WATCHED = 10
+"""One prompt in so many is watched."""
 
 
-def divide(prompts: Sequence[Group]) -> tuple[list[Group], list[Group]]:
-    """(prompts to ask about, held-out prompts), each prompt once and without completions, marked with its split.
+@dataclass(frozen=True)
+class Prompts:
+    """Prompts for different ends, no prompt in two of them.
 
-    Where no prompt names a split, the hash of the prompt decides. Validation prompts belong to the first: the reward
-    model's training sets its own aside.
+    Attributes:
+        asked: to write for, to ask people about and to practise on.
+        watched: a tenth, on which a policy is watched while it learns.
+        held_out: on which policies are compared at the end.
+    """
+
+    asked: tuple[Group, ...]
+    watched: tuple[Group, ...]
+    held_out: tuple[Group, ...]
+
+
+def divide(prompts: Sequence[Group]) -> Prompts:
+    """Each prompt once, without completions and split, for one end.
+
+    Held out are those of the split test or, where no prompt names a split, those for which the hash of the prompt says
+    so. What is watched is a matter of the hash, too.
     """
     first: dict[str, Group] = {}
     for group in prompts:
         first.setdefault(prompt_key(group.prompt), group)
-    unique = list(first.values())
-    named = any(group.split is not None for group in unique)
-    bare = [replace(g, completions=(), rankings=()) for g in unique]
-    held_out = [g for g in bare if (g.split if named else split_of(prompt_key(g.prompt))) == "test"]
-    taken = {group.id for group in held_out}
-    return [replace(g, split=None) for g in bare if g.id not in taken], [replace(g, split="test") for g in held_out]
+    named = any(group.split is not None for group in first.values())
+    held_out = {key for key, group in first.items() if (group.split if named else split_of(key)) == "test"}
+    others = sorted(first.keys() - held_out)
+    watched = set(others[: -(-len(others) // WATCHED)])
+
+    def pick(keys: Collection[str]) -> tuple[Group, ...]:
+        return tuple(replace(g, completions=(), rankings=(), split=None) for key, g in first.items() if key in keys)
+
+    return Prompts(pick(first.keys() - held_out - watched), pick(watched), pick(held_out))
 
 
 def turn(prompts: Sequence[Group], count: int, number: int, seed: int) -> list[Group]:

@@ -3,6 +3,7 @@
 ::
 
     OUT/prompts/asked.jsonl      prompts to ask about
+    OUT/prompts/watched.jsonl    prompts on which a policy is watched while it learns
     OUT/prompts/held_out.jsonl   prompts on which policies are compared
     OUT/sft                      the first policy
     OUT/round-N/candidates.jsonl what the newest policy wrote
@@ -39,13 +40,18 @@ class Places:
 
     @property
     def prompts(self) -> Path:
-        """Folder of the two files of prompts."""
+        """Folder of the files of prompts."""
         return self.out / "prompts"
 
     @property
     def asked(self) -> Path:
         """Prompts to ask about."""
         return self.prompts / "asked.jsonl"
+
+    @property
+    def watched(self) -> Path:
+        """Prompts on which a policy is watched while it learns."""
+        return self.prompts / "watched.jsonl"
 
     @property
     def held_out(self) -> Path:

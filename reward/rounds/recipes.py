@@ -20,6 +20,7 @@ from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.policies import evaluate as evaluate_policies
 from reward.rounds.ledger import Step
+from reward.rounds.places import Places
 
 NOT_DECISIVE = ("out", "output", "progress", "debug", "resume", "overwrite", "device")
 """Settings that change no result."""
@@ -124,13 +125,14 @@ class Recipes:
         )
         return Step(name, out / "metrics.json", partial(assess.run, settings), [model, rankings], plain(settings))
 
-    def reinforce(self, name: str, policy: Path, model: Path, prompts: Path, out: Path) -> Step:
-        """A better policy by PPO against a reward model."""
-        config = self.config
+    def reinforce(self, name: str, model: Path, at: Places, number: int) -> Step:
+        """A better policy by PPO from the fine-tuned one against a reward model."""
+        config, out = self.config, at.policy(number)
         settings = PpoConfig(
-            policy=str(policy),
+            policy=str(at.policy(0)),
             reward=model,
-            prompts=str(prompts),
+            prompts=str(at.asked),
+            valid=str(at.watched),
             out=out,
             episodes=config.ppo_episodes,
             train_layers=config.ppo_train_layers,
@@ -140,7 +142,8 @@ class Recipes:
             progress=config.progress,
             resume=True,
         )
-        return Step(name, out, partial(ppo.run, settings), [policy, model, prompts], plain(settings))
+        inputs = [at.policy(0), model, at.asked, at.watched]
+        return Step(name, out, partial(ppo.run, settings), inputs, plain(settings))
 
     def compare(self, name: str, answers: Mapping[str, Path], models: tuple[Path, ...], out: Path) -> Step:
         """Policies beside each other, by reward models and, where people are simulated, by the gold one."""

@@ -6,9 +6,9 @@ from contextlib import closing
 import pytest
 from builders import group
 
+from labeler.entities import Submission
 from labeler.errors import StoreError
 from labeler.formats import read, write_groups
-from labeler.entities import Submission
 from labeler.store import Store
 from reward.rounds.project import LabelingProject, Standing
 

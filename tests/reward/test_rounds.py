@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -107,15 +106,25 @@ def test_run_again_it_does_nothing_and_other_settings_are_refused(place, finishe
 def test_killed_at_any_moment_it_goes_on_to_the_same_end(place, finished):
     out, rng = place / "killed", random.Random(0)
     words = [sys.executable, "-m", "reward", *command(place, out)]
-    for _ in range(6):
+    for steps in (1, 7, 11, 19, 25):  # killed a moment after so many steps were recorded
         child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(5, 12))
-        child.send_signal(signal.SIGKILL)
+        while child.poll() is None and recorded(out) < steps:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 1.5))
+        assert child.poll() is None, "it ended before it could be killed"
+        child.kill()
         child.wait()
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert recorded(out) == recorded(finished)
     for name in ("comparison/metrics.json", "round-2/ask.jsonl", "round-2/rankings.jsonl", "answers/ppo-2.jsonl"):
         assert (out / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def recorded(out):
+    """How many steps of a run are done."""
+    path = out / "ledger.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def test_best_of_n_instead_of_ppo(place):
@@ -140,4 +149,4 @@ def test_prompts_without_any_to_hold_out(place, tmp_path, capsys):
     source = tmp_path / "prompts.jsonl"
     write_groups([replace(group, split="train") for group in read(str(place / "prompts.jsonl")).groups], source)
     assert main(command(place, tmp_path / "out", prompts=source)) == 1
-    assert "0 held out" in capsys.readouterr().err
+    assert "0 to hold out" in capsys.readouterr().err

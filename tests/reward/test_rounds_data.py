@@ -11,19 +11,22 @@ from reward.rounds.data import assign, by_people, distinct, divide, in_round, ra
 
 
 def test_held_out_prompts_are_those_of_the_test_split():
-    groups = [replace(g, split="test" if i < 3 else "train") for i, g in enumerate(ranked_groups(9))]
-    asked, held_out = divide([*groups, replace(groups[5], id="again")])
-    assert [g.id for g in held_out] == ["g0", "g1", "g2"]
-    assert [g.id for g in asked] == ["g3", "g4", "g5", "g6", "g7", "g8"]
-    assert all(not g.completions and not g.rankings for g in [*asked, *held_out])
+    groups = [replace(g, split="test" if i < 3 else "train") for i, g in enumerate(ranked_groups(24))]
+    found = divide([*groups, replace(groups[5], id="again")])
+    assert [g.id for g in found.held_out] == ["g0", "g1", "g2"]
+    assert len(found.watched) == 3  # a tenth of 21, rounded up
+    assert sorted(g.id for g in [*found.asked, *found.watched]) == sorted(g.id for g in groups[3:])
+    everything = [*found.asked, *found.watched, *found.held_out]
+    assert all(not g.completions and not g.rankings and g.split is None for g in everything)
 
 
 def test_without_splits_the_prompt_decides():
     groups = ranked_groups(80)
-    asked, held_out = divide(groups)
-    assert {g.id for g in held_out} == {g.id for g in groups if split_of(prompt_key(g.prompt)) == "test"}
-    assert held_out
-    assert len(asked) + len(held_out) == 80
+    found = divide(groups)
+    assert {g.id for g in found.held_out} == {g.id for g in groups if split_of(prompt_key(g.prompt)) == "test"}
+    assert found.held_out
+    assert len(found.asked) + len(found.watched) + len(found.held_out) == 80
+    assert {g.id for g in divide(groups[::-1]).watched} == {g.id for g in found.watched}
 
 
 def test_rounds_take_turns_until_every_prompt_had_one():
