@@ -24,6 +24,7 @@ from reward.config.generate import GenerateConfig, RerankConfig
 from reward.config.policies import EvaluatePoliciesConfig
 from reward.config.ppo import OveroptConfig, PpoConfig
 from reward.config.quickstart import QuickstartConfig
+from reward.config.rounds import RoundsConfig
 from reward.config.select import SelectConfig
 from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
@@ -40,6 +41,7 @@ COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "embed": (EmbedConfig, "reward.embed"),
     "ppo": (PpoConfig, "reward.ppo"),
     "overopt": (OveroptConfig, "reward.overopt"),
+    "rounds": (RoundsConfig, "reward.rounds.cycle"),
     "bench": (BenchConfig, "reward.bench"),
     "quickstart": (QuickstartConfig, "reward.quickstart"),
 }

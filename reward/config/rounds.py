@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from reward.config.common import DEFAULT_BASE, Common, Device, at_least_one, need
-from reward.config.select import Method
+from reward.config.select import Method, SelectConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class RoundsConfig(Common):
     rounds: int = 2
     ask: int = 60
     k: int = 4
-    method: Method = "random"
+    method: Method = SelectConfig.method
     improve: Literal["ppo", "best-of-n"] = "ppo"
     best_of: int = 16
     max_new_tokens: int = 48

@@ -45,6 +45,7 @@ def command(place, out, **more):
         "sft-epochs": 1,
         "ppo-episodes": 16,
         "poll": 0.2,
+        "method": "fisher",
     }
     words = [word for name, value in (settings | more).items() for word in (f"--{name}", str(value))]
     return ["rounds", *words]
