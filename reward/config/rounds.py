@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from reward.config.common import DEFAULT_BASE, Common, Device, at_least_one, need
+from reward.config.common import DEFAULT_BASE, Common, Device, Precision, at_least_one, need
 from reward.config.select import Method, SelectConfig
 
 
@@ -51,6 +51,7 @@ class RoundsConfig(Common):
         ppo_train_layers: PPO trains only the last so many layers.
         lr: Peak learning rate of the reward models.
         seed: Of everything random.
+        precision: Number format of matrix products in training; auto measures this machine once for the whole run.
         device: Where models run; auto takes a GPU where there is one.
     """
 
@@ -80,6 +81,7 @@ class RoundsConfig(Common):
     ppo_train_layers: int | None = None
     lr: float = 2e-5
     seed: int = 0
+    precision: Precision = "auto"
     device: Device = "auto"
 
     def __post_init__(self) -> None:

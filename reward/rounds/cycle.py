@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from labeler.formats.files import replacing
 from labeler.records import Demonstration
 from reward.config.rounds import RoundsConfig
 from reward.policies.answers import read_answers
+from reward.precision import pick_precision
 from reward.progress import Progress, tell
 from reward.prompts import read_prompts
 from reward.rounds.data import divide, in_round, rankable, turn
@@ -45,7 +46,7 @@ def run(config: RoundsConfig) -> None:
     """The whole command."""
     started = time.monotonic()
     at = Places(config.out)
-    keep_settings(config, at.settings)
+    config = keep_settings(config, at.settings)
     ledger = Ledger(config.out)
     with Progress(config.progress) as progress:
         cycle = Cycle(config, at, Recipes(config), Labeling(config, at, progress))
@@ -182,8 +183,12 @@ def write_shown(best: Path, output: Path) -> None:
     write_demonstrations(shown, output)
 
 
-def keep_settings(config: RoundsConfig, path: Path) -> None:
+def keep_settings(config: RoundsConfig, path: Path) -> RoundsConfig:
     """Write down what a run was started with, or find that it is the run in this folder.
+
+    Returns:
+        The settings with the precision that ``auto`` found when the run was started: measured again, a busy machine
+        might give another one in the middle of the run.
 
     Raises:
         UsageError: the folder holds a run with other settings.
@@ -192,10 +197,11 @@ def keep_settings(config: RoundsConfig, path: Path) -> None:
     settings = json.loads(json.dumps({n: v for n, v in asdict(config).items() if n not in aside}, default=str))
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        settings["measured_precision"] = pick_precision(config.precision, config.device)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        return
     before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [f"--{name.replace('_', '-')}" for name, value in settings.items() if before.get(name) != value]
+    changed = [f"--{n.replace('_', '-')}" for n in settings if before.get(n) != settings[n]]
     if changed:
         raise UsageError(f"--out {config.out} holds a run with another {', '.join(changed)}; give another folder")
+    return replace(config, precision=before["measured_precision"])
