@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from reward.config.common import DEFAULT_BASE, Common, Device, Precision, at_least_one, need
+from reward.config.ppo import PpoConfig
 from reward.config.select import Method, SelectConfig
 
 
@@ -48,6 +49,8 @@ class RoundsConfig(Common):
         train_layers: Train only the last so many layers of the reward models, as for reward train.
         sft_epochs: Passes over the demonstrations.
         ppo_episodes: Completions that PPO learns from in each round; it starts from the fine-tuned policy each time.
+        ppo_batch: Completions per iteration of PPO, learned from in two steps.
+        ppo_lr: Peak learning rate of PPO, for policy and value function.
         ppo_train_layers: PPO trains only the last so many layers.
         lr: Peak learning rate of the reward models.
         seed: Of everything random.
@@ -78,6 +81,8 @@ class RoundsConfig(Common):
     train_layers: int | None = None
     sft_epochs: int = 3
     ppo_episodes: int = 2048
+    ppo_batch: int = PpoConfig.batch
+    ppo_lr: float = PpoConfig.lr
     ppo_train_layers: int | None = None
     lr: float = 2e-5
     seed: int = 0
@@ -86,10 +91,11 @@ class RoundsConfig(Common):
 
     def __post_init__(self) -> None:
         at_least_one(self, "rounds", "ask", "best_of", "max_new_tokens", "overlap", "train_layers")
-        at_least_one(self, "sft_epochs", "ppo_episodes", "ppo_train_layers")
+        at_least_one(self, "sft_epochs", "ppo_episodes", "ppo_batch", "ppo_train_layers")
         need(self.k >= 2, "--k", "at least 2, to have something to rank", self.k)
         need(self.poll > 0, "--poll", "above 0", self.poll)
         need(self.lr > 0, "--lr", "above 0", self.lr)
+        need(self.ppo_lr > 0, "--ppo-lr", "above 0", self.ppo_lr)
         need(0 <= self.noise < float("inf"), "--noise", "0 or more", self.noise)
         need(0 <= self.length_taste < float("inf"), "--length-taste", "0 or more", self.length_taste)
         if self.simulate is not None:
