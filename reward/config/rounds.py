@@ -36,7 +36,7 @@ class RoundsConfig(Common):
         best_of: The n of best-of-n.
         max_new_tokens: A completion is cut after so many tokens.
         db: Labeling database; by default labels.db in --out.
-        project: Labeling project.
+        project: Labeling project in it; it is made if there is none of this name.
         overlap: How many people rank each prompt.
         judges: Annotators whose rankings train only the reward model that compares the policies at the end.
         simulate: Let simulated annotators rank instead of people. They share the taste of this reward model, each likes
