@@ -1,10 +1,11 @@
-"""``reward bench``: speed beside a peer or as groups grow, and what choosing labels saves; the last line is JSON."""
+"""``reward bench``: speed and accuracy beside a peer or alone, and what choosing labels saves; the end is JSON."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from reward.benchmark import accuracy, label_study
 from reward.benchmark.cost import bench_cost, table
 from reward.benchmark.generating import bench_generate
 from reward.benchmark.scoring import bench_score
@@ -19,7 +20,11 @@ from reward.config.bench import (
     BenchSelectConfig,
     BenchTrainConfig,
 )
+from reward.config.studies import BenchAccuracyConfig, BenchLabelsConfig
 from reward.progress import Progress, tell
+
+Speed = BenchTrainConfig | BenchScoreConfig | BenchGenerateConfig | BenchCostConfig
+Study = BenchSelectConfig | BenchAccuracyConfig | BenchLabelsConfig
 
 
 def run(config: BenchConfig) -> None:
@@ -29,10 +34,7 @@ def run(config: BenchConfig) -> None:
     tell(*lines, json.dumps(result, ensure_ascii=False))
 
 
-def measure(
-    config: BenchTrainConfig | BenchScoreConfig | BenchGenerateConfig | BenchCostConfig | BenchSelectConfig,
-    progress: Progress,
-) -> tuple[dict[str, Any], list[str]]:
+def measure(config: Speed | Study, progress: Progress) -> tuple[dict[str, Any], list[str]]:
     """What was found, as JSON has it and as lines for people."""
     if isinstance(config, BenchCostConfig):
         result = bench_cost(config, progress)
@@ -43,6 +45,12 @@ def measure(
     if isinstance(config, BenchSelectConfig):
         result = bench_select(config, progress)
         return result, selection_table(result)
+    if isinstance(config, BenchAccuracyConfig):
+        result = accuracy.bench_accuracy(config, progress)
+        return result, accuracy.in_words(result)
+    if isinstance(config, BenchLabelsConfig):
+        rows = label_study.bench_labels(config, progress)
+        return label_study.report(config, rows), label_study.table(rows)
     result = bench_train(config, progress) if isinstance(config, BenchTrainConfig) else bench_score(config, progress)
     return result, verdict(result)
 

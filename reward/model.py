@@ -167,8 +167,8 @@ def new_reward_model(
 ) -> tuple[RewardModel, PreTrainedTokenizerBase]:
     """A base model with a fresh head, and its tokenizer made ready.
 
-    The head starts from N(0, 1/(d + 1)), as in Stiennon et al. 2020 (arXiv 2009.01325, section B.1). The model stays in
-    evaluation mode also in training: dropout would break the equality of packed and separate reading.
+    The model stays in evaluation mode also in training: dropout would break the equality of packed and separate
+    reading.
 
     Args:
         folder: a resolved base model.
@@ -179,15 +179,19 @@ def new_reward_model(
     tokenizer = prepare_tokenizer(load_tokenizer(folder), encoder=head_name(classifier) != "score")
     if len(tokenizer) > classifier.get_input_embeddings().num_embeddings:
         classifier.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    linear = head(classifier)
+    start_head(head(classifier), seed)
+    set_label(classifier, tokenizer)
+    limit = context_length(classifier.config, tokenizer, max_length)
+    return RewardModel(classifier, tokenizer.pad_token_id, limit), tokenizer
+
+
+def start_head(linear: nn.Linear, seed: int) -> None:
+    """Draw the first weights from N(0, 1/(d + 1)), as in Stiennon et al. 2020 (arXiv 2009.01325, section B.1)."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         linear.weight.normal_(0.0, 1.0 / math.sqrt(linear.in_features + 1), generator=generator)
         if linear.bias is not None:
             linear.bias.zero_()
-    set_label(classifier, tokenizer)
-    limit = context_length(classifier.config, tokenizer, max_length)
-    return RewardModel(classifier, tokenizer.pad_token_id, limit), tokenizer
 
 
 def set_label(classifier: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

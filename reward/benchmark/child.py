@@ -22,6 +22,8 @@ from reward.process import tune_process
 JOBS = {
     "train-ours": "reward.benchmark.ours:train",
     "train-trl": "reward.benchmark.trl_peer:train",
+    "learn-ours": "reward.benchmark.learn:learn_seeds",
+    "learn-trl": "reward.benchmark.trl_learn:learn_seeds",
     "search-trl": "reward.benchmark.trl_peer:search",
     "score-ours": "reward.benchmark.ours:score",
     "score-transformers": "reward.benchmark.transformers_peer:score",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -80,7 +80,7 @@ class Clock(TrainerCallback):  # type: ignore[misc] # transformers is not typed
 
 @dataclass(frozen=True)
 class Bench:
-    """What all runs of the peer in one process share."""
+    """What all runs of the peer in one process share; ``settings`` are further ones of TRL's RewardConfig."""
 
     model: PreTrainedModel
     tokenizer: Any
@@ -89,40 +89,41 @@ class Bench:
     place: torch.device
     seed: int
     scratch: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def trainer(
         self, pairs: Sequence[Comparison], batch: int, accumulation: int, strategy: str, clock: Clock | None = None
     ) -> RewardTrainer:
-        """A trainer over these pairs for one epoch.
+        """A trainer over these pairs, for one epoch unless the settings say otherwise.
 
         Raises:
             TrainingError: it dropped pairs.
         """
         rows = [{"chosen_ids": a, "rejected_ids": b, "length": max(len(a), len(b))} for a, b in pairs]
-        arguments = RewardConfig(
-            output_dir=self.scratch,
-            per_device_train_batch_size=batch,
-            gradient_accumulation_steps=accumulation,
-            num_train_epochs=1,
-            learning_rate=2e-5,
-            weight_decay=0.01,
-            adam_beta2=0.95,
-            max_length=self.max_length,
-            bf16=self.precision == "bfloat16",
-            gradient_checkpointing=False,
-            train_sampling_strategy=strategy,
-            remove_unused_columns=False,  # else it would not see the lengths
-            dataloader_pin_memory=self.place.type == "cuda",
-            use_cpu=self.place.type == "cpu",
-            seed=self.seed,
-            logging_strategy="no",
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-        )
+        fields: dict[str, Any] = {
+            "output_dir": self.scratch,
+            "per_device_train_batch_size": batch,
+            "gradient_accumulation_steps": accumulation,
+            "num_train_epochs": 1,
+            "learning_rate": 2e-5,
+            "weight_decay": 0.01,
+            "adam_beta2": 0.95,
+            "max_length": self.max_length,
+            "bf16": self.precision == "bfloat16",
+            "gradient_checkpointing": False,
+            "train_sampling_strategy": strategy,
+            "remove_unused_columns": False,  # else it would not see the lengths
+            "dataloader_pin_memory": self.place.type == "cuda",
+            "use_cpu": self.place.type == "cpu",
+            "seed": self.seed,
+            "logging_strategy": "no",
+            "save_strategy": "no",
+            "report_to": "none",
+            "disable_tqdm": True,
+        }
         trainer = RewardTrainer(
             model=self.model,
-            args=arguments,
+            args=RewardConfig(**fields | dict(self.settings)),
             train_dataset=Dataset.from_list(rows),
             processing_class=self.tokenizer,
             data_collator=CountingCollator(self.tokenizer.pad_token_id, causal=is_causal(self.model)),

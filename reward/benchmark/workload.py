@@ -80,12 +80,17 @@ def choose(groups: Sequence[Group], count: int | None, seed: int) -> list[Group]
     usable = [g for g in groups if any(decided(compared_pairs(g, range(len(g.completions)))))]
     if not usable:
         raise DataError("no training group has two completions of which people prefer one; give ranked groups of K ≥ 2")
-    if count is None:
-        return usable
-    if count > len(usable):
+    if count is not None and count > len(usable):
         raise DataError(f"--groups {count}: only {len(usable)} training groups have a decided pair; ask for fewer")
-    places = np.random.default_rng(seed).choice(len(usable), size=count, replace=False)
-    return [usable[place] for place in sorted(places)]
+    return draw(usable, count, seed)
+
+
+def draw(groups: Sequence[Group], count: int | None, seed: int) -> list[Group]:
+    """At most so many of the groups, drawn without replacement, in their order; all for None."""
+    if count is None or count >= len(groups):
+        return [*groups]
+    places = np.random.default_rng(seed).choice(len(groups), size=count, replace=False)
+    return [groups[place] for place in sorted(places)]
 
 
 def refuse_too_long(encoder: Encoder, groups: Sequence[Group]) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg, subcommand
 
 from reward.config.common import DEFAULT_BASE, Common, Device, Precision, at_least_one, need
+from reward.config.studies import BenchAccuracyConfig, BenchLabelsConfig
 from reward.config.train import TrainConfig
 
 
@@ -199,7 +200,7 @@ class BenchSelectConfig(Common):
 
 @dataclass(frozen=True)
 class BenchConfig:
-    """Measure speed, side by side with a peer in one run or alone as groups grow; and what choosing labels saves.
+    """Measure speed and accuracy, side by side with a peer or alone, and what labels and choosing them bring.
 
     Attributes:
         what: What to measure.
@@ -210,6 +211,8 @@ class BenchConfig:
         | Annotated[BenchScoreConfig, subcommand("score")]
         | Annotated[BenchGenerateConfig, subcommand("generate")]
         | Annotated[BenchCostConfig, subcommand("cost")]
-        | Annotated[BenchSelectConfig, subcommand("select")],
+        | Annotated[BenchSelectConfig, subcommand("select")]
+        | Annotated[BenchAccuracyConfig, subcommand("accuracy")]
+        | Annotated[BenchLabelsConfig, subcommand("labels")],
         arg(name=""),
     ]

@@ -18,8 +18,16 @@ from labeler.formats import read, write_groups
 from reward import cli, generate
 from reward.cli import COMMANDS, main
 from reward.config.bench import BenchConfig, BenchCostConfig, BenchScoreConfig, BenchSelectConfig, BenchTrainConfig
+from reward.config.studies import BenchAccuracyConfig, BenchLabelsConfig
 
-BENCHES = {"train": BenchTrainConfig, "score": BenchScoreConfig, "cost": BenchCostConfig, "select": BenchSelectConfig}
+BENCHES = {
+    "train": BenchTrainConfig,
+    "score": BenchScoreConfig,
+    "cost": BenchCostConfig,
+    "select": BenchSelectConfig,
+    "accuracy": BenchAccuracyConfig,
+    "labels": BenchLabelsConfig,
+}
 
 
 @pytest.fixture(scope="module")
