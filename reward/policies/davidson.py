@@ -1,11 +1,4 @@
-"""One score per policy from all its duels: Bradley–Terry with ties (Davidson 1970, JASA 65, 317–328, eq. 2.1).
-
-    P(i wins) = π_i / D,   P(j wins) = π_j / D,   P(tie) = ν √(π_i π_j) / D,   D = π_i + π_j + ν √(π_i π_j)
-
-With θ = log π and δ = log ν these are the softmax of θ_i, θ_j and δ + (θ_i + θ_j)/2: a multinomial logit, whose log
-likelihood is concave, so Newton's method finds the one maximum. A normal prior with standard deviation `PRIOR_SD` on
-every parameter keeps a policy that always wins, and ties that never happen, finite; on other data it is not felt.
-"""
+"""One score per policy from all its duels: Bradley–Terry with ties (Davidson 1970), see `labeler.statistics`."""
 
 from __future__ import annotations
 
@@ -13,20 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
-from scipy.special import softmax
 
+from labeler.statistics import PRIOR_SD, comparable, davidson
 from reward.bootstrap import Floats, Interval, percentiles
-from reward.policies.duels import pairs_of, resampled
-
-PRIOR_SD = 10.0
-LOGITS = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 1.0], [0.0, 1.0, 0.0]])
-"""Logits of win, tie and loss (rows) in θ_i, θ_j and δ (columns)."""
-SQUARES = (LOGITS[:, :, None] * LOGITS[:, None, :]).reshape(3, 9)
-STEPS = 50
-CLOSE = 1e-7
-LONGEST_STEP = 2.0
-"""No parameter moves further in one step of Newton's method, which without it may overshoot from far away."""
+from reward.policies.duels import LOSS, TIE, WIN, pairs_of, resampled
 
 
 @dataclass(frozen=True)
@@ -50,28 +33,16 @@ def fit(sums: Floats, policies: int, *, prior_sd: float = PRIOR_SD) -> Floats:
         policies: P.
         prior_sd: standard deviation of the prior; infinite for the plain maximum of the likelihood, which must exist.
     """
-    places = np.array([(i, j, policies) for i, j in pairs_of(policies)])  # (M, 3) of a pair's three parameters
-    total = sums.sum(axis=-1, keepdims=True)
-    precision = max(prior_sd**-2, 1e-9)  # the mean of θ is free: without any prior the Hessian would be singular
-    found = np.zeros((len(sums), policies + 1))
-    for _ in range(STEPS):
-        chance = softmax(found[:, places] @ LOGITS.T, axis=-1)
-        gradient = -precision * found
-        hessian = np.tile(precision * np.eye(policies + 1), (len(sums), 1, 1))
-        mean = chance @ LOGITS
-        slopes = (sums - total * chance) @ LOGITS
-        for pair, place in enumerate(places):
-            gradient[:, place] += slopes[:, pair]
-            second = (chance[:, pair] @ SQUARES).reshape(-1, 3, 3)
-            second -= mean[:, pair, :, None] * mean[:, pair, None, :]
-            hessian[:, place[:, None], place] += total[:, pair, :, None] * second
-        step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
-        longest = np.abs(step).max(axis=-1, keepdims=True)
-        found += step * np.minimum(1.0, LONGEST_STEP / np.maximum(longest, LONGEST_STEP))
-        if longest.max() < CLOSE:
-            break
-    found[:, :policies] -= found[:, :policies].mean(axis=-1, keepdims=True)
-    return found
+    return davidson(*_tables(sums, policies), prior_sd=prior_sd)
+
+
+def _tables(sums: Floats, policies: int) -> tuple[Floats, Floats]:
+    """Wins and ties as (R, P, P) tables from sums of tallies (R, M, 3)."""
+    wins, ties = np.zeros((2, len(sums), policies, policies))
+    i, j = np.array(pairs_of(policies), dtype=int).reshape(-1, 2).T
+    wins[:, i, j], wins[:, j, i] = sums[..., WIN], sums[..., LOSS]
+    ties[:, i, j] = ties[:, j, i] = sums[..., TIE]
+    return wins, ties
 
 
 def strengths(tallies: Floats, names: Sequence[str], *, seed: int = 0) -> tuple[Strength, ...]:
@@ -93,13 +64,8 @@ def strengths(tallies: Floats, names: Sequence[str], *, seed: int = 0) -> tuple[
 def bounded(sums: Floats, policies: int) -> bool:
     """Whether the likelihood alone keeps all scores finite: no set of policies won all duels with the others.
 
-    Then the graph with an edge from each policy to those that it beat or tied with is strongly connected (Ford 1957).
-
     Args:
         sums: (M, 3) weights of win, tie and loss.
     """
-    edges = np.zeros((policies, policies))
-    for pair, (i, j) in enumerate(pairs_of(policies)):
-        win, tie, loss = sums[pair]
-        edges[i, j], edges[j, i] = win + tie, loss + tie
-    return int(connected_components(edges > 0, connection="strong", return_labels=False)) == 1
+    ((wins,), (ties,)) = _tables(sums[None], policies)
+    return bool(comparable(wins, ties).all())
