@@ -7,7 +7,7 @@ of a pair. Where a person has two rankings of one task, the last counts, as in `
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -138,6 +138,7 @@ class Resamples:
 
     def __init__(self, tasks: int, *, seed: int = 0, samples: int = SAMPLES) -> None:
         self.tasks, self.seed, self.samples = tasks, seed, samples
+        self._kept: Floats | None = None
 
     def sums(self, task: Ints, column: Ints, values: Floats, columns: int) -> Floats:
         """(R, columns) sums of the values by column over the tasks of each draw.
@@ -149,13 +150,21 @@ class Resamples:
             columns: how many.
         """
         table = sparse.csr_array((values, (column, task)), shape=(columns, max(self.tasks, 1)))
-        rng, found = np.random.default_rng(self.seed), np.empty((self.samples, columns))
-        at_once = max(1, HELD // max(self.tasks, 1))
+        return np.concatenate([(table @ drawn).T for drawn in self._draws()])
+
+    def _draws(self) -> Iterator[Floats]:
+        """(T, ≤ R) how often each task is in each draw; kept where they are few, else made anew some at a time."""
+        if self._kept is not None:
+            yield self._kept
+            return
+        tasks = max(self.tasks, 1)
+        rng, at_once = np.random.default_rng(self.seed), max(1, HELD // tasks)
         for begin in range(0, self.samples, at_once):
             size = min(at_once, self.samples - begin)
-            drawn = rng.multinomial(self.tasks, np.full(max(self.tasks, 1), 1 / max(self.tasks, 1)), size=size)
-            found[begin : begin + size] = (table @ drawn.T.astype(float)).T
-        return found
+            drawn = rng.multinomial(self.tasks, np.full(tasks, 1 / tasks), size=size).T.astype(float)
+            if size == self.samples:
+                self._kept = drawn
+            yield drawn
 
     def ratios(self, task: Ints, column: Ints, numerator: Floats, denominator: Floats, columns: int) -> list[Estimate]:
         """Σ numerator / Σ denominator of each column, with percentile intervals; empty columns count nothing."""

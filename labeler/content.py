@@ -225,7 +225,20 @@ def set_priorities(connection: sa.Connection, project: Project, priorities: Mapp
 
 def groups(connection: sa.Connection, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
     """Every group in the order of import, with its standing rankings, and with all its standing judgments beside it."""
-    for rows in _in_order(connection, project_id):
+    return _judged(connection, _in_order(connection, project_id))
+
+
+def groups_of(connection: sa.Connection, task_ids: Sequence[int]) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
+    """The same of some tasks, in no particular order."""
+    columns = sa.select(tasks.c.id, tasks.c.content)
+    wanted = (connection.execute(columns.where(tasks.c.id.in_(ids))).all() for ids in _chunks(task_ids))
+    return _judged(connection, wanted)
+
+
+def _judged(
+    connection: sa.Connection, tasks_in_turn: Iterable[Sequence[Any]]
+) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
+    for rows in tasks_in_turn:
         answers: dict[int, list[Judgment]] = defaultdict(list)
         for judgment in ledger.standing(connection, judgments.c.task_id.in_([row.id for row in rows])):
             answers[judgment.task_id].append(judgment)

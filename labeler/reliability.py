@@ -21,8 +21,8 @@ Ints = NDArray[np.int64]
 
 PRIOR = (4.0, 2.0)
 STEPS = 500
-CLOSE = 1e-8
-GRID: Floats = np.linspace(0.0025, 0.9975, 200)
+CLOSE = 1e-6
+GRID: Floats = np.linspace(0.005, 0.995, 100)
 """Values of η at which its posterior is looked at."""
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import claims, content, directory, work
+from labeler import aggregates, claims, content, directory, work
+from labeler.aggregates import Pace
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
 from labeler.entities import (
@@ -66,6 +67,28 @@ class Frozen:
     def groups(self) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
         """Every group with its standing rankings, in the order of import; beside it the judgments, skips included."""
         return content.groups(self.connection, self.project.id)
+
+    def sample(self, limit: int) -> tuple[tuple[tuple[Group, tuple[Judgment, ...]], ...], bool]:
+        """At most `limit` judged tasks as from `groups`, a random sample that stays; whether these are all there are."""
+        ids, complete = aggregates.judged_tasks(self.connection, self.project.id, limit)
+        return tuple(content.groups_of(self.connection, sorted(ids))), complete
+
+    def own_work(self, user_id: int, limit: int) -> tuple[tuple[Group, tuple[Judgment, ...]], ...]:
+        """The tasks that a user answered last, as from `groups`."""
+        ids = aggregates.tasks_of(self.connection, self.project.id, user_id, limit)
+        return tuple(content.groups_of(self.connection, ids))
+
+    def pace(self) -> list[Pace]:
+        """Rankings by hour and person."""
+        return aggregates.pace(self.connection, self.project.id)
+
+    def newest_judgment(self) -> int:
+        """The id of the last judgment, of whichever project."""
+        return aggregates.newest_judgment(self.connection)
+
+    def slots_left(self) -> int:
+        """How many rankings are still wanted."""
+        return aggregates.slots_left(self.connection, self.project.id)
 
     def demonstrations(self) -> Iterator[Demonstration]:
         """Every demonstration in the order of import."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from labeler.app import label, overview, people, settings, training
+from labeler.app import agreement, label, labelers, models, my_work, overview, people, settings, throughput, training
 from labeler.app.session import current_user
 from labeler.routes.assets import FOLDER
 from labeler.routes.guard import MANAGERS
@@ -15,10 +15,17 @@ st.set_page_config(page_title="Label", page_icon=str(FOLDER / "icon.svg"), layou
 def main() -> None:
     """Draw the page that was asked for."""
     manager = current_user().role in MANAGERS
-    pages = [st.Page(label.draw, title="Label", url_path="label", default=True)]
+    pages = [
+        st.Page(label.draw, title="Label", url_path="label", default=True),
+        st.Page(my_work.draw, title="My work", url_path="mine"),
+    ]
     if manager:
         pages += [
             st.Page(overview.draw, title="Overview", url_path="overview"),
+            st.Page(agreement.draw, title="Agreement", url_path="agreement"),
+            st.Page(labelers.draw, title="Labelers", url_path="labelers"),
+            st.Page(models.draw, title="Models", url_path="models"),
+            st.Page(throughput.draw, title="Throughput", url_path="throughput"),
             st.Page(settings.draw, title="Project settings", url_path="settings"),
             st.Page(people.draw, title="People", url_path="people"),
             st.Page(training.draw, title="Train & try", url_path="train"),

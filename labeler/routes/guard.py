@@ -22,7 +22,16 @@ from labeler.routes.services import COOKIE, Services, answer_for, refusal
 PUBLIC = ("/login", "/invite/", "/signin/", "/healthz", "/assets/", "/static/", "/favicon.png")
 """Open without a session; the assets are this program's and Streamlit's own published files."""
 MANAGERS = ("manager", "admin")
-MANAGER_PAGES = ("/overview", "/settings", "/people", "/train")
+MANAGER_PAGES = (
+    "/overview",
+    "/agreement",
+    "/labelers",
+    "/models",
+    "/throughput",
+    "/settings",
+    "/people",
+    "/train",
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

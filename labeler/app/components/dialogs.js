@@ -92,7 +92,8 @@ export function openHistory(root, items, onReopen) {
     return el("li", {}, what, reopen);
   });
   const list = rows.length ? el("ul", { class: "lb-history" }, ...rows) : el("p", {}, "Nothing judged yet.");
-  const dialog = open(root, "Your last judgments", list, { side: true, testid: "history" });
+  const own = el("p", {}, el("a", { href: "/mine", "data-testid": "my-work" }, "My pace and agreement"));
+  const dialog = open(root, "Your last judgments", el("div", {}, own, list), { side: true, testid: "history" });
   return dialog;
 }
 

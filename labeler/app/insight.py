@@ -1,0 +1,191 @@
+"""What every insight page starts with: the project, its filters, and a sample of its tasks that is kept in memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from labeler.agreement import Estimate
+from labeler.app import account
+from labeler.app.session import require_manager, services
+from labeler.comparisons import UNKNOWN, Comparisons, comparisons
+from labeler.entities import Project
+from labeler.quality import Judged, skipping
+
+LIMIT = 1000
+"""So many judged tasks are looked at; a project with more is sampled."""
+CATEGORY = "use_case"
+"""The key of a group's `meta` that holds its prompt's category."""
+NO_CATEGORY = "none"
+FRESH = 200
+"""What was computed is kept until one part in so many of the judgments is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the filters say; empty: everything."""
+
+    people: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    days: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page draws from.
+
+    Attributes:
+        project: which.
+        key: equal for equal figures; what a page computes is kept under it.
+        judged: the tasks that the filters leave, of the sample.
+        table: their verdicts.
+    """
+
+    project: Project
+    key: tuple[object, ...]
+    judged: Judged
+    table: Comparisons
+
+
+def open_page(title: str) -> View | None:
+    """Header, project, filters; None where there is nothing to show, which the page then says."""
+    me = require_manager()
+    account.draw(me)
+    st.header(title, anchor=False)
+    projects = services().store.projects(me.id)
+    if not projects:
+        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        return None
+    names = [project.name for project in projects]
+    name = st.selectbox("Project", names) if len(names) > 1 else names[0]
+    project = next(project for project in projects if project.name == name)
+    database, stamp = services().store.database.url.render_as_string(), fresh(project)
+    judged, complete = _sample(database, project.id, stamp)
+    if not judged:
+        st.write("Nothing has been judged yet.")
+        return None
+    choice = _choice(judged)
+    left, table = _filtered(database, project.id, stamp, choice)
+    shown = sum(len(group.rankings) for group, _ in left)
+    part = (
+        f"a random sample of {len(judged):,} of {total:,} judged tasks" if total > len(judged) else "all judged tasks"
+    )
+    st.caption(f"From {part}: {len(left):,} tasks and {shown:,} rankings after the filters. Intervals are 95 %.")
+    if not shown:
+        st.write("The filters leave nothing.")
+        return None
+    return View(project, (database, project.id, stamp, choice), left, table)
+
+
+def fresh(project: Project) -> int:
+    """Changes when enough is new."""
+    with services().store.frozen(project.id) as frozen:
+        newest = frozen.newest_judgment()
+    step = max(1, newest // FRESH)
+    return newest // step * step
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading …")
+def _sample(database: str, project_id: int, stamp: int) -> tuple[Judged, bool]:
+    with services().store.frozen(project_id) as frozen:
+        return frozen.sample(LIMIT)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Counting …")
+def _filtered(database: str, project_id: int, stamp: int, choice: Choice) -> tuple[Judged, Comparisons]:
+    kept = chosen(_sample(database, project_id, stamp)[0], choice)
+    return kept, comparisons([group for group, _ in kept], skipping(kept))
+
+
+def chosen(judged: Judged, choice: Choice) -> Judged:
+    """The tasks of the chosen categories with a completion of a chosen model, with the chosen people's rankings."""
+    found = []
+    for group, answers in judged:
+        models = {completion.model or UNKNOWN for completion in group.completions}
+        if (choice.categories and category(group.meta) not in choice.categories) or (
+            choice.models and not models & {*choice.models}
+        ):
+            continue
+        rankings = [r for r in group.rankings if _wanted(r.annotator, r.at, choice)]
+        left = tuple(answer for answer in answers if _wanted(answer.annotator, answer.at, choice))
+        if rankings or left:
+            found.append((replace(group, rankings=tuple(rankings)), left))
+    return tuple(found)
+
+
+def category(meta: Mapping[str, Any]) -> str:
+    """Of a prompt."""
+    return str(meta.get(CATEGORY) or NO_CATEGORY)
+
+
+def _wanted(annotator: str, at: str | None, choice: Choice) -> bool:
+    if choice.people and annotator not in choice.people:
+        return False
+    if len(choice.days) < 2:
+        return True
+    return at is not None and choice.days[0].isoformat() <= at[:10] <= choice.days[1].isoformat()
+
+
+def _choice(judged: Judged) -> Choice:
+    people = sorted({answer.annotator for _, answers in judged for answer in answers})
+    kinds = sorted({category(group.meta) for group, _ in judged})
+    models = sorted({completion.model or UNKNOWN for group, _ in judged for completion in group.completions})
+    days = sorted({answer.at[:10] for _, answers in judged for answer in answers if answer.at})
+    columns = st.columns(4)
+    chosen_people, chosen_kinds, chosen_models = (
+        tuple(columns[place].multiselect(title, options, placeholder="all"))
+        for place, (title, options) in enumerate((("Labelers", people), ("Categories", kinds), ("Models", models)))
+    )
+    picked: Any = ()
+    if days:
+        first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+        picked = columns[3].date_input("Days", value=[], min_value=first, max_value=last)
+    return Choice(chosen_people, chosen_kinds, chosen_models, tuple(picked))
+
+
+def percent(estimate: Estimate) -> str:
+    """A share with its interval, as a sentence has it."""
+    return written(estimate, 100, ".1f", " %")
+
+
+def written(estimate: Estimate, scale: float = 1, form: str = ".2f", unit: str = "") -> str:
+    """An estimate with its interval."""
+    if estimate.value is None:
+        return "–"
+    value = f"{estimate.value * scale:{form}}{unit}"
+    return value if estimate.low is None else f"{value} ({span(estimate, scale, form)})"
+
+
+def span(estimate: Estimate, scale: float = 1, form: str = ".2f") -> str:
+    """The interval alone."""
+    if estimate.low is None or estimate.high is None:
+        return "–"
+    return f"{estimate.low * scale:{form}} to {estimate.high * scale:{form}}"
+
+
+def table(rows: Sequence[Mapping[str, Any]], name: str, **options: Any) -> Any:
+    """A table with a button that downloads it; returns what a selection in it says."""
+    found = st.dataframe(rows, hide_index=True, width="stretch", height=min(38 + 35 * len(rows), 460), **options)
+    st.download_button("Download CSV", csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}")
+    return found
+
+
+def csv_of(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    out = io.StringIO()
+    rows = list(rows)
+    writer = csv.DictWriter(out, list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows({key: _safe(value) for key, value in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def _safe(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

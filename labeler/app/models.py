@@ -1,0 +1,75 @@
+"""The managers' page of models: who writes the better completions, and what people say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from labeler.app import insight, ratings
+from labeler.app.charts import interval_row, intervals, squares
+from labeler.app.insight import View, percent, written
+from labeler.app.session import services
+from labeler.leaderboard import Duel, Leaderboard, leaderboard
+from labeler.rating_report import RatingReport, rating_report
+
+
+def draw() -> None:
+    """The page."""
+    view = insight.open_page("Models")
+    if view is None:
+        return
+    board, marks = _figures(view.key, view)
+    if not board.standings:
+        st.write("No two models have been compared yet.")
+    else:
+        _board(board)
+    ratings.draw(marks)
+
+
+@st.cache_data(max_entries=32, show_spinner="Counting …")
+def _figures(key: tuple[object, ...], _view: View) -> tuple[Leaderboard, RatingReport]:
+    schemas = services().store.label_schemas(_view.project.id)
+    return leaderboard(_view.table), rating_report(_view.judged, schemas)
+
+
+def _board(board: Leaderboard) -> None:
+    rows = [interval_row(standing.model, standing.win_rate) for standing in board.standings]
+    best = board.standings[0]
+    st.altair_chart(intervals(rows, "expected win rate against the others, a tie half a win"), width="stretch")
+    st.markdown("Expected to win most:")
+    st.text(f"{best.model}, {percent(best.win_rate)} of comparisons, Bradley–Terry score {written(best.score)}")
+    insight.table(
+        [
+            {
+                "model": standing.model,
+                "expected wins": percent(standing.win_rate),
+                "score": written(standing.score),
+                "wins": standing.wins,
+                "ties": standing.ties,
+                "losses": standing.losses,
+            }
+            for standing in board.standings
+        ],
+        "models",
+    )
+    st.caption(
+        f"Bradley–Terry with ties (Davidson 1970), over all pairs within each ranking; readiness to tie ν = "
+        f"{board.tie_parameter:.2f}. No interval: the model won or lost everything, its place is a guess."
+    )
+    st.subheader("Wins against each other", anchor=False)
+    names = [standing.model for standing in board.standings]
+    cells = [_cell(duel) for duel in board.duels]
+    st.altair_chart(squares(cells, names, ["wins:Q", "ties:Q", "losses:Q"]), width="stretch")
+    st.caption("Share of wins of the model on the left against that above, a tie counting half.")
+    insight.table([_row(duel) for duel in board.duels if names.index(duel.model) < names.index(duel.against)], "duels")
+
+
+def _cell(duel: Duel) -> dict[str, Any]:
+    counts = {"wins": duel.wins, "ties": duel.ties, "losses": duel.losses}
+    return {"row": duel.model, "column": duel.against, "value": duel.rate.value, **counts}
+
+
+def _row(duel: Duel) -> dict[str, Any]:
+    counts = {"wins": duel.wins, "ties": duel.ties, "losses": duel.losses}
+    return {"model": duel.model, "against": duel.against, "wins, ties half": percent(duel.rate), **counts}

@@ -1,0 +1,117 @@
+"""The managers' page of throughput: rankings by day and hour, and when the queue will be done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import altair as alt
+import streamlit as st
+
+from labeler.aggregates import RECENT, Pace
+from labeler.app import account, insight
+from labeler.app.charts import BLUE, chart
+from labeler.app.session import require_manager, services
+from labeler.forecast import RULE, Forecast, by_day, forecast
+
+
+def draw() -> None:
+    """The page; it counts every ranking of the last `RECENT` judgments, without a sample."""
+    me = require_manager()
+    account.draw(me)
+    st.header("Throughput", anchor=False)
+    projects = services().store.projects(me.id)
+    if not projects:
+        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        return
+    names = [project.name for project in projects]
+    name = st.selectbox("Project", names) if len(names) > 1 else names[0]
+    project = next(project for project in projects if project.name == name)
+    rows, left = _figures(services().store.database.url.render_as_string(), project.id, insight.fresh(project))
+    people = st.multiselect("Labelers", sorted({row.annotator for row in rows}), placeholder="all")
+    rows = [row for row in rows if not people or row.annotator in people]
+    if not rows:
+        st.write("No rankings with a date yet.")
+        return
+    _forecast(
+        forecast(by_day([(row.hour, row.rankings) for row in rows]), left, datetime.now(UTC).date()), bool(people)
+    )
+    _days(rows)
+    _hours(rows)
+    st.caption(f"Counted: every dated ranking among the last {RECENT:,} judgments, corrections included.")
+    insight.table(
+        [
+            {
+                "hour": row.hour,
+                "labeler": row.annotator,
+                "rankings": row.rankings,
+                "minutes": round(row.seconds / 60, 1),
+            }
+            for row in rows
+        ],
+        "throughput",
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner="Counting …")
+def _figures(database: str, project_id: int, stamp: int) -> tuple[list[Pace], int]:
+    with services().store.frozen(project_id) as frozen:
+        return frozen.pace(), frozen.slots_left()
+
+
+def _forecast(found: Forecast, some: bool) -> None:
+    columns = st.columns(3)
+    columns[0].metric("Rankings still wanted", f"{found.left:,}")
+    columns[1].metric(f"A day, over the last {found.days}", f"{found.per_day:,.1f}")
+    columns[2].metric("Done by those chosen alone on" if some else "Done on", _written(found.done))
+    if found.done and found.left:
+        st.markdown(f"Likely between **{_written(found.early)}** and **{_written(found.late)}**.")
+    st.caption(RULE)
+
+
+def _written(day: date | None) -> str:
+    return "not at this pace" if day is None else day.isoformat()
+
+
+def _days(rows: Sequence[Pace]) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        counts[row.hour[:10], row.annotator] += row.rankings
+    few = len({who for _, who in counts}) <= 10
+    if not few:
+        counts = _together(counts)
+    st.subheader("Rankings per day", anchor=False)
+    bars = chart([{"day": day, "labeler": who, "rankings": n} for (day, who), n in sorted(counts.items())]).mark_bar()
+    bars = bars.encode(
+        x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+        y=alt.Y("rankings:Q", axis=alt.Axis(tickMinStep=1)),
+        color=alt.Color("labeler:N", title=None, legend=alt.Legend(orient="top")) if few else alt.value(BLUE),
+        tooltip=["day:O", "labeler:N", "rankings:Q"],
+    )
+    st.altair_chart(bars.properties(height=280), width="stretch")
+
+
+def _together(counts: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for (day, _), number in counts.items():
+        found[day, "everybody"] += number
+    return found
+
+
+def _hours(rows: Sequence[Pace]) -> None:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row.hour[11:13]] += row.rankings
+    st.subheader("Rankings by hour of the day", anchor=False)
+    bars = chart([{"hour": f"{hour:02d}", "rankings": counts[f"{hour:02d}"]} for hour in range(24)]).mark_bar(
+        color=BLUE
+    )
+    bars = bars.encode(
+        x=alt.X(
+            "hour:O", title="hour (as in the judgments' times, UTC for this app's own)", axis=alt.Axis(labelAngle=0)
+        ),
+        y=alt.Y("rankings:Q", axis=alt.Axis(tickMinStep=1)),
+        tooltip=["hour:O", "rankings:Q"],
+    )
+    st.altair_chart(bars.properties(height=220), width="stretch")
