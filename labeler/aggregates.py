@@ -25,7 +25,7 @@ class Pace:
 
 
 def judged_tasks(connection: sa.Connection, project_id: int, limit: int) -> tuple[list[int], bool]:
-    """Ids of at most ``limit`` tasks with a judgment, as good as random and mostly the same every time; if these are all.
+    """Ids of at most ``limit`` judged tasks, as good as random and mostly the same every time; whether these are all.
 
     Tasks are tried some at a time in the order of their ids times `SPREAD`, until there are enough.
     """

@@ -46,7 +46,7 @@ def forecast(per_day: Counter[date], left: int, today: date, *, seed: int = 0) -
     """
     first = min((day for day in per_day if per_day[day]), default=today)
     last = today - timedelta(days=1) if first < today else today
-    days = min(DAYS, (last - first).days + 1)
+    days = max(1, min(DAYS, (last - first).days + 1))
     counts = np.array([per_day[last - timedelta(days=back)] for back in range(days)], dtype=float)
     mean = float(counts.mean())
     drawn = np.random.default_rng(seed).choice(counts, size=(1000, days)).mean(axis=1)

@@ -69,7 +69,7 @@ class Frozen:
         return content.groups(self.connection, self.project.id)
 
     def sample(self, limit: int) -> tuple[tuple[tuple[Group, tuple[Judgment, ...]], ...], bool]:
-        """At most `limit` judged tasks as from `groups`, a random sample that stays; whether these are all there are."""
+        """At most `limit` judged tasks as from `groups`, a random sample that stays; whether these are all."""
         ids, complete = aggregates.judged_tasks(self.connection, self.project.id, limit)
         return tuple(content.groups_of(self.connection, sorted(ids))), complete
 

@@ -74,10 +74,10 @@ def open_page(title: str) -> View | None:
     choice = _choice(judged)
     left, table = _filtered(database, project.id, stamp, choice)
     shown = sum(len(group.rankings) for group, _ in left)
-    part = (
-        f"a random sample of {len(judged):,} of {total:,} judged tasks" if total > len(judged) else "all judged tasks"
+    part = "all" if complete else f"a random sample of {len(judged):,}"
+    st.caption(
+        f"From {part} judged tasks: {len(left):,} tasks and {shown:,} rankings after the filters. Intervals are 95 %."
     )
-    st.caption(f"From {part}: {len(left):,} tasks and {shown:,} rankings after the filters. Intervals are 95 %.")
     if not shown:
         st.write("The filters leave nothing.")
         return None
