@@ -293,7 +293,7 @@ class Stats(Command):
 
     Attributes:
         project: which.
-        json: print one JSON object.
+        json: print one JSON object, which also has the models' leaderboard and each annotator's quality.
     """
 
     project: str
@@ -302,6 +302,9 @@ class Stats(Command):
     def run(self) -> None:
         """Count, compare and print."""
         from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, reliability
+        from labeler.comparisons import comparisons
+        from labeler.leaderboard import leaderboard
+        from labeler.quality import quality, skipping
         from labeler.rating_report import lines, rating_report
 
         with self.store() as store:
@@ -309,11 +312,13 @@ class Stats(Command):
             counts, people = store.counts(project.id), store.annotator_counts(project.id)
             agreement = reliability(store.groups(project.id))
             with store.frozen(project.id) as frozen:
-                marks = rating_report(tuple(frozen.groups()), frozen.label_schemas())
+                judged = tuple(frozen.groups())
+                marks = rating_report(judged, frozen.label_schemas())
         if not self.json:
             text = [*_count_lines(project.name, counts, people), *_agreement_lines(agreement), *lines(marks)]
             print("\n".join(text))
             return
+        table = comparisons([group for group, _ in judged], skipping(judged))
         references = {"training_labelers": INSTRUCTGPT_TRAINING, "held_out_labelers": INSTRUCTGPT_HELD_OUT}
         figures = {
             "project": project.name,
@@ -322,6 +327,8 @@ class Stats(Command):
             "reliability": asdict(agreement),
             "instructgpt_agreement": references,
             "marks": asdict(marks),
+            "leaderboard": asdict(leaderboard(table)),
+            "quality": asdict(quality(judged, table)),
         }
         print(json.dumps(figures, ensure_ascii=False, indent=2))
 

@@ -44,7 +44,7 @@ def draw() -> None:
     if len(days) > 1:
         st.subheader("Over time", anchor=False)
         st.altair_chart(
-            band([interval_row(day.name, day.agreement) for day in days], "name:O", "equal verdicts", ".0%"),
+            band([interval_row(day.name, day.agreement) for day in days], "name", "equal verdicts", ".0%"),
             width="stretch",
         )
     st.subheader("Figures", anchor=False)

@@ -48,7 +48,7 @@ def intervals(
     """
     names = [row["name"] for row in rows]
     scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
-    x = alt.X("low:Q", title=title, axis=alt.Axis(format=form), scale=scale)
+    x = alt.X("low:Q", title=title, axis=alt.Axis(format=form, tickCount=8), scale=scale)
     y = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=180, labelOverlap=False))
     tips = ["name:N", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high")), "counted:Q"]
     base = chart(rows)
@@ -65,7 +65,9 @@ def intervals(
 
 def band(rows: Sequence[dict[str, Any]], x: str, title: str, form: str) -> Any:
     """A line of the rows' values with their intervals around it."""
-    base = chart(rows).encode(x=alt.X(x, axis=alt.Axis(labelAngle=0, labelOverlap=True)))
+    base = chart(rows).encode(
+        x=alt.X(f"{x}:O", title=None if x == "name" else x, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+    )
     axis = alt.Y("low:Q", title=title, axis=alt.Axis(format=form), scale=alt.Scale(zero=False))
     tips = [alt.Tooltip("name:N"), *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high"))]
     return alt.layer(
@@ -82,7 +84,9 @@ def squares(rows: Sequence[dict[str, Any]], names: Sequence[str], tips: Sequence
         tooltip=["row:N", "column:N", alt.Tooltip("value:Q", format=".1%"), *tips],
     )
     shade = alt.Color(
-        "value:Q", legend=None, scale=alt.Scale(domain=[0, 0.5, 1], range=["#c2553d", "#e8e6df", "#3f73d1"])
+        "value:Q",
+        legend=None,
+        scale=alt.Scale(domain=[0, 0.5, 1], range=["#c2553d", "#e8e6df", "#3f73d1"], interpolate="rgb"),
     )
     layers = [base.mark_rect().encode(color=shade)]
     if len(names) <= 12:

@@ -122,5 +122,5 @@ def _day(name: str | None, hours: tuple[HourOfWork, ...]) -> None:
     titles = (("agreement", "equal verdicts with the others", ".0%"), ("seconds", "median seconds a ranking", ".0f"))
     for column, (field, title, form) in zip((left, right), titles, strict=True):
         rows = [interval_row(str(hour.hour), getattr(hour, field)) | {"hour of work": hour.hour} for hour in ours]
-        column.altair_chart(band([row for row in rows if row["value"] is not None], "hour of work:O", title, form))
+        column.altair_chart(band([row for row in rows if row["value"] is not None], "hour of work", title, form))
     st.caption("Hours count from a person's first answer of a day (UTC).")

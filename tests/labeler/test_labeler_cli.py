@@ -84,6 +84,10 @@ def test_stats_for_people_and_programs(db: str, groups: Path, run):
     assert [person["annotator"] for person in figures["annotators"]] == ["x", "y"]
     assert figures["reliability"]["agreement"]["value"] == 0.75
     assert figures["reliability"]["decided"]["comparisons"] == 3
+    assert figures["leaderboard"].keys() == {"standings", "duels", "tie_parameter"}
+    quality = {person["annotator"]: person for person in figures["quality"]["people"]}
+    assert quality["x"]["agreement"]["value"] == 0.75
+    assert quality["x"]["judgments"] == 4
 
 
 def test_an_import_that_fails_stores_nothing(db: str, groups: Path, tmp_path: Path, run):
