@@ -38,15 +38,14 @@ def draw() -> None:
     busiest = people[:MOST]
     with left:
         rows = [interval_row(person.annotator, person.reliability) for person in busiest]
-        st.altair_chart(
-            intervals(rows, "reliability: chance to name the better of two", marks={"coin toss": 0.5}), width="stretch"
-        )
+        st.altair_chart(intervals(rows, "reliability", marks={"coin toss": 0.5}), width="stretch")
     with right:
         rows = [interval_row(person.annotator, person.agreement) for person in busiest]
         marks = {"everybody": typical} if typical is not None else None
         st.altair_chart(intervals(rows, "agreement with the others", marks=marks), width="stretch")
     if len(people) > MOST:
         st.caption(f"The pictures show the {MOST} with most rankings, the table everybody.")
+    st.caption("Reliability is the chance to name the better of two, whoever is right being inferred from everybody.")
     picked = insight.table(
         [_row(person, typical) for person in people],
         "labelers",

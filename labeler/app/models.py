@@ -13,6 +13,9 @@ from labeler.app.session import services
 from labeler.leaderboard import Duel, Leaderboard, leaderboard
 from labeler.rating_report import RatingReport, rating_report
 
+MOST = 24
+"""Models in the picture of the matrix."""
+
 
 def draw() -> None:
     """The page."""
@@ -36,7 +39,7 @@ def _figures(key: tuple[object, ...], _view: View) -> tuple[Leaderboard, RatingR
 def _board(board: Leaderboard) -> None:
     rows = [interval_row(standing.model, standing.win_rate) for standing in board.standings]
     best = board.standings[0]
-    st.altair_chart(intervals(rows, "expected win rate against the others, a tie half a win"), width="stretch")
+    st.altair_chart(intervals(rows, "expected win rate"), width="stretch")
     st.markdown("Expected to win most:")
     st.text(f"{best.model}, {percent(best.win_rate)} of comparisons, Bradley–Terry score {written(best.score)}")
     insight.table(
@@ -59,9 +62,11 @@ def _board(board: Leaderboard) -> None:
     )
     st.subheader("Wins against each other", anchor=False)
     names = [standing.model for standing in board.standings]
-    cells = [_cell(duel) for duel in board.duels]
-    st.altair_chart(squares(cells, names, ["wins:Q", "ties:Q", "losses:Q"]), width="stretch")
-    st.caption("Share of wins of the model on the left against that above, a tie counting half.")
+    drawn = names[:MOST]
+    cells = [_cell(duel) for duel in board.duels if duel.model in drawn and duel.against in drawn]
+    st.altair_chart(squares(cells, drawn, ["wins:Q", "ties:Q", "losses:Q"]), width="stretch")
+    best = f" The picture shows the {MOST} best, the table all." if len(names) > MOST else ""
+    st.caption(f"Share of wins of the model on the left against that above, a tie counting half.{best}")
     insight.table([_row(duel) for duel in board.duels if names.index(duel.model) < names.index(duel.against)], "duels")
 
 
