@@ -65,8 +65,8 @@ def _board(board: Leaderboard) -> None:
     drawn = names[:MOST]
     cells = [_cell(duel) for duel in board.duels if duel.model in drawn and duel.against in drawn]
     st.altair_chart(squares(cells, drawn, ["wins:Q", "ties:Q", "losses:Q"]), width="stretch")
-    best = f" The picture shows the {MOST} best, the table all." if len(names) > MOST else ""
-    st.caption(f"Share of wins of the model on the left against that above, a tie counting half.{best}")
+    limited = f" The picture shows the {MOST} best, the table all." if len(names) > MOST else ""
+    st.caption(f"Share of wins of the model on the left against that above, a tie counting half.{limited}")
     insight.table([_row(duel) for duel in board.duels if names.index(duel.model) < names.index(duel.against)], "duels")
 
 
