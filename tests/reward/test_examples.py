@@ -22,9 +22,9 @@ from reward.config.train import TrainConfig
 from reward.data import Encoder
 from reward.examples import encode, load
 from reward.manifest import sha256_of_groups
+from reward.optimize import schedule
 from reward.progress import Progress
 from reward.splits import split_groups
-from reward.train import schedule
 
 MIB = 2**20
 QUIET = Progress(quiet=True)
@@ -50,7 +50,7 @@ def read_everything(config: TrainConfig, hold: Callable[[Sequence[Any]], Sequenc
     examples, _ = encode(Encoder(byte_tokenizer(), 10**5), splits.train, config, config.out.parent, QUIET)
     held = hold(examples)
     Auxiliary(config, held)
-    for _ in schedule(held, config, start=0):
+    for _ in schedule(held, epochs=config.epochs, batch=config.batch, seed=config.seed):
         pass
 
 
