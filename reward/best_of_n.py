@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
-import jinja2
+from reward.pages import fill
 
 
 def render(rows: Iterable[Mapping[str, Any]], *, title: str, lines: Sequence[str] = ()) -> str:
@@ -16,9 +15,7 @@ def render(rows: Iterable[Mapping[str, Any]], *, title: str, lines: Sequence[str
         rows: lines of what `reward rerank` writes.
         title: heading. lines: sentences under it.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(files("reward").joinpath("templates/best_of_n.html").read_text("utf-8"))
-    return template.render(title=title, lines=list(lines), groups=[_shown(row) for row in rows])
+    return fill("best_of_n", title=title, lines=list(lines), groups=[_shown(row) for row in rows])
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

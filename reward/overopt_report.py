@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from reward.bootstrap import Floats, Interval
 from reward.overoptimisation import Fit, Form, Parting, fit, mean_and_interval, part
+from reward.pages import fill
 from reward.plots import svg
 from reward.rl_plots import Trace, gain_plot
 
@@ -76,9 +75,8 @@ def render(ways: Sequence[Way], found: Mapping[str, Any], *, seed: int) -> tuple
     """
     partings = [part(way.gains(False), way.gains(True), seed=seed) for way in ways]
     lines = [verdict(way, parting) for way, parting in zip(ways, partings, strict=True)]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(files("reward").joinpath("templates/overopt.html").read_text("utf-8"))
-    page = template.render(
+    page = fill(
+        "overopt",
         title=f"Over-optimisation: {found['run']}, gold reward {found['gold']['name']}",
         lines=list(zip(lines, (each.falls or each.unshared for each in partings), strict=True)),
         plot=svg(gain_plot([trace for way in ways for trace in traces(way, seed)])),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
-import jinja2
-
 from labeler.records import Group
+from reward.pages import fill
 from reward.plots import svg
 from reward.ppo_state import Row, State
 from reward.rl_plots import PANELS, panel
@@ -28,11 +26,9 @@ def render(told: Mapping[str, Any], state: State, prompts: Mapping[str, Group]) 
         prompts: held-out prompts by id.
     """
     batches, evaluations = state.rows("batch"), state.rows("evaluation")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"signed": signed, "span": span}
-    template = environment.from_string(files("reward").joinpath("templates/ppo.html").read_text("utf-8"))
     panels = [{"svg": svg(panel(each, batches, evaluations)), "caption": each.caption} for each in PANELS]
-    return template.render(
+    return fill(
+        "ppo",
         title=f"PPO: {told['policy']['name']} against {told['reward_model']['name']}",
         verdict=verdict(evaluations),
         better=_better(evaluations),
@@ -41,6 +37,8 @@ def render(told: Mapping[str, Any], state: State, prompts: Mapping[str, Group]) 
         samples=samples_over_time(state.samples, prompts),
         notes=told["sharing"],
         provenance=_provenance(told),
+        signed=signed,
+        span=span,
     )
 
 

@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
@@ -24,6 +22,7 @@ from reward.biases import TRAITS
 from reward.bootstrap import FEW_PROMPTS, Interval
 from reward.evaluate import Metrics
 from reward.findings import Findings
+from reward.pages import fill
 from reward.pairs import collect_pairs, correctness
 
 
@@ -228,9 +227,8 @@ def render(
     lengths = [len(c.text) for group in groups for c in group.completions]
     flat = [score for values in scores for score in values]
     varied = len(set(lengths)) > 1 and len(set(flat)) > 1
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(files("reward").joinpath("templates/report.html").read_text("utf-8"))
-    page = template.render(
+    page = fill(
+        "report",
         title=title,
         subtitle=list(subtitle),
         metrics=metrics,

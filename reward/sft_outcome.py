@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -18,6 +16,7 @@ from labeler.formats import prompt_key
 from labeler.records import Group
 from reward.chat import ChatReport
 from reward.manifest import KEY_CHARACTERS, git_commit, versions
+from reward.pages import fill
 from reward.plots import ACCENT, MUTED, STYLE, WARM, svg
 from reward.sft_state import Answer, Epoch, State
 from reward.splits import Splits
@@ -172,13 +171,12 @@ def card(name: str, outcome: Outcome) -> str:
 
 def page(name: str, outcome: Outcome) -> str:
     """report.html, without any outside reference."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(files("reward").joinpath("templates/sft.html").read_text("utf-8"))
     epochs = outcome.state.epochs
     figures = {"loss": loss_plot(outcome.state, outcome.chosen)}
     if any(epoch.reward is not None for epoch in epochs):
         figures["reward"] = reward_plot(epochs, outcome.chosen)
-    return template.render(
+    return fill(
+        "sft",
         title=f"Fine-tuning: {name}",
         subtitle=[f"From {outcome.start}, on {len(outcome.splits.train)} conversations."],
         findings=outcome.findings(),

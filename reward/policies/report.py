@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from matplotlib.figure import Figure
 
 from labeler.errors import DataError
 from labeler.formats.files import replacing
 from reward.bootstrap import FEW_PROMPTS
+from reward.pages import fill
 from reward.plots import svg
 from reward.policies.duels import WinRate
 from reward.policies.found import Found, headline
@@ -66,10 +65,9 @@ def render(
         made["scores"] = scores_plot(judged, found.names)
     made |= {table.key: table.plot for table in sections if table.plot is not None}
     drawn = {name: svg(figure) for name, figure in made.items()}
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(files("reward").joinpath("templates/policies.html").read_text("utf-8"))
     columns = list(dict.fromkeys((step.judge, step.figure) for step in found.steps()))
-    page = template.render(
+    page = fill(
+        "policies",
         title=title,
         subtitle=list(subtitle),
         headline=headline(found),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from labeler.formats import read
 from labeler.formats.files import replacing
 from reward.config.rounds import RoundsConfig
+from reward.pages import fill
 from reward.report import interval_text, percent
 from reward.rounds.ledger import Ledger
 from reward.rounds.places import Places
@@ -25,10 +23,8 @@ DIGITS = 12
 def write_report(config: RoundsConfig, at: Places, ledger: Ledger, people: Sequence[Annotator]) -> None:
     """Write the page from the files of a finished run."""
     found = json.loads((at.comparison / "metrics.json").read_text(encoding="utf-8"))
-    template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        files("reward").joinpath("templates/rounds.html").read_text(encoding="utf-8")
-    )
-    page = template.render(
+    page = fill(
+        "rounds",
         config=config,
         judges=[judge["name"] for judge in found["judges"]],
         policies=list(policies(found)),
