@@ -31,10 +31,11 @@ from labeler.errors import ModelError
 from labeler.records import Completion, Group, Message, Prompt
 from reward.base import load_tokenizer, quiet
 from reward.bootstrap import Interval
-from reward.data import EncodedGroup, Encoder, EncodingReport, context_length, prepare_tokenizer, render
+from reward.data import EncodedGroup, Encoder, EncodingReport, render
 from reward.features import score_and_features
 from reward.fixture_texts import FIXTURE_TEXTS
 from reward.model import RewardModel, head_name, load_classifier, set_label
+from reward.tokenizer import context_length, prepare_tokenizer
 from reward.uncertainty import Laplace, UncertainScores
 
 MANIFEST = "reward.json"

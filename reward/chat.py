@@ -141,7 +141,7 @@ def encode_chats(
 
     Args:
         chats: conversations.
-        tokenizer: prepared by `reward.data.prepare_tokenizer`.
+        tokenizer: prepared by `reward.tokenizer.prepare_tokenizer`.
         max_length: tokens that a conversation may have.
 
     Raises:

@@ -16,9 +16,9 @@ from labeler.errors import ModelError
 from labeler.records import Prompt
 from reward.base import identity, load_tokenizer, quiet, resolve
 from reward.config.embed import Pooling
-from reward.data import context_length
 from reward.embeddings import Vectors
 from reward.progress import Progress
+from reward.tokenizer import context_length
 
 TOKENS = 8192
 """Tokens that the model reads at once, padding included."""

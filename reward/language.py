@@ -23,8 +23,9 @@ from labeler.errors import ModelError
 from reward import attention, fused
 from reward.base import load_causal, load_tokenizer, quiet
 from reward.chat import ChatRow, EncodedChat, nll, pack_chats, turn_end
-from reward.data import Encoder, context_length, prepare_tokenizer
+from reward.data import Encoder
 from reward.packing import dense_mask
+from reward.tokenizer import context_length, prepare_tokenizer
 
 Mode = Literal["fused", "tiles", "dense", "alone"]
 TOLERANCE = 1e-4

@@ -21,10 +21,11 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel, Pr
 from labeler.errors import ModelError
 from reward import attention
 from reward.base import load_tokenizer, quiet
-from reward.data import EncodedGroup, context_length, prepare_tokenizer
+from reward.data import EncodedGroup
 from reward.frozen import LowerLayers, Store
 from reward.packing import Inputs, PackedRow, pack, pad
 from reward.reading import ROUGH, TOLERANCE, Mode, close, probe_group, read_row, switch
+from reward.tokenizer import context_length, prepare_tokenizer
 
 
 class RewardModel(nn.Module):

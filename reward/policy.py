@@ -15,8 +15,8 @@ from labeler.errors import DataError, ModelError, UsageError
 from labeler.records import Completion, Group, Prompt
 from reward.base import Identity, identity, load_causal, resolve
 from reward.config.common import Sampling
-from reward.data import prepare_tokenizer
 from reward.sampling import Sample, end_tokens, prompt_seed, rows_at_once, sample_many
+from reward.tokenizer import prepare_tokenizer
 
 
 @dataclass(frozen=True)

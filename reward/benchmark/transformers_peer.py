@@ -18,8 +18,9 @@ from reward.benchmark.child import Measured, Trial, try_batches
 from reward.benchmark.flops import Reading, is_causal, model_flops, reading_of_rows
 from reward.benchmark.machine import device_name, dtype_of, forget_peak, matmul_peak, now, peak_bytes, pick_device
 from reward.config.common import Device, Precision
-from reward.data import prepare_tokenizer, render
+from reward.data import render
 from reward.model import head_name, load_classifier, set_label
+from reward.tokenizer import prepare_tokenizer
 
 SAMPLE = 32
 """Texts on which a batch size is tried at least."""

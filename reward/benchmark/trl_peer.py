@@ -29,8 +29,8 @@ from reward.benchmark.flops import Reading, is_causal, model_flops, reading_of_r
 from reward.benchmark.machine import device_name, dtype_of, forget_peak, matmul_peak, now, peak_bytes, pick_device
 from reward.benchmark.workload import Workload
 from reward.config.common import Device, Precision
-from reward.data import prepare_tokenizer
 from reward.model import head_name, load_classifier
+from reward.tokenizer import prepare_tokenizer
 
 STRATEGIES = ("random", "group_by_length")
 SAMPLE = 8

@@ -17,7 +17,8 @@ from transformers import PreTrainedTokenizerFast
 from labeler.errors import ModelError
 from labeler.records import Message, Prompt
 from reward.chat import Chat, encode_chats, encode_turns, loss_weight, pack_chats, row_nll, turn_end
-from reward.data import DECODER_TEMPLATE, Encoder, render_turns
+from reward.data import Encoder, render_turns
+from reward.tokenizer import DECODER_TEMPLATE
 
 EOS = SPECIAL.index("<eos>")
 MARKED = (

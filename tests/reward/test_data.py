@@ -14,8 +14,9 @@ from tiny_models import CHATML, byte_tokenizer
 from labeler.errors import DataError, ModelError
 from labeler.formats import prompt_key, split_of
 from labeler.records import Group, Message, Ranking
-from reward.data import Encoder, prepare_tokenizer, render
+from reward.data import Encoder, render
 from reward.splits import scored_only, select_completions, split_groups
+from reward.tokenizer import prepare_tokenizer
 
 TOKENIZER = byte_tokenizer()
 TALK = (
