@@ -124,20 +124,19 @@ def train(run: Run, last: Path | None, progress: Progress) -> tuple[State, Avera
     with progress.stage("ppo", total=total, done=state.iteration) as stage:
         if not state.curves and main:
             evaluate(run, state, average, stage)
-        done = False
-        while not done:
+        while not state.done:
             started = time.monotonic()
             row = iterate(run, list(islice(questions, per_batch)), state, optimizer)
             average.update()
             state.iteration += 1
             state.seconds += time.monotonic() - started
-            done = state.iteration >= total or _stop(run, state, row)
+            state.done = state.iteration >= total or _stop(run, state, row)
             state.curves.append(row | {"seconds": round(state.seconds, 3)})
             shown = ("reward", "kl", "entropy", "length", "clip_fraction", "value_loss")
             stage.step(state.iteration, **{name: row[name] for name in shown})
-            if main and (done or state.iteration % config.evaluate_every == 0):
+            if main and (state.done or state.iteration % config.evaluate_every == 0):
                 evaluate(run, state, average, stage)
-            if main and (done or state.iteration % config.checkpoint_every == 0):
+            if main and (state.done or state.iteration % config.checkpoint_every == 0):
                 save(work, state, learned, average, optimizer)
             run.accelerator.wait_for_everyone()
     return state, average

@@ -67,6 +67,7 @@ class State:
         seconds: wall time spent in iterations and evaluations, also before an interruption.
         curves: a row per iteration and per evaluation.
         samples: held-out completions of every evaluation.
+        done: the last iteration is done; a run killed after it only has its result to write.
     """
 
     iteration: int = 0
@@ -74,6 +75,7 @@ class State:
     seconds: float = 0.0
     curves: list[Row] = field(default_factory=list)
     samples: list[Row] = field(default_factory=list)
+    done: bool = False
 
     def rows(self, kind: str) -> list[Row]:
         """The curve of "batch" or "evaluation"."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -139,6 +140,9 @@ def test_a_killed_run_goes_on_bit_by_bit(place: Path, tmp_path: Path, monkeypatc
         with pytest.raises(KilledError):
             ppo(settings(place, tmp_path / "cut", resume=True, **more))
     assert not (tmp_path / "cut").exists()
+    with monkeypatch.context() as patched, pytest.raises(KilledError):  # after the last iteration
+        patched.setattr(recipe, "write_outcome", Mock(side_effect=KilledError))
+        ppo(settings(place, tmp_path / "cut", resume=True, **more))
     with pytest.raises(UsageError, match="resume"):
         ppo(settings(place, tmp_path / "cut", **more))
     with pytest.raises(UsageError, match="lr was"):
