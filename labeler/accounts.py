@@ -15,17 +15,15 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from labeler import directory
+from labeler import directory, throttle
 from labeler.entities import User, UserRole
 from labeler.errors import NotFoundError, PermissionDeniedError, UsageError
-from labeler.schema import failures, invitations, leases, sessions, users
+from labeler.schema import api_tokens, invitations, leases, sessions, users
 from labeler.store import Store
 
 PASSWORD_LENGTH = range(8, 1025)
 SESSION_SECONDS = 14 * 86400.0
 INVITATION_DAYS = 7.0
-FREE_TRIES, LONGEST_WAIT_SECONDS = 5, 900.0
-"""Failed sign-ins per name before waiting begins; the wait doubles from one second up to the longest."""
 
 
 class Accounts:
@@ -106,7 +104,7 @@ class Accounts:
             raise PermissionDeniedError("the name or the password is wrong")
         with self.store.database.write() as connection:
             user = directory.user_by_name(connection, name)
-            connection.execute(sa.delete(failures).where(failures.c.name == name))
+            throttle.forget(connection, name)
             return self._new_session(connection, user)
 
     def user_for(self, token: str) -> User | None:
@@ -125,11 +123,11 @@ class Accounts:
             connection.execute(sa.delete(sessions).where(sessions.c.token_hash == _digest(token)))
 
     def disable(self, name: str) -> None:
-        """Close an account: its sessions, invitations and leases end, its judgments stay."""
+        """Close an account: its sessions, tokens, invitations and leases end, its judgments stay."""
         with self.store.database.write() as connection:
             user = directory.user_by_name(connection, name)
             connection.execute(sa.update(users).where(users.c.id == user.id).values(disabled=True))
-            for table in (sessions, invitations, leases):
+            for table in (sessions, api_tokens, invitations, leases):
                 connection.execute(sa.delete(table).where(table.c.user_id == user.id))
 
     def _hash(self, password: str) -> str:
@@ -169,18 +167,8 @@ class Accounts:
     def _attempt(self, name: str) -> str | None:
         """Count a try before it is checked, so that parallel ones cannot slip past; the hash to check, if any."""
         name = name[:200].replace("\0", "�").encode(errors="replace").decode()  # bounded, and storable
-        now = self.store.clock()
         with self.store.database.write() as connection:
-            connection.execute(sa.delete(failures).where(failures.c.last < now - 86400))
-            mine = failures.c.name == name
-            known = connection.execute(
-                sa.select(failures.c.tries, failures.c.last).where(mine).with_for_update()
-            ).first()
-            if known is None:
-                connection.execute(sa.insert(failures).values(name=name, tries=1, last=now))
-            else:
-                _check_wait(known.tries, now - known.last)
-                connection.execute(sa.update(failures).where(mine).values(tries=known.tries + 1, last=now))
+            throttle.count_try(connection, name, self.store.clock(), "sign-ins for this name")
             hashed = sa.select(users.c.password_hash).where(users.c.name == name, users.c.disabled.is_(False))
             return connection.execute(hashed).scalar()
 
@@ -209,11 +197,3 @@ def _nobodys_hash(hasher: PasswordHasher) -> str:
 def _check_enabled(user: User) -> None:
     if user.disabled:
         raise PermissionDeniedError(f"the account {user.name!r} is disabled")
-
-
-def _check_wait(failed: int, passed: float) -> None:
-    if failed < FREE_TRIES:
-        return
-    wait = min(2.0 ** (failed - FREE_TRIES), LONGEST_WAIT_SECONDS)
-    if passed < wait:
-        raise PermissionDeniedError(f"too many failed sign-ins for this name; try again in {wait - passed:.0f} seconds")

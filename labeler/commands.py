@@ -137,7 +137,7 @@ class ListUsers(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class DisableUser(Command):
-    """Close an account: its sessions end, its judgments stay.
+    """Close an account: its sessions and tokens end, its judgments stay.
 
     Attributes:
         name: whose.
@@ -154,15 +154,38 @@ class DisableUser(Command):
         print(f"disabled {self.name}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenUser(Command):
+    """Print a new token with which programs use the REST API as this account; it is shown only now.
+
+    Attributes:
+        name: whose.
+        label: what it is called in their list of tokens.
+        days: how long it works (for ever where nothing is said).
+    """
+
+    name: Positional[str]
+    label: str = "command line"
+    days: float | None = None
+
+    def run(self) -> None:
+        """Make it."""
+        from labeler.tokens import Tokens
+
+        with self.store() as store:
+            print(Tokens(store).add(self.name, self.label, self.days))
+
+
 @dataclass(frozen=True)
 class Users:
-    """Add, invite, list and disable the people who may sign in."""
+    """Add, invite, list and disable the people who may sign in, and make tokens for their programs."""
 
     action: (
         Annotated[AddUser, subcommand("add")]
         | Annotated[InviteUser, subcommand("invite")]
         | Annotated[ListUsers, subcommand("list")]
         | Annotated[DisableUser, subcommand("disable")]
+        | Annotated[TokenUser, subcommand("token")]
     )
 
     def run(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -180,6 +180,20 @@ sessions = sa.Table(
     sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
     sa.Column("expires", sa.Float, nullable=False),
     sa.Index("ix_sessions_user", "user_id"),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("public", sa.Text, nullable=False, unique=True),
+    sa.Column("secret_hash", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("expires", sa.Float),
+    sa.Column("last_used", sa.Float),
+    sa.Index("ix_api_tokens_user", "user_id"),
 )
 
 failures = sa.Table(

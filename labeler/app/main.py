@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from labeler.app import agreement, label, labelers, models, my_work, overview, people, settings, throughput, training
+from labeler.app import (
+    agreement,
+    label,
+    labelers,
+    models,
+    my_work,
+    overview,
+    people,
+    settings,
+    throughput,
+    tokens,
+    training,
+)
 from labeler.app.session import current_user
 from labeler.routes.assets import FOLDER
 from labeler.routes.guard import MANAGERS
@@ -30,6 +42,7 @@ def main() -> None:
             st.Page(people.draw, title="People", url_path="people"),
             st.Page(training.draw, title="Train & try", url_path="train"),
         ]
+    pages.append(st.Page(tokens.draw, title="Account", url_path="account"))
     st.navigation(pages, position="top" if manager else "hidden").run()
 
 

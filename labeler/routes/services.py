@@ -17,6 +17,7 @@ from labeler.errors import (
     UsageError,
 )
 from labeler.store import Store
+from labeler.tokens import Tokens
 
 COOKIE = "labeler_session"
 
@@ -42,6 +43,11 @@ class Services:
     accounts: Accounts
     runs: Path
     one_click: bool = False
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens of people's programs."""
+        return Tokens(self.store)
 
 
 def refusal(status: int, sentence: str) -> JSONResponse:

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from store_helpers import ask, people, project
 
 from labeler import schema
-from labeler.accounts import FREE_TRIES, INVITATION_DAYS, SESSION_SECONDS, Accounts
+from labeler.accounts import INVITATION_DAYS, SESSION_SECONDS, Accounts
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from labeler.store import Store
+from labeler.throttle import FREE_TRIES
 
 PASSWORD = "correct horse"
 

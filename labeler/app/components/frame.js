@@ -70,7 +70,7 @@ export class Frame {
 
   setUser(user, projects, current) {
     const form = el("form", { method: "post", action: "/logout" }, el("button", { type: "submit", class: "lb-quiet", "data-testid": "sign-out" }, "sign out"));
-    this.account.replaceChildren(el("span", { class: "lb-muted" }, user.name), form);
+    this.account.replaceChildren(el("a", { class: "lb-muted", href: "/account", "data-testid": "account" }, user.name), form);
     if (projects.length < 2) return this.name.replaceChildren(current?.name ?? "");
     const options = projects.map(({ id, name }) => el("option", { value: id, selected: id === current.id }, name));
     const choice = el("select", { "aria-label": "Project", "data-testid": "project" }, ...options);
