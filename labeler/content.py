@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from labeler import ledger
 from labeler.database import encoded
-from labeler.entities import AnnotatorCounts, ImportCounts, Judgment, Project, ProjectCounts
+from labeler.entities import AnnotatorCounts, ImportCounts, Judgment, Project, ProjectCounts, TaskState
 from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.formats import demonstration_to_row, group_to_row, parse_demonstration, parse_group
 from labeler.label_schema import LabelSchema
@@ -245,6 +245,13 @@ def _judged(
         for row in rows:
             rankings = tuple(judgment.ranking for judgment in answers[row.id] if judgment.ranking)
             yield replace(parse_group(row.content), rankings=rankings), tuple(answers[row.id])
+
+
+def task_page(connection: sa.Connection, project_id: int, after: int, limit: int) -> tuple[TaskState, ...]:
+    """See `labeler.store.Store.task_page`."""
+    columns = (tasks.c.id, tasks.c.content, tasks.c.overlap, tasks.c.remaining, tasks.c.priority)
+    query = sa.select(*columns).where(tasks.c.project_id == project_id, tasks.c.id > after)
+    return tuple(TaskState(*row) for row in connection.execute(query.order_by(tasks.c.id).limit(limit)))
 
 
 def written(connection: sa.Connection, project_id: int) -> Iterator[Demonstration]:

@@ -25,6 +25,14 @@ class User:
     disabled: bool
 
 
+MAY_MANAGE: dict[UserRole, tuple[UserRole, ...]] = {
+    "labeler": (),
+    "manager": ("labeler", "manager"),
+    "admin": USER_ROLES,
+}
+"""Accounts of which roles each role may make, invite again and close."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A set of tasks with its guidelines and rules.
@@ -201,6 +209,17 @@ class HistoryItem:
     at: str
     prompt_preview: str
     summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """A task as its managers see it; ``row`` is the native row of its group, without rankings."""
+
+    id: int
+    row: dict[str, Any]
+    overlap: int
+    remaining: int
+    priority: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,15 @@ def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> 
         yield to_judgment(row)
 
 
+def page(
+    connection: sa.Connection, project_id: int, after: int, limit: int, *, standing: bool
+) -> tuple[tuple[Judgment, bool], ...]:
+    """See `labeler.store.Store.judgment_page`."""
+    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, *([STANDS] if standing else [])]
+    query = select(*wanted).add_columns(STANDS.label("stands")).order_by(judgments.c.id).limit(limit)
+    return tuple((to_judgment(row), bool(row.stands)) for row in connection.execute(query))
+
+
 def answer_of_skip(submission: Submission, order: tuple[str, ...]) -> dict[str, Any]:
     """The answer column for a skip; order as shown."""
     values = {"reason": submission.reason, "note": submission.note, "order": order}

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import aggregates, claims, content, directory, work
+from labeler import aggregates, claims, content, directory, ledger, work
 from labeler.aggregates import Pace
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
@@ -29,6 +29,7 @@ from labeler.entities import (
     ProjectCounts,
     Shown,
     Submission,
+    TaskState,
     User,
     UserRole,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Shown",
     "Store",
     "Submission",
+    "TaskState",
     "User",
 ]
 
@@ -220,6 +222,15 @@ class Store:
         with self.database.read() as connection:
             return directory.all_projects(connection, user_id)
 
+    def member_project(self, project_id: int, user_id: int) -> Project:
+        """The project of this id.
+
+        Raises:
+            PermissionDeniedError: the user does not belong to it.
+        """
+        with self.database.read() as connection:
+            return directory.member(connection, project_id, user_id, lock=False)[1]
+
     # Content
 
     def import_groups(
@@ -327,6 +338,18 @@ class Store:
             for _, answers in frozen.groups():
                 yield from answers
 
+    def task_page(self, project_id: int, *, after: int, limit: int) -> tuple[TaskState, ...]:
+        """Tasks in the order of import, those after an id."""
+        with self.database.read() as connection:
+            return content.task_page(connection, project_id, after, limit)
+
+    def judgment_page(
+        self, project_id: int, *, after: int, limit: int, standing: bool
+    ) -> tuple[tuple[Judgment, bool], ...]:
+        """Judgments in the order in which they were recorded, those after an id, and of each whether it stands."""
+        with self.database.read() as connection:
+            return ledger.page(connection, project_id, after, limit, standing=standing)
+
     def demonstrations(self, project_id: int) -> Iterator[Demonstration]:
         """Every demonstration in the order of import."""
         with self.frozen(project_id) as frozen:
@@ -426,11 +449,13 @@ class Store:
             user, project = directory.member(connection, project_id, user_id, lock=False)
             return work.progress(connection, Seeker(user, project, self.clock()))
 
-    def history(self, project_id: int, user_id: int, limit: int = 50) -> tuple[HistoryItem, ...]:
-        """This person's own standing judgments, latest first."""
+    def history(
+        self, project_id: int, user_id: int, limit: int = 50, *, before: int | None = None
+    ) -> tuple[HistoryItem, ...]:
+        """This person's own standing judgments, latest first; where asked those before a judgment's id."""
         with self.database.read() as connection:
             user, project = directory.member(connection, project_id, user_id, lock=False)
-            return work.history(connection, Seeker(user, project, self.clock()), limit)
+            return work.history(connection, Seeker(user, project, self.clock()), limit, before)
 
     @contextmanager
     def _seeker(self, project_id: int, user_id: int) -> Iterator[tuple[sa.Connection, Seeker]]:

@@ -284,9 +284,11 @@ def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     return Progress(done, done + wanted - answered, seconds or 0.0)
 
 
-def history(connection: sa.Connection, seeker: Seeker, limit: int) -> tuple[HistoryItem, ...]:
-    """The person's own standing judgments, latest first."""
-    mine = (judgments.c.user_id == seeker.user.id, judgments.c.project_id == seeker.project.id)
+def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int | None) -> tuple[HistoryItem, ...]:
+    """The person's own standing judgments, latest first; where asked those before a judgment's id."""
+    mine = [judgments.c.user_id == seeker.user.id, judgments.c.project_id == seeker.project.id]
+    if before is not None:
+        mine.append(judgments.c.id < before)
     query = ledger.select(ledger.STANDS, *mine).add_columns(tasks.c.content)
     rows = connection.execute(query.order_by(judgments.c.id.desc()).limit(limit)).all()
     return tuple(_history_item(ledger.to_judgment(row), parse_group(row.content)) for row in rows)

@@ -9,15 +9,9 @@ import streamlit as st
 
 from labeler.app import account
 from labeler.app.session import require_manager, services
-from labeler.entities import User, UserRole
+from labeler.entities import MAY_MANAGE, User
 from labeler.errors import PermissionDeniedError, ProductError
 
-ROLES: dict[UserRole, tuple[UserRole, ...]] = {
-    "labeler": (),
-    "manager": ("labeler", "manager"),
-    "admin": ("labeler", "manager", "admin"),
-}
-"""Which accounts each role may make, invite again and close."""
 LINK = "invitation-link"
 
 
@@ -63,7 +57,7 @@ def _add(me: User) -> None:
     with st.form("add", clear_on_submit=True):
         st.subheader("Add a person", anchor=False)
         name = st.text_input("Name", max_chars=100, help="A pseudonym is enough: it is what goes into the data.")
-        role = st.selectbox("Role", ROLES[me.role])
+        role = st.selectbox("Role", MAY_MANAGE[me.role])
         projects = st.multiselect("Projects", names, help="None chosen: all of yours.")
         if st.form_submit_button("Add and make an invitation link", type="primary"):
             _invite(name.strip(), lambda: services().accounts.add(name.strip(), role, projects or own))
@@ -71,7 +65,9 @@ def _add(me: User) -> None:
 
 def _change(me: User) -> None:
     store = services().store
-    others = [user for user in store.users() if user.id != me.id and not user.disabled and user.role in ROLES[me.role]]
+    others = [
+        user for user in store.users() if user.id != me.id and not user.disabled and user.role in MAY_MANAGE[me.role]
+    ]
     with st.form("change", clear_on_submit=True):
         st.subheader("Change an account", anchor=False)
         name = st.selectbox("Person", [user.name for user in others], index=None, placeholder="Choose a person")
@@ -107,5 +103,5 @@ def _invite_again(me: User, name: str) -> str:
 
 
 def _check_may(me: User, name: str) -> None:
-    if services().store.user(name).role not in ROLES[me.role]:
+    if services().store.user(name).role not in MAY_MANAGE[me.role]:
         raise PermissionDeniedError(f"only an admin may change the account {name!r}")

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 import streamlit as st
 
-from labeler import jobs
+from labeler import jobs, trainings
 from labeler.app import account
 from labeler.app.charts import chart
 from labeler.app.session import require_manager, services
 from labeler.entities import Project
-from labeler.errors import ProductError, UsageError
+from labeler.errors import ProductError
 from labeler.formats import dumps
 from labeler.jobs import Job
-from labeler.snapshot import freeze
 
 BASES = ("smollm2-135m", "minilm-l6")
 POLICY = "smollm2-135m"
-POINTS, BATCH = 4, 8
-"""How often a training is validated on its way, about; groups per step, the default of ``reward train --batch``."""
 STATES = {"running": "running", "done": "done", "failed": "failed", "cancelled": "cancelled"}
 METRICS = {
     "accuracy": "accuracy on held-out pairs",
@@ -44,8 +40,7 @@ def draw() -> None:
     account.draw(me)
     st.header("Train & try", anchor=False)
     projects = services().store.projects(me.id)
-    names = [project.name for project in projects]
-    runs = [job for job in jobs.all_jobs(services().runs, "train") if job.about["project"] in names]
+    runs = trainings.trainings(services().runs, projects)
     _start_form(projects, busy=any(jobs.is_running(job) for job in runs))
     if not runs:
         st.text("No model has been trained yet.")
@@ -80,36 +75,12 @@ def _start_form(projects: tuple[Project, ...], *, busy: bool) -> None:
         st.caption("One training runs at a time.")
     if go and name and base:
         try:
-            _start(next(project for project in projects if project.name == name), base, int(epochs))
+            project = next(project for project in projects if project.name == name)
+            trainings.start(services().store, services().runs, project, base, int(epochs))
         except ProductError as error:
             st.error(str(error))
         else:
             st.rerun()
-
-
-def _start(project: Project, base: str, epochs: int) -> Job:
-    """Freeze the judgments as they are now, then train on them and evaluate in a process of its own."""
-    store = services().store
-    judgments = store.counts(project.id).judgments
-    if not judgments:
-        raise UsageError(f"nothing has been ranked in {project.name!r} yet")
-    folder = jobs.new_folder(services().runs, "train")
-    splits = freeze(store, project, folder / "data")["splits"]
-    paths = {name: str(folder / name) for name in ("data", "model", "report", "progress.jsonl")}
-    reported = ("--progress", paths["progress.jsonl"])
-    every = _evaluate_every(splits["train"]["groups"], epochs)
-    on_the_way = ("--evaluate-every", str(every)) if splits["valid"]["groups"] else ()
-    train = ("train", "--data", paths["data"], "--out", paths["model"], "--base", base, "--epochs", str(epochs))
-    evaluate = ("evaluate", "--model", paths["model"], "--data", paths["data"], "--out", paths["report"])
-    about = {"project": project.name, "base": base, "judgments": judgments}
-    commands = [(*jobs.REWARD, *train, *on_the_way, *reported), (*jobs.REWARD, *evaluate, *reported)]
-    return jobs.start(folder, "train", about, commands)
-
-
-def _evaluate_every(groups: int, epochs: int) -> int:
-    """Steps from one validation to the next, so that the curve has about `POINTS` before the training ends."""
-    steps = ceil(groups / BATCH) * epochs
-    return max(1, round(steps / (POINTS + 1)))
 
 
 # Watching

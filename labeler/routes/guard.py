@@ -17,10 +17,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeler.entities import User
 from labeler.errors import ProductError
+from labeler.routes.rest.problems import problem_for, unauthorized
 from labeler.routes.services import COOKIE, Services, answer_for, refusal
 
-PUBLIC = ("/login", "/invite/", "/signin/", "/healthz", "/assets/", "/static/", "/favicon.png")
+PUBLIC = (
+    "/login",
+    "/invite/",
+    "/signin/",
+    "/healthz",
+    "/assets/",
+    "/static/",
+    "/favicon.png",
+    "/api/docs",
+    "/api/openapi.json",
+)
 """Open without a session; the assets are this program's and Streamlit's own published files."""
+TOKENS_ONLY = "/api/v1/"
+"""Open to programs with a token; cookies are not looked at, so that no other site can use a browser's."""
 MANAGERS = ("manager", "admin")
 MANAGER_PAGES = (
     "/overview",
@@ -115,8 +128,11 @@ class Guard:
         headers = Headers(scope=scope)
         if (scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS) and from_elsewhere(headers):
             return refusal(403, "This request came from another site and was refused.")
-        if scope["path"].startswith(PUBLIC):
-            return None
+        if scope["path"].startswith(TOKENS_ONLY):
+            return await self._token_refusal(scope, headers)
+        return None if scope["path"].startswith(PUBLIC) else await self._session_refusal(scope, headers)
+
+    async def _session_refusal(self, scope: Scope, headers: Headers) -> Response | None:
         try:
             user = await self._user(headers)
         except ProductError as error:
@@ -125,6 +141,19 @@ class Guard:
             return _signed_out(scope, headers)
         if scope["path"].startswith(MANAGER_PAGES) and user.role not in MANAGERS:
             return RedirectResponse("/", status_code=303)
+        scope.setdefault("state", {})["user"] = user
+        return None
+
+    async def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return unauthorized("Send a token: Authorization: Bearer TOKEN.")
+        try:
+            user = await run_in_threadpool(self.services.tokens.user_for, token.strip())
+        except ProductError as error:
+            return problem_for(error)
+        if user is None:
+            return unauthorized("This token is unknown, revoked or over.")
         scope.setdefault("state", {})["user"] = user
         return None
 

@@ -12,11 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from labeler.accounts import Accounts
 from labeler.app import session
-from labeler.app.training import POINTS, _evaluate_every
 from labeler.label_schema import LabelSchema, preset
 from labeler.records import Completion, Group, Message, Ranking
 from labeler.routes import Services
 from labeler.store import Store
+from labeler.trainings import POINTS, evaluate_every
 from reward.config.train import TrainConfig
 
 PASSWORD = "correct horse"
@@ -193,6 +193,6 @@ def test_nothing_ranked_is_nothing_to_train_on(store: Store, monkeypatch: pytest
 def test_a_training_is_validated_about_four_times_on_its_way(groups: int, epochs: int):
     config = TrainConfig(data=("x",), out=Path("y"))
     steps = math.ceil(groups / config.batch) * epochs
-    every = _evaluate_every(groups, epochs)
+    every = evaluate_every(groups, epochs)
     points = len(range(every, steps, every))
     assert points == steps - 1 if steps <= POINTS else POINTS - 1 <= points <= POINTS + 3

@@ -1,0 +1,321 @@
+"""A client of the REST API, for people's own programs.
+
+from labeler.client import Client
+with Client("http://127.0.0.1:8501", token) as client:
+    for project in client.projects():
+        print(project.name, client.stats(project.id).counts.finished)
+
+Errors are those of `labeler.errors`; what the server refused has the same kind here as there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+
+from labeler.api import typed
+from labeler.api.models import (
+    Answer,
+    Draft,
+    Guidelines,
+    Imported,
+    Invitation,
+    JudgmentInfo,
+    Kept,
+    Me,
+    NewPerson,
+    NewProject,
+    NewTraining,
+    Next,
+    OwnJudgment,
+    Page,
+    Person,
+    Priorities,
+    Problem,
+    ProjectInfo,
+    Recorded,
+    SaveDraft,
+    Settings,
+    Skip,
+    Stats,
+    TaskInfo,
+    Training,
+    Undo,
+)
+from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
+from labeler.tokens import ApiToken
+
+T = TypeVar("T")
+KINDS: dict[int, type[ProductError]] = {
+    401: PermissionDeniedError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: PermissionDeniedError,
+}
+PAGE = 500
+
+
+def submission_id() -> str:
+    """A fresh id for an answer; keep it to send the answer again after a failure."""
+    return uuid4().hex
+
+
+class Client:
+    """One server, in the name of one token's owner; threads may share it.
+
+    Args:
+        url: of the server, as ``http://127.0.0.1:8501``.
+        token: a personal token.
+        seconds: how long to wait for an answer.
+        hooks: of httpx, e.g. to log what is sent.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        seconds: float = 60.0,
+        hooks: Mapping[str, list[Callable[..., Any]]] | None = None,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=f"{url.rstrip('/')}/api/v1",
+            headers={"authorization": f"Bearer {token}"},
+            timeout=seconds,
+            event_hooks=hooks,
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # Account and people
+
+    def me(self) -> Me:
+        """Whose token this is."""
+        return self._ask(Me, "GET", "/me")
+
+    def tokens(self) -> tuple[ApiToken, ...]:
+        """One's own tokens."""
+        return self._ask(tuple[ApiToken, ...], "GET", "/tokens")
+
+    def revoke_token(self, token_id: int) -> None:
+        """End one of one's own tokens."""
+        self._send("DELETE", f"/tokens/{token_id}")
+
+    def users(self) -> Iterator[Person]:
+        """Every account."""
+        return self._pages(Page[Person], "/users")
+
+    def add_user(self, person: NewPerson) -> Invitation:
+        """Add an account, with an invitation."""
+        return self._ask(Invitation, "POST", "/users", person)
+
+    def invite(self, user_id: int) -> Invitation:
+        """A new invitation for an account."""
+        return self._ask(Invitation, "POST", f"/users/{user_id}/invitation")
+
+    def disable_user(self, user_id: int) -> Person:
+        """Close an account."""
+        return self._ask(Person, "POST", f"/users/{user_id}/disable")
+
+    # Projects
+
+    def projects(self) -> Iterator[ProjectInfo]:
+        """The projects that one may work in."""
+        return self._pages(Page[ProjectInfo], "/projects")
+
+    def add_project(self, project: NewProject) -> ProjectInfo:
+        """Make a project."""
+        return self._ask(ProjectInfo, "POST", "/projects", project)
+
+    def project(self, project_id: int) -> ProjectInfo:
+        """One project."""
+        return self._ask(ProjectInfo, "GET", f"/projects/{project_id}")
+
+    def set_settings(self, project_id: int, settings: Settings) -> ProjectInfo:
+        """Ask something else from now on."""
+        return self._ask(ProjectInfo, "PUT", f"/projects/{project_id}/settings", settings)
+
+    def set_guidelines(self, project_id: int, text: str) -> ProjectInfo:
+        """Publish a new version of the guidelines."""
+        return self._ask(ProjectInfo, "PUT", f"/projects/{project_id}/guidelines", Guidelines(text))
+
+    def import_file(
+        self,
+        project_id: int,
+        path: str | Path,
+        *,
+        format: str = "auto",  # noqa: A002  (the name of the parameter)
+        overlap: int | None = None,
+    ) -> Imported:
+        """Upload a file of groups or demonstrations; all or nothing."""
+        query = {"format": format, **({} if overlap is None else {"overlap": overlap})}
+        with Path(path).open("rb") as file:
+            answer = self._send("POST", f"/projects/{project_id}/import", params=query, files={"file": file})
+        return typed.from_json(Imported, answer.json(), strict=False)
+
+    def import_lines(
+        self,
+        project_id: int,
+        lines: bytes,
+        *,
+        format: str = "auto",  # noqa: A002  (the name of the parameter)
+        overlap: int | None = None,
+    ) -> Imported:
+        """Import JSON lines; all or nothing."""
+        query = {"format": format, **({} if overlap is None else {"overlap": overlap})}
+        headers = {"content-type": "application/x-ndjson"}
+        answer = self._send("POST", f"/projects/{project_id}/import", params=query, content=lines, headers=headers)
+        return typed.from_json(Imported, answer.json(), strict=False)
+
+    def tasks(self, project_id: int) -> Iterator[TaskInfo]:
+        """Tasks in the order of import."""
+        return self._pages(Page[TaskInfo], f"/projects/{project_id}/tasks")
+
+    def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
+        """Say how urgent tasks are, by group id."""
+        self._send("PUT", f"/projects/{project_id}/priorities", json=typed.to_json(Priorities(dict(priorities))))
+
+    def judgments(self, project_id: int, *, standing: bool = True) -> Iterator[JudgmentInfo]:
+        """Judgments in the order in which they were recorded."""
+        path = f"/projects/{project_id}/judgments"
+        return self._pages(Page[JudgmentInfo], path, standing="true" if standing else "false")
+
+    def stats(self, project_id: int) -> Stats:
+        """Counts and agreement."""
+        return self._ask(Stats, "GET", f"/projects/{project_id}/stats")
+
+    def download_snapshot(self, project_id: int, path: str | Path, *, ranks_from_ratings: bool = False) -> Path:
+        """Download a snapshot to a new or empty folder, unpacked, or packed to a file named .zip or .tar.gz."""
+        target = Path(path)
+        archive = "tar.gz" if target.name.endswith(".tar.gz") else "zip"
+        query = {"archive": archive, "ranks_from_ratings": "true" if ranks_from_ratings else "false"}
+        if target.is_dir() and any(target.iterdir()):
+            raise DataError("is not empty; name another folder", file=str(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".snapshot-", dir=target.parent) as folder:
+            packed = Path(folder) / f"packed.{archive}"
+            with packed.open("wb") as file:
+                self._download(f"/projects/{project_id}/snapshot", query, file.write)
+            if target.name.endswith((".zip", ".tar.gz")):
+                packed.replace(target)
+            else:
+                shutil.unpack_archive(packed, Path(folder) / "files", "zip")
+                (Path(folder) / "files").rename(target)
+        return target
+
+    # Labeling
+
+    def next_task(self, project_id: int) -> Next:
+        """The next thing to do."""
+        return self._ask(Next, "POST", f"/projects/{project_id}/next-task")
+
+    def save_draft(self, task_id: int, draft: Draft, version: int, *, correction: int | None = None) -> Kept:
+        """Keep an unfinished answer."""
+        return self._ask(Kept, "PUT", f"/tasks/{task_id}/draft", SaveDraft(draft, version, correction))
+
+    def submit(self, task_id: int, answer: Answer) -> Recorded:
+        """Record an answer; sending the same again records nothing more."""
+        return self._ask(Recorded, "POST", f"/tasks/{task_id}/answer", answer)
+
+    def skip(self, task_id: int, skip: Skip) -> Recorded:
+        """Refuse a task."""
+        return self._ask(Recorded, "POST", f"/tasks/{task_id}/skip", skip)
+
+    def undo(self, project_id: int, judgment_id: int | None = None) -> Next:
+        """Bring a judgment of one's own back for correction."""
+        return self._ask(Next, "POST", f"/projects/{project_id}/undo", Undo(judgment_id))
+
+    def cancel_correction(self, task_id: int) -> None:
+        """Leave the judgment as it was."""
+        self._send("DELETE", f"/tasks/{task_id}/correction")
+
+    def history(self, project_id: int) -> Iterator[OwnJudgment]:
+        """One's own standing judgments, latest first."""
+        return self._pages(Page[OwnJudgment], f"/projects/{project_id}/history")
+
+    # Training
+
+    def trainings(self) -> tuple[Training, ...]:
+        """Trainings of one's projects, latest first."""
+        return self._ask(tuple[Training, ...], "GET", "/trainings")
+
+    def start_training(self, project_id: int, training: NewTraining) -> Training:
+        """Train a reward model on the judgments as they are now."""
+        return self._ask(Training, "POST", f"/projects/{project_id}/trainings", training)
+
+    def training(self, training_id: str) -> Training:
+        """How far a training is."""
+        return self._ask(Training, "GET", f"/trainings/{training_id}")
+
+    def cancel_training(self, training_id: str) -> Training:
+        """End a training that runs."""
+        return self._ask(Training, "POST", f"/trainings/{training_id}/cancel")
+
+    # On the wire
+
+    def _ask(self, kind: type[T], method: str, path: str, body: Any = None) -> T:
+        sent = {} if body is None else {"json": typed.to_json(body)}
+        return typed.from_json(kind, self._send(method, path, **sent).json(), strict=False)
+
+    def _pages(self, kind: type[Page[T]], path: str, **query: str) -> Iterator[T]:
+        cursor: str | None = None
+        while True:
+            sent = {"limit": PAGE, **query, **({} if cursor is None else {"cursor": cursor})}
+            page = typed.from_json(kind, self._send("GET", path, params=sent).json(), strict=False)
+            yield from page.items
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.HTTPError as error:
+            raise StoreError(f"{self._http.base_url} cannot be reached ({error}); check the address") from error
+        _check(answer)
+        return answer
+
+    def _download(self, path: str, query: Mapping[str, str], write: Callable[[bytes], Any]) -> None:
+        try:
+            with self._http.stream("GET", path, params=query) as answer:
+                if answer.is_error:
+                    answer.read()
+                _check(answer)
+                for chunk in answer.iter_bytes():
+                    write(chunk)
+        except httpx.HTTPError as error:
+            raise StoreError(f"{self._http.base_url} cannot be reached ({error}); check the address") from error
+
+
+def _check(answer: httpx.Response) -> None:
+    """Raise what the server refused as the kind of error that it is there."""
+    if answer.is_success:
+        return
+    try:
+        found = typed.from_json(Problem, answer.json(), strict=False)
+    except (ValueError, DataError):
+        raise StoreError(f"{answer.url} answered {answer.status_code}; is it a labeler server?") from None
+    if found.status in KINDS:
+        raise KINDS[found.status](found.detail)
+    if found.status >= 500:
+        raise StoreError(found.detail)
+    prefix = f"{found.field}: " if found.field else ""
+    raise DataError(found.detail.removeprefix(prefix), line=found.line, field=found.field)

@@ -1,0 +1,84 @@
+"""A labeler's work over the REST API: blind as on the page, completions have letters and no models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labeler.api import typed
+from labeler.api.models import (
+    Answer,
+    Kept,
+    Next,
+    OwnJudgment,
+    Page,
+    PageQuery,
+    Recorded,
+    SaveDraft,
+    Skip,
+    Undo,
+)
+from labeler.entities import Assignment, Judgment, Project
+from labeler.routes import wire
+from labeler.routes.rest.declare import Call, operation
+from labeler.routes.rest.paging import after, page_of
+
+LABELING = "Labeling"
+
+
+@operation("POST", "/projects/{project}/next-task", tag=LABELING, least="labeler")
+def next_task(call: Call, project: Project) -> Next:
+    """The next thing to do, reserved for you; the same until it is answered."""
+    return _next(call, project, call.store.next_task(project.id, call.user.id))
+
+
+@operation("PUT", "/tasks/{task}/draft", tag=LABELING, least="labeler")
+def save_draft(call: Call, task: int, body: SaveDraft) -> Kept:
+    """Keep an unfinished answer and prolong the reservation."""
+    kept = wire.draft_in(typed.to_json(body.draft), call.store.shown(call.user.id, task))
+    return Kept(call.store.save_draft(call.user.id, task, kept, body.version, correction_of=body.correction))
+
+
+@operation("POST", "/tasks/{task}/answer", tag=LABELING, least="labeler")
+def submit(call: Call, task: int, body: Answer) -> Recorded:
+    """Record an answer; the same submission id with the same content again records nothing more."""
+    return _record(call, task, "rank", typed.to_json(body))
+
+
+@operation("POST", "/tasks/{task}/skip", tag=LABELING, least="labeler")
+def skip(call: Call, task: int, body: Skip) -> Recorded:
+    """Refuse a task with a reason; it goes to somebody else."""
+    return _record(call, task, "skip", typed.to_json(body))
+
+
+@operation("POST", "/projects/{project}/undo", tag=LABELING, least="labeler")
+def undo(call: Call, project: Project, body: Undo) -> Next:
+    """Bring a judgment of your own back for correction; it stands until the corrected one is submitted."""
+    return _next(call, project, call.store.undo(project.id, call.user.id, body.judgment))
+
+
+@operation("DELETE", "/tasks/{task}/correction", tag=LABELING, least="labeler")
+def cancel_correction(call: Call, task: int) -> None:
+    """Leave the judgment as it was."""
+    call.store.cancel_correction(call.user.id, task)
+
+
+@operation("GET", "/projects/{project}/history", tag=LABELING, least="labeler")
+def list_history(call: Call, project: Project, query: PageQuery) -> Page[OwnJudgment]:
+    """Your own standing judgments, latest first."""
+    found = call.store.history(project.id, call.user.id, query.limit + 1, before=after(query.cursor) or None)
+    items = [OwnJudgment(item.judgment_id, item.task_id, item.at, item.prompt_preview, item.summary) for item in found]
+    return page_of(items, query.limit, lambda item: item.judgment)
+
+
+def _next(call: Call, project: Project, assignment: Assignment | None) -> Next:
+    progress = call.store.progress(project.id, call.user.id)
+    return typed.from_json(Next, {"task": wire.task_out(assignment), "progress": wire.progress_out(progress)})
+
+
+def _record(call: Call, task: int, kind: str, body: dict[str, Any]) -> Recorded:
+    shown = call.store.shown(call.user.id, task)
+    return _recorded(call.store.submit(call.user.id, wire.submission_in({**body, "task": task, "kind": kind}, shown)))
+
+
+def _recorded(judgment: Judgment) -> Recorded:
+    return Recorded(judgment.id, judgment.task_id, judgment.kind, judgment.at, judgment.supersedes)

@@ -1,0 +1,180 @@
+"""Projects, their content and their results over the REST API."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+
+from labeler.agreement import reliability
+from labeler.api import typed
+from labeler.api.models import (
+    Guidelines,
+    Imported,
+    ImportQuery,
+    JudgmentInfo,
+    JudgmentQuery,
+    NewProject,
+    Page,
+    PageQuery,
+    Priorities,
+    ProjectInfo,
+    RankingInfo,
+    Settings,
+    SnapshotQuery,
+    Stats,
+    TaskInfo,
+)
+from labeler.entities import Judgment, Project
+from labeler.errors import DataError, PermissionDeniedError
+from labeler.formats import read
+from labeler.label_schema import LabelSchema, schema_from, schema_row
+from labeler.rating_report import rating_report
+from labeler.records import Ranking
+from labeler.routes.rest.declare import Archive, Call, Upload, operation
+from labeler.routes.rest.paging import after, page_of
+from labeler.snapshot import freeze
+
+PROJECTS, CONTENT, RESULTS = "Projects", "Content", "Results"
+_ARCHIVES = {"zip": "zip", "tar.gz": "gztar"}
+
+
+@operation("GET", "/projects", tag=PROJECTS, least="labeler")
+def list_projects(call: Call, query: PageQuery) -> Page[ProjectInfo]:
+    """The projects that you may work in."""
+    found = [project for project in call.store.projects(call.user.id) if project.id > after(query.cursor)]
+    items = [_info(project) for project in found[: query.limit + 1]]
+    return page_of(items, query.limit, lambda project: project.id)
+
+
+@operation("POST", "/projects", tag=PROJECTS, least="manager")
+def add_project(call: Call, body: NewProject) -> ProjectInfo:
+    """Make a project. Who is restricted to some projects cannot."""
+    if call.store.memberships(call.user.id):
+        raise PermissionDeniedError(f"{call.user.name!r} is restricted to some projects and cannot make others")
+    rules = {name: getattr(body, name) for name in ("guidelines", "overlap", "dwell_seconds", "lease_seconds")}
+    return _info(call.store.add_project(body.name, schema=_schema(body.settings), **rules))
+
+
+@operation("GET", "/projects/{project}", tag=PROJECTS, least="labeler")
+def get_project(call: Call, project: Project) -> ProjectInfo:
+    """One project, with its settings and guidelines."""
+    return _info(project)
+
+
+@operation("PUT", "/projects/{project}/settings", tag=PROJECTS, least="manager")
+def set_settings(call: Call, project: Project, body: Settings) -> ProjectInfo:
+    """Ask something else from now on; judgments keep the version that they were made under."""
+    return _info(call.store.set_schema(project.id, _schema(body)))
+
+
+@operation("PUT", "/projects/{project}/guidelines", tag=PROJECTS, least="manager")
+def set_guidelines(call: Call, project: Project, body: Guidelines) -> ProjectInfo:
+    """Publish a new version of the guidelines."""
+    return _info(call.store.set_guidelines(project.id, body.text))
+
+
+@operation("POST", "/projects/{project}/import", tag=CONTENT, least="manager")
+def import_groups(call: Call, project: Project, query: ImportQuery, upload: Upload) -> Imported:
+    """Add prompts with completions, rankings made elsewhere, and demonstrations; all or nothing.
+
+    Send JSON lines, JSON, CSV, TSV or Parquet as the body, or a form with one file.
+    """
+    try:
+        found = read(upload.path, format=query.format)
+        counts = call.store.import_groups(project.id, found.groups, found.demonstrations, overlap=query.overlap)
+    except DataError as error:
+        raise DataError(error.problem, file=upload.name, line=error.line, field=error.field) from error
+    return Imported(found.format, counts.groups, counts.judgments, counts.demonstrations)
+
+
+@operation("GET", "/projects/{project}/tasks", tag=CONTENT, least="manager")
+def list_tasks(call: Call, project: Project, query: PageQuery) -> Page[TaskInfo]:
+    """Tasks in the order of import, with the models of their completions."""
+    found = call.store.task_page(project.id, after=after(query.cursor), limit=query.limit + 1)
+    items = [TaskInfo(task.id, task.row, task.overlap, task.remaining, task.priority) for task in found]
+    return page_of(items, query.limit, lambda task: task.id)
+
+
+@operation("PUT", "/projects/{project}/priorities", tag=CONTENT, least="manager")
+def set_priorities(call: Call, project: Project, body: Priorities) -> None:
+    """Say which tasks come first; all or nothing."""
+    call.store.set_priorities(project.id, body.priorities)
+
+
+@operation("GET", "/projects/{project}/judgments", tag=RESULTS, least="manager")
+def list_judgments(call: Call, project: Project, query: JudgmentQuery) -> Page[JudgmentInfo]:
+    """Judgments in the order in which they were recorded."""
+    found = call.store.judgment_page(
+        project.id, after=after(query.cursor), limit=query.limit + 1, standing=query.standing
+    )
+    items = [_judgment(judgment, stands=stands) for judgment, stands in found]
+    return page_of(items, query.limit, lambda judgment: judgment.id)
+
+
+@operation("GET", "/projects/{project}/stats", tag=RESULTS, least="manager")
+def get_stats(call: Call, project: Project) -> Stats:
+    """How the project stands and how far its annotators agree, with intervals over tasks."""
+    with call.store.frozen(project.id) as frozen:
+        groups = tuple(frozen.groups())
+        marks, counts = rating_report(groups, frozen.label_schemas()), frozen.counts()
+    annotators = call.store.annotator_counts(project.id)
+    return Stats(counts, annotators, reliability(group for group, _ in groups), marks)
+
+
+@operation("GET", "/projects/{project}/snapshot", tag=RESULTS, least="manager")
+def get_snapshot(call: Call, project: Project, query: SnapshotQuery) -> Archive:
+    """The project's judgments frozen as of now: groups.jsonl, demonstrations.jsonl and manifest.json, packed."""
+    folder = Path(tempfile.mkdtemp(prefix="labeler-snapshot-"))
+    try:
+        freeze(call.store, project, folder / "snapshot", ranks_from_ratings=query.ranks_from_ratings)
+        packed = shutil.make_archive(str(folder / "packed"), _ARCHIVES[query.archive], folder / "snapshot")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Archive(Path(packed), f"snapshot-{project.id}.{query.archive}")
+
+
+def _schema(settings: Settings) -> LabelSchema:
+    row = {name: value for name, value in typed.to_json(settings).items() if value is not None}
+    return schema_from(row)
+
+
+def _info(project: Project) -> ProjectInfo:
+    return ProjectInfo(
+        project.id,
+        project.name,
+        typed.from_json(Settings, typed.to_json(schema_row(project.schema))),
+        project.schema_version,
+        project.guidelines,
+        project.guidelines_version,
+        project.overlap,
+        project.dwell_seconds,
+        project.lease_seconds,
+    )
+
+
+def _judgment(judgment: Judgment, *, stands: bool) -> JudgmentInfo:
+    return JudgmentInfo(
+        id=judgment.id,
+        task=judgment.task_id,
+        group=judgment.group_id,
+        annotator=judgment.annotator,
+        origin=judgment.origin,
+        kind=judgment.kind,
+        ranking=_ranking(judgment.ranking) if judgment.ranking else None,
+        reason=judgment.reason,
+        note=judgment.note or (judgment.ranking.note if judgment.ranking else None),
+        seconds=judgment.seconds,
+        order=judgment.order,
+        at=judgment.at,
+        settings_version=judgment.schema_version,
+        guidelines_version=judgment.guidelines_version,
+        supersedes=judgment.supersedes,
+        stands=stands,
+    )
+
+
+def _ranking(ranking: Ranking) -> RankingInfo:
+    return RankingInfo(**{field.name: getattr(ranking, field.name) for field in fields(RankingInfo)})

@@ -1,0 +1,248 @@
+"""The client against a real server process, on both databases; every answer is held against the OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from labeler.api.models import (
+    Answer,
+    Draft,
+    FlagSetting,
+    NewPerson,
+    NewProject,
+    NewTraining,
+    Settings,
+    Skip,
+)
+from labeler.client import Client, submission_id
+from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
+from labeler.formats import parse_group
+from labeler.snapshot import read_snapshot
+from labeler.store import Store
+from labeler.tokens import Tokens
+
+ROOT = Path(__file__).parents[2]
+FAKE_REWARD = ROOT / "tests" / "e2e" / "fake_reward"
+ROWS = [
+    {
+        "id": f"g{number}",
+        "prompt": f"Question {number}?",
+        "completions": [{"id": "a", "text": "Yes.", "model": "m1"}, {"id": "b", "text": "No.", "model": "m2"}],
+    }
+    for number in range(6)
+]
+
+
+@contextmanager
+def serving(database_url: str, folder: Path) -> Iterator[str]:
+    """A server process; its address."""
+    command = [sys.executable, "-m", "labeler.cli", "serve", "--db", database_url, "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(FAKE_REWARD), str(ROOT)))}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder)
+    try:
+        assert process.stdout
+        found = re.search(r"http://\S+:\d+", process.stdout.readline())
+        assert found, "the server did not say where it is"
+        yield found[0]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        if process.stdout:
+            process.stdout.close()
+
+
+@dataclass
+class Witness:
+    """Remembers every answer of the server."""
+
+    answers: list[tuple[str, str, int, str, Any]] = field(default_factory=list)
+
+    def __call__(self, answer: httpx.Response) -> None:
+        answer.read()
+        kind = answer.headers.get("content-type", "")
+        body = answer.json() if "json" in kind else None
+        self.answers.append((answer.request.method.lower(), answer.url.path, answer.status_code, kind, body))
+
+    def hold_against(self, document: dict[str, Any]) -> set[str]:
+        """Check each answer; returns the operations that succeeded once at least."""
+        succeeded = set()
+        for method, path, status, kind, body in self.answers:
+            operation = described(document, method, path)
+            expected = operation["responses"].get(str(status)) or operation["responses"][f"{status // 100}XX"]
+            if "$ref" in expected:
+                expected = document["components"]["responses"][expected["$ref"].rpartition("/")[2]]
+            if "content" in expected:
+                schema = expected["content"][kind].get("schema", {})
+                Draft202012Validator({**schema, "components": document["components"]}).validate(body)
+            else:
+                assert body is None
+            if status < 400:
+                succeeded.add(operation["operationId"])
+        return succeeded
+
+
+def described(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    for template, methods in document["paths"].items():
+        if method in methods and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            return methods[method]
+    raise AssertionError(f"{method} {path} is not in the document")
+
+
+def test_everything_through_the_client_as_documented(database_url: str, tmp_path: Path):
+    store = Store.open(database_url)
+    for name, role in (("root", "admin"), ("ann", "labeler"), ("bob", "labeler")):
+        store.add_user(name, role)
+    tokens = {name: Tokens(store).add(name, "test") for name in ("root", "ann", "bob")}
+    witness = Witness()
+    with serving(database_url, tmp_path) as url:
+        clients = {name: Client(url, token, hooks={"response": [witness]}) for name, token in tokens.items()}
+        project = manage(clients["root"], tmp_path)
+        label(clients["ann"], clients["bob"], project)
+        results(clients["root"], project, tmp_path)
+        people(clients["root"], clients["bob"])
+        document = httpx.get(f"{url}/api/openapi.json").json()
+        for client in clients.values():
+            client.close()
+    succeeded = witness.hold_against(document)
+    everything = {item["operationId"] for methods in document["paths"].values() for item in methods.values()}
+    assert everything - succeeded == set()
+    assert store.counts(project).corrections == 1
+    store.close()
+
+
+def manage(root: Client, folder: Path) -> int:
+    """Make a project and fill it."""
+    assert root.me().role == "admin"
+    project = root.add_project(NewProject("essays", guidelines="Be kind.", overlap=2, dwell_seconds=0.0)).id
+    asked = root.set_settings(project, Settings("rate", flags=(FlagSetting("hallucination"), FlagSetting("odd"))))
+    assert (asked.settings_version, asked.settings.ranking) == (2, True)
+    assert [flag.text for flag in asked.settings.flags or ()] == ["made up", "odd"]
+    root.set_settings(project, Settings("rank"))
+    assert root.set_guidelines(project, "Be kind and exact.").guidelines_version == 2
+    lines = "".join(f"{json.dumps(row)}\n" for row in ROWS[:4])
+    assert root.import_lines(project, lines.encode(), overlap=2).groups == 4
+    file = folder / "more.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS[4:]))
+    assert root.import_file(project, file).groups == 2
+    with pytest.raises(ConflictError, match="already"):
+        root.import_file(project, file)
+    root.set_priorities(project, {"g5": 100})
+    tasks = list(root.tasks(project))
+    assert [task.group["id"] for task in tasks] == [row["id"] for row in ROWS]
+    assert [task.priority for task in tasks] == [0, 0, 0, 0, 0, 100]
+    assert parse_group(tasks[0].group).completions[0].model == "m1"
+    assert [item.name for item in root.projects()] == ["essays"]
+    return project
+
+
+def label(ann: Client, bob: Client, project: int) -> None:
+    """Two people label: drafts, answers, a skip, a correction."""
+    assert ann.project(project).guidelines == "Be kind and exact."
+    task = ann.next_task(project).task
+    assert task
+    assert task.prompt[0].content == "Question 5?"
+    assert ann.save_draft(task.id, Draft(ranks={"A": 1}, trail=("A",), seconds=1.5), 1).version == 1
+    again = ann.next_task(project).task
+    assert again
+    assert (again.id, again.draft_version) == (task.id, 1)
+    assert again.draft
+    assert again.draft.ranks == {"A": 1}
+    answer = Answer(submission_id(), ranks={"A": 1, "B": 2}, seconds=3.0, note="clear")
+    first = ann.submit(task.id, answer)
+    assert ann.submit(task.id, answer) == first
+    with pytest.raises(DataError, match="is not ranked") as refused:
+        ann.submit(ann.next_task(project).task.id, Answer(submission_id(), ranks={"A": 1}))  # type: ignore[union-attr]
+    assert refused.value.field == "ranks"
+    back = ann.undo(project)
+    assert back.task
+    assert back.task.correction == first.judgment
+    ann.cancel_correction(task.id)
+    assert ann.undo(project, first.judgment).task
+    corrected = ann.submit(task.id, Answer(submission_id(), ranks={"A": 2, "B": 1}))
+    assert corrected.supersedes == first.judgment
+    assert [(item.judgment, item.summary) for item in ann.history(project)] == [(corrected.judgment, "B > A")]
+    theirs = bob.next_task(project).task
+    assert theirs
+    assert theirs.id == task.id
+    bob.submit(theirs.id, Answer(submission_id(), ranks={"A": 1, "B": 1}))
+    other = bob.next_task(project).task
+    assert other
+    assert bob.skip(other.id, Skip(submission_id(), "unclear")).kind == "skip"
+
+
+def results(root: Client, project: int, folder: Path) -> None:
+    """What came out of it."""
+    assert len(list(root.judgments(project))) == 3
+    everything = list(root.judgments(project, standing=False))
+    assert [judgment.stands for judgment in everything] == [False, True, True, True]
+    assert everything[0].note == "clear"
+    assert everything[0].ranking
+    assert sorted(everything[0].ranking.ranks) == [1, 2]  # type: ignore[type-var]
+    stats = root.stats(project)
+    assert (stats.counts.judgments, stats.counts.skips, stats.counts.corrections) == (2, 1, 1)
+    assert stats.reliability.agreement.value == 0.0
+    snapshot = read_snapshot(root.download_snapshot(project, folder / "snapshot"))
+    assert [len(group.rankings) for group in snapshot.groups] == [2]
+    for name in ("packed.zip", "packed.tar.gz"):
+        assert root.download_snapshot(project, folder / name).stat().st_size > 100
+    started = root.start_training(project, NewTraining("tiny"))
+    assert started.judgments == 2
+    if root.training(started.id).state == "running":
+        with suppress(ConflictError):  # it ended meanwhile
+            root.cancel_training(started.id)
+    assert root.trainings()[0].id == started.id
+    with pytest.raises(NotFoundError):
+        root.training("none")
+
+
+def people(root: Client, bob: Client) -> None:
+    """Accounts come and go."""
+    invitation = root.add_user(NewPerson("eve", "manager", ("essays",)))
+    assert invitation.user.projects == ("essays",)
+    assert invitation.path.startswith("/invite/")
+    assert root.invite(invitation.user.id).path != invitation.path
+    assert [person.name for person in root.users()] == ["root", "ann", "bob", "eve"]
+    assert root.disable_user(invitation.user.id).disabled
+    with pytest.raises(PermissionDeniedError, match="needs the role manager"):
+        list(bob.users())
+    (token,) = bob.tokens()
+    assert token.last_used
+    bob.revoke_token(token.id)
+    with pytest.raises(PermissionDeniedError, match="revoked"):
+        bob.me()
+
+
+def test_what_cannot_be_reached_says_so():
+    with Client("http://127.0.0.1:9", "x") as client, pytest.raises(StoreError, match="cannot be reached"):
+        client.me()
+
+
+def test_lists_are_followed_to_their_end():
+    """A server of two pages, faked at the boundary."""
+    pages = {None: (["1"], "a"), "a": (["2"], None)}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        items, cursor = pages[request.url.params.get("cursor")]
+        row = {"at": "", "prompt": "", "summary": "", "new field": 1}
+        return httpx.Response(
+            200, json={"items": [{**row, "judgment": int(n), "task": 1} for n in items], "next": cursor}
+        )
+
+    client = Client("http://labeler.example", "x")
+    client._http = httpx.Client(base_url="http://labeler.example", transport=httpx.MockTransport(answer))
+    assert [item.judgment for item in client.history(1)] == [1, 2]
+    client.close()

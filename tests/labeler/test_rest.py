@@ -1,0 +1,288 @@
+"""The REST API: who may do what, what is refused and how, and that the document is sound; without a server process."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
+
+from labeler import jobs
+from labeler.accounts import Accounts
+from labeler.errors import ConflictError
+from labeler.records import Completion, Group, Message
+from labeler.routes import Guard, Services, rest_routes
+from labeler.routes.rest import bodies
+from labeler.routes.rest.declare import Operation
+from labeler.routes.rest.routes import OPERATIONS
+from labeler.routes.services import COOKIE
+from labeler.store import Store
+from labeler.tokens import Tokens
+
+ROLES = ("labeler", "manager", "admin")
+BODIES = {
+    "add_user": {"name": "new"},
+    "add_project": {"name": "new"},
+    "set_settings": {"task": "rank"},
+    "set_guidelines": {"text": "Be kind."},
+    "set_priorities": {"priorities": {"g1": 5}},
+    "save_draft": {"draft": {}, "version": 1},
+    "submit": {"submission_id": "s", "ranks": {"A": 1, "B": 2}},
+    "skip": {"submission_id": "s2", "reason": "unclear"},
+    "undo": {},
+    "start_training": {},
+}
+"""A body that each operation takes."""
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, sqlite_template: Path) -> str:
+    """One kind of database is enough here: the routes do not know which it is."""
+    path = tmp_path / "labeler.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def people(store: Store) -> Store:
+    """A project with two tasks; a person of each role, and a manager of another project."""
+    essays = store.add_project("essays", dwell_seconds=0)
+    store.add_project("poems")
+    completions = tuple(Completion(f"secret-{i}", f"Text {i}.", "secret") for i in range(2))
+    store.import_groups(essays.id, [Group(f"g{i}", (Message("user", f"{i}?"),), completions) for i in (1, 2)])
+    for role in ROLES:
+        store.add_user(role, role)
+    store.add_user("foreign", "manager", ["poems"])
+    return store
+
+
+@pytest.fixture
+def client(people: Store, tmp_path: Path) -> Iterator[TestClient]:
+    services = Services(people, Accounts(people), tmp_path / "runs")
+    app = Starlette(routes=rest_routes(services), middleware=[Middleware(Guard, services=services)])
+    with TestClient(app) as opened:
+        yield opened
+
+
+@pytest.fixture
+def asked(client: TestClient, people: Store) -> Callable[..., object]:
+    """A request in somebody's name."""
+    tokens = {name: Tokens(people).add(name, "test") for name in (*ROLES, "foreign")}
+
+    def ask(name: str, method: str, path: str, **request: object) -> object:
+        headers = {"authorization": f"Bearer {tokens[name]}", **request.pop("headers", {})}  # type: ignore[dict-item]
+        return client.request(method, f"/api/v1{path}", headers=headers, **request)  # type: ignore[arg-type]
+
+    return ask
+
+
+def path_of(operation: Operation, task: int = 1) -> str:
+    values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none"}
+    return operation.path.format(**values)
+
+
+def body_of(operation: Operation) -> dict[str, object]:
+    if "upload" in operation.hints:
+        return {
+            "content": b'{"prompt": "?", "chosen": "a", "rejected": "b"}\n',
+            "headers": {"content-type": bodies.JSON_LINES},
+        }
+    return {"json": BODIES[operation.name]} if "body" in operation.hints else {}
+
+
+def assert_problem(answer, status: int) -> dict[str, object]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = answer.json()
+    assert set(found) == {"type", "title", "status", "detail", "field", "line"}
+    assert found["status"] == status
+    assert found["detail"]
+    return found
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs, "start", _no_training)
+    expected = {"revoke_token": 404, "get_training": 404, "cancel_training": 404, "start_training": 409}
+    held = people.next_task(1, people.user(role).id)
+    for operation in OPERATIONS:
+        if operation.name == "skip":
+            held = people.next_task(1, people.user(role).id)
+        assert held
+        answer = asked(role, operation.method, path_of(operation, held.task_id), **body_of(operation))
+        if operation.name == "undo":  # of the skip, which is the last answer
+            assert answer.json()["task"]["id"] == held.task_id
+        if ROLES.index(role) < ROLES.index(operation.least):
+            assert "needs the role manager" in assert_problem(answer, 403)["detail"]
+        elif operation.name in expected:
+            assert_problem(answer, expected[operation.name])
+        else:
+            assert answer.status_code in (200, 204), f"{operation.name}: {answer.text}"
+
+
+def _no_training(*anything: object) -> None:
+    raise ConflictError("not in this test")
+
+
+def test_without_a_token_nothing_is_answered_also_not_to_a_browser(client: TestClient, people: Store):
+    accounts = Accounts(people)
+    client.cookies.set(COOKIE, accounts.enter(accounts.invite("admin")))
+    for operation in OPERATIONS:
+        for headers in ({}, {"authorization": "Bearer made-up"}, {"authorization": "Basic YTpi"}):
+            answer = client.request(operation.method, f"/api/v1{path_of(operation)}", headers=headers)
+            assert_problem(answer, 401)
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_who_does_not_belong_to_a_project_is_refused(asked):
+    within = [operation for operation in OPERATIONS if {"project", "task"} & set(operation.in_path)]
+    assert len(within) > 15
+    for operation in within:
+        answer = asked("foreign", operation.method, path_of(operation), **body_of(operation))
+        assert "does not belong to the project 'essays'" in assert_problem(answer, 403)["detail"], operation.name
+
+
+def test_a_restricted_manager_stays_within_own_projects(asked, people: Store):
+    assert_problem(asked("foreign", "POST", "/projects", json={"name": "mine"}), 403)
+    assert_problem(asked("foreign", "POST", "/users", json={"name": "eve", "projects": ["essays"]}), 403)
+    made = asked("foreign", "POST", "/users", json={"name": "eve"}).json()
+    assert made["user"]["projects"] == ["poems"]
+    assert [project["name"] for project in asked("foreign", "GET", "/projects").json()["items"]] == ["poems"]
+
+
+def test_managers_make_and_close_no_admins(asked, people: Store):
+    admin = people.user("admin").id
+    assert_problem(asked("manager", "POST", "/users", json={"name": "root", "role": "admin"}), 403)
+    for action in ("invitation", "disable"):
+        assert_problem(asked("manager", "POST", f"/users/{admin}/{action}"), 403)
+    assert_problem(asked("admin", "POST", f"/users/{admin}/disable"), 403)
+    assert asked("admin", "POST", "/users", json={"name": "root", "role": "admin"}).status_code == 200
+
+
+def test_a_labeler_sees_no_model_and_no_completion_id(asked):
+    for method, path in (("POST", "/projects/1/next-task"), ("GET", "/projects/1"), ("GET", "/projects/1/history")):
+        assert "secret" not in asked("labeler", method, path).text
+
+
+def test_the_same_submission_is_recorded_once(asked, people: Store):
+    task = asked("labeler", "POST", "/projects/1/next-task").json()["task"]["id"]
+    answer = {"submission_id": "once", "ranks": {"A": 1, "B": 2}, "seconds": 2.0}
+    first, again = (asked("labeler", "POST", f"/tasks/{task}/answer", json=answer) for _ in range(2))
+    assert first.json() == again.json()
+    assert people.counts(1).judgments == 1
+    other = {**answer, "ranks": {"A": 2, "B": 1}}
+    assert_problem(asked("labeler", "POST", f"/tasks/{task}/answer", json=other), 409)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": 5}, "name"),
+        ({}, "name"),
+        ({"name": "x", "overlap": True}, "overlap"),
+        ({"name": "x", "overlap": 0}, "overlap"),
+        ({"name": "x", "overlapp": 1}, "overlapp"),
+        ({"name": "x" * 101}, "name"),
+        ({"name": "x", "dwell_seconds": 61}, "dwell_seconds"),
+        ({"name": "x", "settings": {"task": "dance"}}, "settings.task"),
+        ({"name": "x", "settings": {"flags": [{"name": "a"}, {"text": "b"}]}}, "settings.flags[1].name"),
+        ([], "body"),
+    ],
+)
+def test_a_wrong_field_is_named(asked, body, field: str):
+    assert assert_problem(asked("admin", "POST", "/projects", json=body), 400)["field"] == field
+
+
+def test_what_cannot_be_read_is_refused(asked, monkeypatch: pytest.MonkeyPatch):
+    sent = {"headers": {"content-type": "application/json"}}
+    for content in (b"{", b"NaN", b"\xff", b"[" * 100_000, b'{"name": NaN}'):
+        assert_problem(asked("admin", "POST", "/projects", content=content, **sent), 400)
+    assert_problem(asked("admin", "POST", "/projects", content=b"x" * (bodies.JSON_BYTES + 1), **sent), 413)
+    assert_problem(asked("admin", "POST", "/projects", content=b"name=x"), 415)
+    assert_problem(asked("admin", "POST", "/projects/1/import", content=b"x"), 415)
+    monkeypatch.setattr(bodies, "UPLOAD_BYTES", 1000)
+    lines = {"headers": {"content-type": bodies.JSON_LINES}}
+    assert_problem(asked("admin", "POST", "/projects/1/import", content=b"x" * 1001, **lines), 413)
+    file = {"file": ("a.jsonl", io.BytesIO(b"x" * 1001))}
+    assert_problem(asked("admin", "POST", "/projects/1/import", files=file), 413)
+    assert_problem(asked("admin", "POST", "/projects/1/import", files={"file": ("a.exe", io.BytesIO(b"x"))}), 415)
+
+
+def test_a_bad_row_stops_the_import_and_its_place_is_said(asked, people: Store):
+    rows = [{"prompt": "?", "chosen": "a", "rejected": "b"}, {"prompt": "?", "chosen": 1, "rejected": "b"}]
+    content = "\n".join(map(json.dumps, rows)).encode()
+    sent = {"content": content, "headers": {"content-type": bodies.JSON_LINES}}
+    found = assert_problem(asked("manager", "POST", "/projects/1/import", **sent), 400)
+    assert found["line"] == 2
+    assert found["detail"].startswith("Body:2: ")
+    assert people.counts(1).tasks == 2
+
+
+def test_lists_come_in_pages_that_leave_nothing_out(asked, people: Store):
+    completions = (Completion("a", "x"), Completion("b", "y"))
+    people.import_groups(1, [Group(f"n{i}", (Message("user", "?"),), completions) for i in range(5)])
+    seen, cursor = [], None
+    while True:
+        query = {"limit": 3, **({"cursor": cursor} if cursor else {})}
+        page = asked("manager", "GET", "/projects/1/tasks", params=query).json()
+        seen += [task["group"]["id"] for task in page["items"]]
+        assert len(page["items"]) <= 3
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == ["g1", "g2", *(f"n{i}" for i in range(5))]
+    for bad in ({"limit": 0}, {"limit": 501}, {"limit": "x"}, {"cursor": "é"}, {"cursor": "-1"}, {"other": 1}):
+        assert_problem(asked("manager", "GET", "/projects/1/tasks", params=bad), 400)
+
+
+def test_what_is_not_there_and_wrong_methods_are_problems_too(asked):
+    assert_problem(asked("labeler", "GET", "/nothing"), 404)
+    assert_problem(asked("labeler", "GET", "/projects/77"), 404)
+    assert_problem(asked("labeler", "GET", f"/projects/{'9' * 18}"), 404)
+    assert_problem(asked("labeler", "GET", "/projects/essays"), 400)
+    answer = asked("labeler", "PATCH", "/projects")
+    assert_problem(answer, 405)
+    assert answer.headers["allow"] == "GET, POST"
+
+
+def test_guessing_a_secret_has_to_wait(client: TestClient, people: Store):
+    token = Tokens(people).add("labeler", "guessed")
+    wrong = f"{token[:-1]}{'A' if token[-1] != 'A' else 'B'}"
+    answers = [client.get("/api/v1/me", headers={"authorization": f"Bearer {wrong}"}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+    assert answers[-1].headers["retry-after"] == "1"
+
+
+def test_the_document_is_sound_and_names_every_operation(client: TestClient):
+    found = client.get("/api/openapi.json").json()
+    validate(found)  # by the OpenAPI initiative's own schema
+    named = {operation["operationId"] for methods in found["paths"].values() for operation in methods.values()}
+    assert named == {operation.name for operation in OPERATIONS}
+    assert all(operation["summary"] for methods in found["paths"].values() for operation in methods.values())
+    for operation in OPERATIONS:
+        if "body" in operation.hints:
+            described = found["paths"][f"/api/v1{operation.path}"][operation.method.lower()]["requestBody"]
+            schema = {**described["content"]["application/json"]["schema"], "components": found["components"]}
+            Draft202012Validator(schema).validate(BODIES[operation.name])
+            assert list(Draft202012Validator(schema).iter_errors({"unknown": 1}))
+
+
+def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(client: TestClient):
+    answer = client.get("/api/docs")
+    assert answer.status_code == 200
+    for operation in OPERATIONS:
+        assert f'id="{operation.name}"' in answer.text
+    links = re.findall(r'(?:href|src)="([^"]*)"', answer.text)
+    assert {link[0] for link in links} == {"#", "/"}
+    assert {link for link in links if link[0] == "#"} <= {f"#{name}" for name in re.findall(r'id="(\w+)"', answer.text)}
+    assert "<script" not in answer.text
+    assert "style=" not in answer.text
