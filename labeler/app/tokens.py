@@ -23,7 +23,7 @@ def draw() -> None:
     st.header("Account", anchor=False)
     st.markdown("[Back to labeling](/)")
     st.subheader("Tokens", anchor=False)
-    st.text("With a token a program works through the REST API in your name. Its pages: /api/docs")
+    st.markdown("With a token a program works through the [REST API](/api/docs) in your name.")
     _show_fresh()
     tokens = services().tokens.of(me.id)
     if tokens:

@@ -16,6 +16,7 @@ from labeler.label_schema import LabelSchema, preset
 from labeler.records import Completion, Group, Message, Ranking
 from labeler.routes import Services
 from labeler.store import Store
+from labeler.tokens import Tokens
 from labeler.trainings import POINTS, evaluate_every
 from reward.config.train import TrainConfig
 
@@ -47,7 +48,13 @@ def training() -> None:
     training.draw()
 
 
-SCRIPTS = {"overview": overview, "people": people, "settings": settings, "training": training}
+def tokens() -> None:
+    from labeler.app import tokens  # noqa: PLC0415  (the function travels as source)
+
+    tokens.draw()
+
+
+SCRIPTS = {"overview": overview, "people": people, "settings": settings, "training": training, "tokens": tokens}
 
 
 @pytest.fixture
@@ -196,3 +203,18 @@ def test_a_training_is_validated_about_four_times_on_its_way(groups: int, epochs
     every = evaluate_every(groups, epochs)
     points = len(range(every, steps, every))
     assert points == steps - 1 if steps <= POINTS else POINTS - 1 <= points <= POINTS + 3
+
+
+def test_a_token_is_shown_once_and_revoked(store: Store, monkeypatch: pytest.MonkeyPatch):
+    page = show(store, "ann", "labeler", "tokens", monkeypatch)
+    page.text_input[0].set_value("nightly")
+    page.button[0].click().run()
+    assert not page.exception
+    assert Tokens(store).user_for(page.code[0].value) == store.user("ann")
+    assert page.dataframe[0].value["token"].tolist() == ["nightly"]
+    page.run()
+    assert not page.code
+    page.selectbox[1].set_value(Tokens(store).of(store.user("ann").id)[0].id)
+    page.button[1].click().run()
+    assert not page.dataframe
+    assert Tokens(store).of(store.user("ann").id) == ()
