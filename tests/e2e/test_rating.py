@@ -219,7 +219,7 @@ def test_a_manager_turns_ranking_into_rating_and_sees_the_ratings(site: Site, vi
         page.get_by_role("button", name="Download as a settings file").click()
     assert schema_from(json.loads(download.value.path().read_text())) == preset("rate")
 
-    page.get_by_role("link", name="Label").click()
+    page.get_by_role("link", name="Label", exact=True).click()
     board.wait()
     board.press("5", "f", "4", "3")
     board.submit("a", "b", "c")

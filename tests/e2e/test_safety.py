@@ -43,7 +43,7 @@ def test_texts_are_shown_exactly_and_nothing_in_them_acts(site: Site, visit: Vis
     assert [code.get_attribute("data-code") for code in codes.all()] == ["U+202E", "U+202C", "U+200B", "U+0007"]
     board.press("v")
     assert page.evaluate("window.hit") is None
-    assert page.locator(".lb img, .lb script, .lb b, .lb a").count() == 0
+    assert page.locator(".lb img, .lb script, .lb b, .lb a:not([data-testid=account])").count() == 0
     assert "secretmodel" not in page.content()
     assert answers
     assert not any("secretmodel" in answer for answer in answers)
