@@ -176,11 +176,11 @@ class LabelSchema:
             raise DataError(f"needs at least {wanted}", field="completions")
 
 
-def preset(task: str, *, ranking: bool = True) -> LabelSchema:
+def preset(task: Task, *, ranking: bool = True) -> LabelSchema:
     """What a task asks for where nothing more is said."""
     if task == "rate":
         return LabelSchema("rate", ranking, flags=OUTPUT_FLAGS, prompt_flags=PROMPT_FLAGS)
-    return LabelSchema(task, ranking, strength=task == "pair")  # type: ignore[arg-type]  # checked when built
+    return LabelSchema(task, ranking, strength=task == "pair")
 
 
 _NAMES = frozenset(field.name for field in fields(LabelSchema))

@@ -136,7 +136,7 @@ def linears(backbone: nn.Module) -> dict[str, nn.Module]:
 
 def shape(linear: nn.Module) -> tuple[int, int]:
     """(out, in) of a linear layer; GPT-2's keep their weight the other way round."""
-    rows, columns = linear.weight.shape  # type: ignore[misc]
+    rows, columns = linear.get_parameter("weight").shape
     return (columns, rows) if isinstance(linear, Conv1D) else (rows, columns)
 
 

@@ -85,7 +85,8 @@ def from_json(kind: type[T], value: Any, *, where: str = "", strict: bool = True
     Raises:
         DataError: it is something else; names the field.
     """
-    return _read(kind, value, where, strict)  # type: ignore[no-any-return]
+    found: T = _read(kind, value, where, strict)
+    return found
 
 
 def _read(kind: Any, value: Any, where: str, strict: bool) -> Any:  # noqa: PLR0911  (one for each sort of annotation)

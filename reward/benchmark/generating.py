@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -88,7 +89,7 @@ def bench_generate(config: BenchGenerateConfig, progress: Progress) -> dict[str,
     own = models[_name(pick_dtype(config.precision, place))]
     task = made_up(config, own.config.get_text_config().vocab_size)
     with progress.stage("bench", total=2 * config.repeats + 1) as stage:
-        trials = {name: timed(lambda m=model: task.peer(m, TRIAL), place) for name, model in models.items()}  # type: ignore[misc]
+        trials = {name: timed(partial(task.peer, model, TRIAL), place) for name, model in models.items()}
         theirs = min(trials, key=lambda name: trials[name].seconds)
         peer_model = models[theirs]
         task.ours(own, TRIAL)

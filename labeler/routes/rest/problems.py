@@ -34,8 +34,10 @@ def problem_for(error: ProductError) -> JSONResponse:
     """The answer for an error of ours; what is nobody's mistake (a busy database) is 503 and may be tried again."""
     if isinstance(error, WaitError):
         return problem(429, str(error), headers={"retry-after": str(max(1, round(error.seconds)))})
-    place = {"field": error.field, "line": error.line} if isinstance(error, DataError) else {}
-    return problem(STATUS.get(type(error), 503), str(error), **place)  # type: ignore[arg-type]
+    status = STATUS.get(type(error), 503)
+    if isinstance(error, DataError):
+        return problem(status, str(error), field=error.field, line=error.line)
+    return problem(status, str(error))
 
 
 def unauthorized(detail: str) -> JSONResponse:
