@@ -57,3 +57,9 @@ def test_no_path_of_a_machine_is_in_the_tree():
         path = ROOT / name
         if path.is_file():
             assert not pattern.search(path.read_bytes()), f"{name} holds a path of a machine"
+
+
+def test_no_two_test_files_share_a_name():
+    # Without packages under tests/, pytest imports each file by its bare name and stops at the second one.
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
