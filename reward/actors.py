@@ -98,6 +98,12 @@ class Actors:
         found: Tensor = self.critic.head(self.critic.states(row, at.read_at))[:, 0]
         return found
 
+    @torch.no_grad()
+    def rescale_values(self, slope: float, intercept: float) -> None:
+        """From now on the value function gives slope × value + intercept."""
+        self.critic.head.get_parameter("weight").mul_(slope)
+        self.critic.head.get_parameter("bias").mul_(slope).add_(intercept)
+
     @contextmanager
     def sampling(self) -> Iterator[PreTrainedModel]:
         """The model to draw from, with the policy's present weights."""

@@ -5,7 +5,8 @@ One iteration (Ziegler et al. 2019, arXiv 1909.08593; InstructGPT, arXiv 2203.02
 1. Take the next prompts and draw completions of them from the policy.
 2. Score each completion with the reward model: (raw − mean) / std of its artifact.
 3. Read the completions with policy, reference and value function. Every token is charged β (log π − log π_ref), the
-   last one is also paid the score; from that come advantages (GAE), which are whitened, and returns.
+   last one is also paid the score; from that come advantages (GAE), which are whitened, and returns. The value function
+   is put on the scale of the rewards by the first batch, and corrected by the other completions of the same prompt.
 4. Per minibatch, descend the clipped surrogate, the clipped value loss and, where asked for, the language-model loss of
    other texts (PPO-ptx).
 
@@ -38,7 +39,7 @@ from reward.held_out import Answer, answer, summary
 from reward.manifest import sha256_of_groups
 from reward.ppo_outcome import manifest, write_outcome
 from reward.ppo_state import Average, Row, State, load, save
-from reward.ppo_step import TOLD, Lesson, Run, descend, lay_out, measure, read_batch
+from reward.ppo_step import TOLD, Run, descend, lay_out, measure, read_batch, teach
 from reward.precision import pick_precision
 from reward.progress import Progress, Stage, tell
 from reward.prompts import read_prompts
@@ -153,10 +154,7 @@ def iterate(run: Run, questions: Sequence[Question], state: State, optimizer: to
         drawn = batch(rollouts, scores, config.max_new_tokens, accelerator.device)
         minibatches = lay_out(run, rollouts)
         read = read_batch(run, drawn, [page for pages in minibatches for page in pages])
-    paid = drawn.scores - config.missing_eos_penalty * ~drawn.finished
-    rewards = rl.token_rewards(paid, read.log_probs - read.reference, drawn.mask, state.beta)
-    advantages, returns = rl.gae(rewards, read.values, drawn.mask, gamma=config.gamma, lam=config.lam)
-    lesson = Lesson(read, rl.whiten(advantages, drawn.mask, run.total), returns)
+    lesson = teach(run, drawn, read, state.beta, first=state.iteration == 0)
 
     share = min(1.0, 0.1 + 0.9 * state.iteration / WARMUP)
     for parameters, peak in zip(optimizer.param_groups, (config.lr, config.value_lr), strict=True):

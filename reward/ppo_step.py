@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from accelerate import Accelerator
@@ -124,6 +124,27 @@ def read_batch(run: Run, drawn: Batch, pages: Sequence[Page]) -> Reading:
         values = actors.values(page.value_row, page.at)
         found[:, page.index, page.at.step] = torch.stack([own, reference, values, entropy])
     return Reading(*found)
+
+
+def teach(run: Run, drawn: Batch, read: Reading, beta: float, *, first: bool) -> Lesson:
+    """What is to be learned from a batch with the penalty β.
+
+    The reward model was only ever asked about whole completions. What it says of half a completion lies on no scale,
+    and as a baseline would be worse than none. So the value function that starts from it is fitted to the rewards of
+    the ``first`` batch by a line; and in every batch it is corrected by the other completions of the prompt.
+    """
+    config, mask = run.config, drawn.mask
+    paid = drawn.scores - config.missing_eos_penalty * ~drawn.finished
+    rewards = rl.token_rewards(paid, read.log_probs - read.reference, mask, beta)
+    to_go = rl.rewards_to_go(rewards, mask, config.gamma)
+    if first:
+        slope, intercept = rl.line_of_best_fit(read.values[mask], to_go[mask], run.total)
+        run.actors.rescale_values(slope, intercept)
+        read = replace(read, values=torch.where(mask, slope * read.values + intercept, 0.0))
+    surplus = rl.siblings_surplus(to_go[:, 0], read.values[:, 0], config.samples_per_prompt)
+    values = read.values + surplus[:, None]
+    advantages, returns = rl.gae(rewards, values, mask, gamma=config.gamma, lam=config.lam)
+    return Lesson(read, rl.whiten(advantages, mask, run.total), returns)
 
 
 def descend(

@@ -64,6 +64,42 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, *, gamma: float, lam: flo
     return advantages, advantages + values
 
 
+def rewards_to_go(rewards: Tensor, mask: Tensor, gamma: float) -> Tensor:
+    """(N, T) discounted sum of a completion's rewards (N, T) from each token on; 0 where there is no token."""
+    return gae(rewards, torch.zeros_like(rewards), mask, gamma=gamma, lam=1.0)[0]
+
+
+def line_of_best_fit(values: Tensor, goals: Tensor, reduce: Reduce = alone) -> tuple[float, float]:
+    """Slope and intercept of the least-squares line from values (P,) to goals (P,), both over all processes.
+
+    The slope is held at 0 where it would be negative: values that point the wrong way are not turned round.
+    """
+    x, y = values.double(), goals.double()
+    sums = torch.stack([x.new_tensor(len(x)), x.sum(), y.sum(), x.square().sum(), (x * y).sum()])
+    count, of_x, of_y, of_xx, of_xy = reduce(sums).tolist()
+    spread = of_xx - of_x * of_x / count
+    slope = max(0.0, (of_xy - of_x * of_y / count) / spread) if spread > 1e-12 * max(of_xx, 1.0) else 0.0
+    return slope, (of_y - slope * of_x) / count
+
+
+def siblings_surplus(goals: Tensor, values: Tensor, siblings: int) -> Tensor:
+    """(N,) how much more than the value of their prompt the *other* completions of it came to, on average.
+
+    Added to the values of a completion it makes a better baseline and leaves the policy gradient unbiased, since the
+    others are drawn independently of it: the leave-one-out baseline of Kool et al. 2019 ("Buy 4 REINFORCE samples, get
+    a baseline for free!") as a correction of the value function. 0 where a prompt has one completion.
+
+    Args:
+        goals: (N,) sum of the rewards of each completion.
+        values: (N,) value of its prompt, before the first token.
+        siblings: completions of one prompt, which stand side by side.
+    """
+    if siblings == 1:
+        return torch.zeros_like(goals)
+    surplus = (goals - values).view(-1, siblings)
+    return ((surplus.sum(dim=1, keepdim=True) - surplus) / (siblings - 1)).flatten()
+
+
 def whiten(values: Tensor, mask: Tensor, reduce: Reduce = alone) -> Tensor:
     """(N, T) values shifted and scaled to mean 0 and variance 1 over all tokens of all processes; 0 elsewhere."""
     inside = values[mask].double()

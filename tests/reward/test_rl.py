@@ -66,6 +66,52 @@ def test_values_behind_the_end_do_not_matter() -> None:
     torch.testing.assert_close(found, expected)
 
 
+def test_rewards_to_go_are_discounted_sums() -> None:
+    mask, rng = ragged()
+    rewards = tensor(rng, 5, 7) * mask
+    found = rl.rewards_to_go(rewards, mask, gamma=0.9)
+    for i in range(5):
+        for t in range(7):
+            expected = sum(0.9 ** (k - t) * float(rewards[i, k]) for k in range(t, 7)) if mask[i, t] else 0.0
+            assert found[i, t] == pytest.approx(expected)
+
+
+def test_the_line_of_best_fit_is_that_of_scipy_over_all_processes() -> None:
+    rng = np.random.default_rng(0)
+    values = tensor(rng, 40)
+    goals = 0.3 * values - 2 + tensor(rng, 40)
+    expected = stats.linregress(values.numpy(), goals.numpy())
+    assert rl.line_of_best_fit(values, goals) == pytest.approx((expected.slope, expected.intercept))
+    sums: list[torch.Tensor] = []
+    for part in (slice(0, 15), slice(15, 40)):
+        rl.line_of_best_fit(values[part], goals[part], lambda own: sums.append(own) or own)
+    assert rl.line_of_best_fit(values[:15], goals[:15], lambda _: sums[0] + sums[1]) == pytest.approx(
+        (expected.slope, expected.intercept)
+    )
+
+
+@pytest.mark.parametrize("values", [torch.arange(10.0), torch.full((10,), 3.0)], ids=["opposite", "constant"])
+def test_values_that_tell_nothing_right_become_the_mean(values: torch.Tensor) -> None:
+    assert rl.line_of_best_fit(values, -torch.arange(10.0)) == pytest.approx((0.0, -4.5))
+
+
+def test_siblings_surplus_leaves_the_completion_itself_out() -> None:
+    goals, values = tensor(np.random.default_rng(0), 6), torch.tensor([1.0, 1, 1, 5, 5, 5])
+    found = rl.siblings_surplus(goals, values, 3)
+    for i, others in enumerate([(1, 2), (0, 2), (0, 1), (4, 5), (3, 5), (3, 4)]):
+        assert found[i] == pytest.approx(float(np.mean([goals[j] - values[j] for j in others])))
+    assert not rl.siblings_surplus(goals, values, 1).any()
+
+
+def test_siblings_make_a_better_baseline_where_values_know_nothing_of_the_prompt() -> None:
+    rng = np.random.default_rng(0)
+    goals = (tensor(rng, 500, 1) + 0.5 * tensor(rng, 500, 4)).flatten()  # prompts differ more than completions do
+    blind = torch.zeros(2000)
+    left = (goals - rl.siblings_surplus(goals, blind, 4)).var()
+    assert float(left) == pytest.approx(0.25 * 4 / 3, rel=0.1)  # σ² (1 + 1/(n − 1)), the prompt's own part is gone
+    assert float(goals.var()) > 3 * float(left)
+
+
 def test_whitening_over_tokens_and_over_processes() -> None:
     mask, rng = ragged()
     values = 3 + 2 * tensor(rng, 5, 7)
