@@ -19,6 +19,9 @@ from hypothesis import settings
 
 from labeler.store import Store
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # each of several test processes computes with one thread
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("unhurried", deadline=None)  # a busy machine is no failure; pytest has its own timeout
 settings.load_profile("unhurried")
 

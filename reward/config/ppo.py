@@ -29,7 +29,8 @@ class PpoConfig(Common):
         minutes: Stop after so many minutes, however many episodes that were.
         batch: Completions per iteration. C.4 has 512, which would take a quarter of an hour each on two cores.
         minibatch: Completions per optimizer step. C.4 has 64.
-        samples_per_prompt: Completions of one prompt in a batch; the prompt is then read once for all of them.
+        samples_per_prompt: Completions of one prompt in a batch; the prompt is then read once for all of them, and each
+            of them is measured against the others.
         inner_epochs: Passes over a batch (C.4).
         max_new_tokens: A completion is cut after so many tokens; short ones are what makes this feasible on a CPU.
         temperature: Of the rollouts (C.4).
