@@ -13,6 +13,7 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixe
 
 from labeler import commands, project_commands, serving
 from labeler.errors import ProductError
+from labeler.export_command import Export
 from labeler.prioritize import Prioritize
 
 COMMANDS: dict[str, type[Any]] = {
@@ -23,6 +24,7 @@ COMMANDS: dict[str, type[Any]] = {
     "prioritize": Prioritize,
     "serve": serving.Serve,
     "snapshot": commands.Snapshot,
+    "export": Export,
     "stats": commands.Stats,
     "demo": serving.Demo,
 }

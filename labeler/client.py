@@ -24,8 +24,10 @@ from labeler.api import typed
 from labeler.api.models import (
     Answer,
     Draft,
+    ExportQuery,
     Guidelines,
     Imported,
+    ImportQuery,
     Invitation,
     JudgmentInfo,
     Kept,
@@ -50,6 +52,7 @@ from labeler.api.models import (
     Undo,
 )
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
+from labeler.formats.files import replacing
 from labeler.tokens import ApiToken
 
 T = TypeVar("T")
@@ -157,33 +160,39 @@ class Client:
         """Publish a new version of the guidelines."""
         return self._ask(ProjectInfo, "PUT", f"/projects/{project_id}/guidelines", Guidelines(text))
 
-    def import_file(
-        self,
-        project_id: int,
-        path: str | Path,
-        *,
-        format: str = "auto",  # noqa: A002  (the name of the parameter)
-        overlap: int | None = None,
-    ) -> Imported:
-        """Upload a file of groups or demonstrations; all or nothing."""
-        query = {"format": format, **({} if overlap is None else {"overlap": overlap})}
+    def import_file(self, project_id: int, path: str | Path, **how: Any) -> Imported:
+        """Upload a file of groups or demonstrations, also packed with gzip; all or nothing.
+
+        Args:
+            project_id: where to.
+            path: of the file.
+            how: the fields of `labeler.api.models.ImportQuery`, as ``overlap=2`` or ``dry_run=True``.
+        """
         with Path(path).open("rb") as file:
-            answer = self._send("POST", f"/projects/{project_id}/import", params=query, files={"file": file})
+            return self._import(project_id, ImportQuery(**how), files={"file": file})
+
+    def import_lines(self, project_id: int, lines: bytes, **how: Any) -> Imported:
+        """Import JSON lines; all or nothing. ``how``: as for `import_file`."""
+        request = {"content": lines, "headers": {"content-type": "application/x-ndjson"}}
+        return self._import(project_id, ImportQuery(**how), **request)
+
+    def _import(self, project_id: int, query: ImportQuery, **request: Any) -> Imported:
+        answer = self._send("POST", f"/projects/{project_id}/import", params=_query(query), **request)
         return typed.from_json(Imported, answer.json(), strict=False)
 
-    def import_lines(
-        self,
-        project_id: int,
-        lines: bytes,
-        *,
-        format: str = "auto",  # noqa: A002  (the name of the parameter)
-        overlap: int | None = None,
-    ) -> Imported:
-        """Import JSON lines; all or nothing."""
-        query = {"format": format, **({} if overlap is None else {"overlap": overlap})}
-        headers = {"content-type": "application/x-ndjson"}
-        answer = self._send("POST", f"/projects/{project_id}/import", params=query, content=lines, headers=headers)
-        return typed.from_json(Imported, answer.json(), strict=False)
+    def download_export(self, project_id: int, path: str | Path, **how: Any) -> Path:
+        """Download judgments in another program's format to a file, which is replaced.
+
+        Args:
+            project_id: of which project.
+            path: of the file; a zip where the format has several files.
+            how: the fields of `labeler.api.models.ExportQuery`, ``to`` at least.
+        """
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary, temporary.open("wb") as file:
+            self._download(f"/projects/{project_id}/export", _query(ExportQuery(**how)), file.write)
+        return target
 
     def tasks(self, project_id: int) -> Iterator[TaskInfo]:
         """Tasks in the order of import."""
@@ -303,6 +312,12 @@ class Client:
                     write(chunk)
         except httpx.HTTPError as error:
             raise StoreError(f"{self._http.base_url} cannot be reached ({error}); check the address") from error
+
+
+def _query(query: Any) -> dict[str, str]:
+    """A query as the server reads it; what is not said is left out."""
+    given = {name: value for name, value in typed.to_json(query).items() if value is not None}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
 
 def _check(answer: httpx.Response) -> None:

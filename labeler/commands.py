@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, subcommand
 
+from labeler.cleaning import Cleaning
 from labeler.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from labeler.agreement import Estimate, Reliability
-    from labeler.entities import AnnotatorCounts, ImportCounts, ProjectCounts
-    from labeler.formats import Imported
+    from labeler.entities import AnnotatorCounts, ProjectCounts
+    from labeler.importing import Report, Wanted
     from labeler.label_schema import LabelSchema
     from labeler.store import Store
 
@@ -210,8 +211,14 @@ class Import(Command):
         overlap: how many different people judge each task (a new project's default is 1); rankings that come along
             count.
         guidelines: a text file (Markdown) that becomes the newest version of the project's guidelines.
-        skip_bad: leave bad rows out and write them with their reasons to this file, instead of importing nothing.
+        priority: urgency from 0 (usual) to 100 (first) of the groups that have none in meta.priority.
+        skip_bad: leave bad rows out and write them with their reasons to this file, instead of importing nothing; also
+            rows that can be read but have too few or too many completions for the project.
         skip_known: leave out what the project has already with the same id and content, instead of importing nothing.
+        dry_run: store nothing; list every problem by line and say what would be imported and cleaned.
+        report: write what was done, or would be, to this file as JSON.
+        progress: write how far it is to this file as JSON lines.
+        cleaning: what is done before it is stored.
     """
 
     source: Positional[str]
@@ -223,35 +230,53 @@ class Import(Command):
     columns: tuple[str, ...] = ()
     overlap: int | None = None
     guidelines: Path | None = None
+    priority: int | None = None
     skip_bad: Path | None = None
     skip_known: bool = False
+    dry_run: bool = False
+    report: Path | None = None
+    progress: Path | None = None
+    cleaning: Cleaning = field(default_factory=Cleaning)
 
     def run(self) -> None:
-        """Read the source, then store it in one transaction."""
-        from labeler.formats import read
+        """Read the source, clean it, then store it in one transaction."""
+        from labeler.importing import bring_in
 
         with self.store() as store:
-            found = read(self.source, format=self.format, columns=self._renamed(), skip_bad=self.skip_bad)
-            counts = self._add(store, found)
-        parts = [f"{number:,} {what}" for what, number in asdict(counts).items()]
-        left_out = f"; {found.skipped:,} bad rows written to {self.skip_bad}" if found.skipped else ""
-        print(f"imported into {self.project} ({found.format}): {', '.join(parts)}{left_out}")
+            done = bring_in(store, self._wanted(), dry_run=self.dry_run)
+        if self.report:
+            done.save(self.report)
+        print("\n".join(self._told(done)))
+        if self.dry_run and done.bad and not self.skip_bad:
+            raise DataError(f"{done.bad:,} problems: an import would store nothing; mend them or use --skip-bad")
 
-    def _add(self, store: Store, found: Imported) -> ImportCounts:
-        guidelines = None if self.guidelines is None else _read_text(self.guidelines)
-        try:
-            _, counts = store.import_into(
-                self.project,
-                found.groups,
-                found.demonstrations,
-                schema=self._schema(),
-                overlap=self.overlap,
-                guidelines=guidelines,
-                skip_known=self.skip_known,
-            )
-        except DataError as error:
-            raise error.at(file=self.source) from error
-        return counts
+    def _wanted(self) -> Wanted:
+        from labeler.importing import Wanted
+
+        return Wanted(
+            source=self.source,
+            project=self.project,
+            format=self.format,
+            columns=self._renamed(),
+            schema=self._schema(),
+            overlap=self.overlap,
+            guidelines=None if self.guidelines is None else _read_text(self.guidelines),
+            priority=self.priority,
+            skip_bad=self.skip_bad,
+            skip_known=self.skip_known,
+            cleaning=self.cleaning,
+            progress=self.progress,
+        )
+
+    def _told(self, done: Report) -> list[str]:
+        from labeler.import_report import lines
+
+        counts = asdict(done.counts) if done.counts else {}
+        parts = [f"{number:,} {what}" for what, number in counts.items()]
+        left_out = f"; {done.bad:,} bad rows written to {self.skip_bad}" if self.skip_bad and done.bad else ""
+        verb = "would import" if self.dry_run else "imported"
+        first = f"{verb} into {self.project} ({done.format}): {', '.join(parts)}{left_out}"
+        return [*([first] if done.counts else []), *lines(done)]
 
     def _schema(self) -> LabelSchema | None:
         from labeler.label_schema import preset
@@ -265,11 +290,11 @@ class Import(Command):
             return read_settings(self.settings)
         return preset(self.task, ranking=not self.rate_only) if self.task else None
 
-    def _renamed(self) -> dict[str, str] | None:
+    def _renamed(self) -> dict[str, str]:
         for entry in self.columns:
             if "=" not in entry:
                 raise UsageError(f"--columns {entry!r} must look like prompt=question")
-        return dict(entry.split("=", 1) for entry in self.columns) or None
+        return dict(entry.split("=", 1) for entry in self.columns)
 
 
 def _read_text(path: Path) -> str:

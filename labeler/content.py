@@ -58,6 +58,11 @@ class Batch:
     answers: Mapping[str, tuple[dict[str, Any], ...]]
     demonstrations: tuple[dict[str, Any], ...]
 
+    @property
+    def counts(self) -> ImportCounts:
+        """How much it is."""
+        return ImportCounts(len(self.tasks), sum(map(len, self.answers.values())), len(self.demonstrations))
+
 
 def prepare(
     groups: Iterable[Group], written: Iterable[Demonstration], *, project: Project, overlap: int, now: float
@@ -146,7 +151,7 @@ def add(connection: sa.Connection, project: Project, batch: Batch) -> ImportCoun
         connection.execute(sa.insert(judgments).values(ours), rows)
     if batch.demonstrations:
         connection.execute(sa.insert(demonstrations).values(ours), batch.demonstrations)
-    return ImportCounts(len(batch.tasks), sum(map(len, batch.answers.values())), len(batch.demonstrations))
+    return batch.counts
 
 
 def check_fits(connection: sa.Connection, project_id: int, schema: LabelSchema) -> None:

@@ -102,6 +102,14 @@ class Database:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise StoreError(f"the database {safe(self.url)} refused: {reason}") from error
 
+    @property
+    def address(self) -> str:
+        """The URL with its password, as another process with another working folder needs it."""
+        url = self.url.set(drivername=self.url.get_backend_name())
+        if self.sqlite:
+            url = url.set(database=str(Path(str(url.database)).absolute()))
+        return url.render_as_string(hide_password=False)
+
     def exists(self) -> bool:
         """Whether there is a database to connect to (asking SQLite itself would create the file)."""
         return not self.sqlite or Path(str(self.url.database)).is_file()

@@ -93,8 +93,23 @@ def new_folder(root: Path, kind: str) -> Path:
     return folder
 
 
-def start(folder: Path, kind: str, about: Mapping[str, Any], commands: Sequence[Sequence[str]]) -> Job:
-    """Start the commands in a process of their own, which outlives this one."""
+def start(
+    folder: Path,
+    kind: str,
+    about: Mapping[str, Any],
+    commands: Sequence[Sequence[str]],
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> Job:
+    """Start the commands in a process of their own, which outlives this one.
+
+    Args:
+        folder: of the job.
+        kind: of it.
+        about: what the page shows of it.
+        commands: run one after the other.
+        environment: variables to set beside this process's own; they are written down nowhere, as secrets need.
+    """
     job = Job(folder, kind, dict(about), tuple(tuple(command) for command in commands), time.time())
     _write(folder / "job.json", _row(job))
     with (folder / "log.txt").open("ab") as log, (folder / "lock").open("wb") as lock:
@@ -106,6 +121,7 @@ def start(folder: Path, kind: str, about: Mapping[str, Any], commands: Sequence[
             stderr=log,
             pass_fds=(lock.fileno(),),
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
     threading.Thread(target=process.wait, daemon=True).start()  # so that no zombie stays
     started = Job(job.folder, job.kind, job.about, job.commands, job.created, process.pid)

@@ -31,6 +31,7 @@ STREAMLIT_OPTIONS = {
     "server.enableCORS": False,  # Streamlit would look its own address up on the internet; the guard compares origins
     "server.fileWatcherType": "none",
     "server.headless": True,
+    "server.maxUploadSize": 100,  # MB; a file is held in memory until it is on disk
 }
 
 

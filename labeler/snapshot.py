@@ -8,17 +8,14 @@ its own making: the same judgments give the same bytes. Annotators appear under 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from labeler.errors import DataError, UsageError
+from labeler.errors import DataError
+from labeler.folders import digest, file_facts, read_manifest, replacing_folder, write_manifest, write_text
 from labeler.formats import (
     demonstration_to_row,
     dumps,
@@ -33,7 +30,8 @@ from labeler.records import SPLITS, Demonstration, Group, Ranking
 from labeler.store import Frozen, Project, Store
 
 SCHEMA = 1
-MANIFEST, GROUPS, DEMONSTRATIONS = "manifest.json", "groups.jsonl", "demonstrations.jsonl"
+KIND = "labeler snapshot"
+GROUPS, DEMONSTRATIONS = "groups.jsonl", "demonstrations.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +58,8 @@ def freeze(store: Store, project: Project, out: str | Path, *, ranks_from_rating
     Raises:
         UsageError: ``out`` is anything else.
     """
-    target = Path(out).absolute()
-    _check_replaceable(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        with store.frozen(project.id) as frozen:
-            manifest = _write(frozen, folder, ranks_from_ratings)
-        folder.chmod(0o755)  # mkdtemp keeps it to its owner
-        _swap(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return manifest
+    with replacing_folder(out, KIND) as folder, store.frozen(project.id) as frozen:
+        return _write(frozen, folder, ranks_from_ratings)
 
 
 def read_snapshot(folder: str | Path) -> Snapshot:
@@ -81,56 +69,31 @@ def read_snapshot(folder: str | Path) -> Snapshot:
         DataError: it is no snapshot, of a later version, or a file was changed; names the file.
     """
     place = Path(folder)
-    manifest = _read_manifest(place)
+    manifest = read_manifest(place, KIND)
     if manifest.get("schema") != SCHEMA:
         raise DataError(f"has the schema {manifest.get('schema')!r}; this version reads {SCHEMA}", file=str(place))
     for name, facts in manifest["files"].items():
         path = place / name
         if not path.is_file():
             raise DataError("is missing; take the snapshot again", file=str(path))
-        if _digest(path) != facts["sha256"]:
+        if digest(path) != facts["sha256"]:
             raise DataError("was changed since the snapshot was taken; take it again", file=str(path))
     groups = tuple(parse_group(row) for row in _rows(place / GROUPS))
     return Snapshot(manifest, groups, tuple(parse_demonstration(row) for row in _rows(place / DEMONSTRATIONS)))
 
 
-def _check_replaceable(target: Path) -> None:
-    if not target.exists() and not target.is_symlink():
-        return
-    if target.is_symlink() or not target.is_dir():
-        raise UsageError(f"--out {target} is not a folder; name another")
-    if any(target.iterdir()):
-        try:
-            _read_manifest(target)
-        except DataError:
-            raise UsageError(f"--out {target} holds something that is no snapshot; name an empty folder") from None
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError("is missing; this is no snapshot", file=str(path)) from None
-    except ValueError as error:
-        raise DataError("is not JSON; take the snapshot again", file=str(path)) from error
-    if not isinstance(manifest, dict) or manifest.get("kind") != "labeler snapshot":
-        raise DataError("is not the manifest of a snapshot", file=str(path))
-    return manifest
-
-
 def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, Any]:
     excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
-    splits, moved = _splits(group for group, _ in frozen.groups())
+    splits, moved = prompt_splits(group for group, _ in frozen.groups())
     tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
     judged = _judged(frozen, splits, tally, excluded)
-    kept = map(_ranked_by_ratings, judged) if ranks_from_ratings else judged
+    kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
     shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, frozen.demonstrations()))
     excluded["corrected_judgments"] = frozen.counts().corrections
     project = frozen.project
     manifest = {
-        "kind": "labeler snapshot",
+        "kind": KIND,
         "schema": SCHEMA,
         "project": {"name": project.name, "task": project.task, "overlap": project.overlap, "seed": project.seed},
         "guidelines": [{"version": n, "text": text} for n, text in frozen.guideline_versions().items()],
@@ -148,12 +111,9 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, 
         "ranks_from_ratings": ranks_from_ratings,
         "groups_moved_to_keep_prompts_in_one_split": moved,
         "excluded": dict(excluded),
-        "files": {
-            name: {"sha256": _digest(folder / name), "bytes": (folder / name).stat().st_size}
-            for name in (GROUPS, DEMONSTRATIONS)
-        },
+        "files": {name: file_facts(folder / name) for name in (GROUPS, DEMONSTRATIONS)},
     }
-    _write_text(folder / MANIFEST, [json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"])
+    write_manifest(folder, manifest)
     return manifest
 
 
@@ -167,7 +127,7 @@ class _Tally:
     prompts: dict[str, set[str]]
 
 
-def _splits(groups: Iterable[Group]) -> tuple[dict[str, str], int]:
+def prompt_splits(groups: Iterable[Group]) -> tuple[dict[str, str], int]:
     """The split that each prompt came with, and how many groups must leave their own for it."""
     found: dict[str, str] = {}
     own: Counter[tuple[str, str]] = Counter()
@@ -179,6 +139,11 @@ def _splits(groups: Iterable[Group]) -> tuple[dict[str, str], int]:
     return found, sum(count for (key, split), count in own.items() if found[key] != split)
 
 
+def split_by_prompt(key: str, splits: Mapping[str, str], seed: int) -> str:
+    """The split of a prompt, by its `labeler.formats.prompt_key`, where `prompt_splits` found some."""
+    return splits.get(key) or split_of(key, seed=seed)
+
+
 def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: Counter[str]) -> Iterator[Group]:
     for group, judgments in frozen.groups():
         excluded["skipped_judgments"] += sum(judgment.kind == "skip" for judgment in judgments)
@@ -186,7 +151,7 @@ def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: 
             excluded["groups_without_ranking"] += 1
             continue
         key = prompt_key(group.prompt)
-        split = splits.get(key) or split_of(key, seed=frozen.project.seed)
+        split = split_by_prompt(key, splits, frozen.project.seed)
         tally.groups[split] += 1
         tally.prompts[split].add(key)
         tally.annotators.update(ranking.annotator for ranking in group.rankings)
@@ -194,7 +159,7 @@ def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: 
         yield replace(group, split=split)
 
 
-def _ranked_by_ratings(group: Group) -> Group:
+def ranked_by_ratings(group: Group) -> Group:
     """The group with ranks in place of missing ones: the higher rated the better, equal ratings tied."""
     return replace(group, rankings=tuple(map(_by_ratings, group.rankings)))
 
@@ -206,40 +171,10 @@ def _by_ratings(ranking: Ranking) -> Ranking:
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    return _write_text(path, (f"{dumps(row)}\n" for row in rows))
-
-
-def _write_text(path: Path, lines: Iterable[str]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for line in lines:
-            file.write(line)
-            count += 1
-        file.flush()
-        os.fsync(file.fileno())
-    return count
+    return write_text(path, (f"{dumps(row)}\n" for row in rows))
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="\n") as file:
         for line in file:
             yield json.loads(line)
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _swap(folder: Path, target: Path) -> None:
-    """Put the finished folder in the place of an earlier one."""
-    if not target.exists():
-        folder.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    target.rename(old / "snapshot")
-    folder.rename(target)
-    shutil.rmtree(old)

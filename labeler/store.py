@@ -267,17 +267,26 @@ class Store:
         overlap: int | None = None,
         guidelines: str | None = None,
         skip_known: bool = False,
+        dry_run: bool = False,
     ) -> tuple[Project, ImportCounts]:
         """Like `import_groups`, into the project of this name, which is made (overlap 1 where None) if there is none.
 
         Guidelines, where given, become the project's newest version. All or nothing, the new project included. With
-        ``skip_known``, what the project has already with the same content is left out, its rankings too.
+        ``skip_known``, what the project has already with the same content is left out, its rankings too. A dry run
+        checks all this, stores nothing and counts what would be added.
 
         Raises:
             UsageError: the project is there and asks for something else than `schema`.
         """
         return self._import(
-            name, groups, demonstrations, schema=schema, overlap=overlap, guidelines=guidelines, skip_known=skip_known
+            name,
+            groups,
+            demonstrations,
+            schema=schema,
+            overlap=overlap,
+            guidelines=guidelines,
+            skip_known=skip_known,
+            dry_run=dry_run,
         )
 
     def _import(
@@ -290,6 +299,7 @@ class Store:
         overlap: int | None = None,
         guidelines: str | None = None,
         skip_known: bool = False,
+        dry_run: bool = False,
     ) -> tuple[Project, ImportCounts]:
         """See `import_into`. Everything is checked and made ready first: writing keeps labelers on SQLite waiting."""
         now = self.clock()
@@ -305,6 +315,8 @@ class Store:
         if known:
             with self.database.read() as connection:
                 batch = content.new_only(connection, known, batch, skip_known=skip_known)
+        if dry_run:
+            return rules, batch.counts
         try:
             with self.database.write() as connection:
                 project = known or directory.add_project(connection, rules, now)

@@ -13,6 +13,7 @@ from labeler.api.typed import Limit
 from labeler.entities import AnnotatorCounts, Kind, Progress, ProjectCounts, UserRole
 from labeler.label_schema import Task as TaskKind
 from labeler.rating_report import RatingReport
+from labeler.selection import Format
 
 T = TypeVar("T")
 Name = Annotated[str, Limit(1, 100)]
@@ -216,29 +217,94 @@ class Guidelines:
 
 @dataclass(frozen=True, slots=True)
 class ImportQuery:
-    """How to read what is sent.
+    """How to read, clean and store what is sent; the command ``labeler import`` says the same.
 
     Attributes:
         format: name of the format; ``auto`` looks at the first rows.
         overlap: how many different people judge each task; the project's own where nothing is said.
+        priority: urgency of the groups that have none in ``meta.priority``.
+        skip_bad: leave bad rows out instead of importing nothing; they are in ``problems``.
+        skip_known: leave out what the project has already with the same id and content.
+        dry_run: store nothing, only say what would be done.
+        unique: leave out groups whose prompt was there before.
+        unique_prefix: leave out groups whose prompt begins with the same so many characters as an earlier one.
+        per_author: leave out groups beyond so many of one ``meta.author``.
+        split_by_author: put all groups of an author into one split.
+        mask_pii: mask e-mail addresses, telephone and card numbers, IBANs, IP addresses and US social security numbers.
+        phone_region: the country, by two letters, whose telephone numbers may lack their country code.
     """
 
     format: str = "auto"
     overlap: Overlap | None = None
+    priority: Annotated[int | None, Limit(0, 100)] = None
+    skip_bad: bool = False
+    skip_known: bool = False
+    dry_run: bool = False
+    unique: bool = False
+    unique_prefix: Annotated[int | None, Limit(low=1)] = None
+    per_author: Annotated[int | None, Limit(low=1)] = None
+    split_by_author: bool = False
+    mask_pii: bool = False
+    phone_region: Annotated[str, Limit(2, 2)] = "US"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """A row that cannot be imported.
+
+    Attributes:
+        line: where it is.
+        field: path of the field that is at fault.
+        problem: what is wrong and how to mend it.
+    """
+
+    line: int | None
+    field: str | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutInfo:
+    """A group that cleaning left out.
+
+    Attributes:
+        reason: repeated, same start, same meaning, or enough of the author.
+        because: id of the earlier group, or the author.
+    """
+
+    id: str
+    reason: str
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import added.
+    """What an import added, or a dry run would add; lists have at most 200 entries.
 
     Attributes:
-        format: the format that it was in.
+        format: the format that it was in; null where a dry run could not tell.
+        bad: how many rows cannot be imported.
+        problems: the first of them.
+        repeated: groups whose prompt was there before.
+        left_out: groups that cleaning left out.
+        reasons: how many, by reason.
+        masked: how many places were masked, by kind.
+        splits: how many groups got their author's split, by split.
+        dry_run: nothing was stored.
     """
 
-    format: str
+    format: str | None
     groups: int
     judgments: int
     demonstrations: int
+    bad: int
+    problems: tuple[ImportProblem, ...]
+    repeated: int
+    left_out: tuple[LeftOutInfo, ...]
+    reasons: dict[str, int]
+    masked: dict[str, int]
+    splits: dict[str, int]
+    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +407,33 @@ class SnapshotQuery:
 
     archive: Literal["zip", "tar.gz"] = "zip"
     ranks_from_ratings: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportQuery:
+    """Which judgments, in which format; the command ``labeler export`` says the same.
+
+    Attributes:
+        to: the format.
+        ties: in formats of pairs, each tie too, in both directions and with the margin 0.
+        ranks_from_ratings: see ``SnapshotQuery``.
+        schema_version: only judgments made under this version of the settings.
+        annotator: only this person's judgments.
+        since: only judgments of this day (YYYY-MM-DD) or later.
+        until: only judgments of this day or earlier.
+        min_overlap: only groups that so many people judged, of whom the other filters leave.
+        split: only groups of this split.
+    """
+
+    to: Format
+    ties: bool = False
+    ranks_from_ratings: bool = False
+    schema_version: Version = None
+    annotator: Annotated[str | None, Limit(1, 100)] = None
+    since: str | None = None
+    until: str | None = None
+    min_overlap: Annotated[int, Limit(0, 1000)] = 1
+    split: Literal["train", "valid", "test"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import streamlit as st
 
 from labeler.app import (
     agreement,
+    exports,
+    imports,
     label,
     labelers,
     models,
@@ -38,6 +40,8 @@ def main() -> None:
             st.Page(labelers.draw, title="Labelers", url_path="labelers"),
             st.Page(models.draw, title="Models", url_path="models"),
             st.Page(throughput.draw, title="Throughput", url_path="throughput"),
+            st.Page(imports.draw, title="Import", url_path="import"),
+            st.Page(exports.draw, title="Export", url_path="export"),
             st.Page(settings.draw, title="Project settings", url_path="settings"),
             st.Page(people.draw, title="People", url_path="people"),
             st.Page(training.draw, title="Train & try", url_path="train"),

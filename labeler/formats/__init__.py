@@ -7,10 +7,21 @@ write_groups(imported.groups, "pairs.jsonl")
 
 from labeler.formats.keys import Split, dumps, prompt_key, split_of
 from labeler.formats.native import demonstration_to_row, group_to_row, parse_demonstration, parse_group
-from labeler.formats.read import BadRow, Imported, iter_groups, iter_records, read
+from labeler.formats.read import (
+    BadRow,
+    Imported,
+    Survey,
+    check_some,
+    columns_of,
+    iter_groups,
+    iter_records,
+    read,
+    survey,
+    write_bad_rows,
+)
 from labeler.formats.registry import FORMATS
 from labeler.formats.spec import Format
-from labeler.formats.write import write_demonstrations, write_groups
+from labeler.formats.write import group_rows, write_demonstrations, write_groups
 
 __all__ = [
     "FORMATS",
@@ -18,8 +29,12 @@ __all__ = [
     "Format",
     "Imported",
     "Split",
+    "Survey",
+    "check_some",
+    "columns_of",
     "demonstration_to_row",
     "dumps",
+    "group_rows",
     "group_to_row",
     "iter_groups",
     "iter_records",
@@ -28,6 +43,8 @@ __all__ = [
     "prompt_key",
     "read",
     "split_of",
+    "survey",
+    "write_bad_rows",
     "write_demonstrations",
     "write_groups",
 ]

@@ -4,24 +4,40 @@ A real record of Argilla 2, shortened::
 
     {"id": "r1", "fields": {"prompt": "…", "response-1": "…", "response-2": "…"},
      "responses": {"preference": [{"value": ["response-2", "response-1"], "user_id": "…"}]}}
+
+What we write is a record of Argilla 2 with the question ``ranking``, ranks as its server has them. Annotators become
+the user ids that `user_id` makes of their names, which stand in the metadata with all else that a record has no place
+for; of a judgment only the ranks are told.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labeler.errors import DataError
-from labeler.formats import fields
+from labeler.formats import fields, native
 from labeler.formats.fields import Row
+from labeler.formats.keys import dumps
 from labeler.formats.scored import BESIDE, PROMPTS, find_prompt
 from labeler.formats.spec import Place, build_group, completions, person
-from labeler.records import Group, Message, Prompt, Ranking, check_text
+from labeler.records import Completion, Group, Message, Prompt, Ranking, check_text
 
 _PREFERENCE = re.compile("prefer|better|best|choice|choose|rank|winner|compar", re.IGNORECASE)
 _TIES = frozenset({"tie", "equal", "same", "both", "draw", "none", "neither"})
+
+
+OURS = "labeler"
+"""The key of a record's metadata that holds, as JSON text, what our own records have more than Argilla's."""
+
+
+def user_id(annotator: str) -> str:
+    """The user id that stands for an annotator's name: Argilla's are UUIDs."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, annotator))
 
 
 def is_argilla(row: Row) -> bool:
@@ -43,12 +59,13 @@ class _Response:
 def parse_argilla(row: Row, place: Place) -> Group:
     """An Argilla record: ranking questions and choices between the completions become rankings."""
     flat = not isinstance(row.get("fields"), Mapping)
+    ours = _ours(row)
     data = {k: v for k, v in row.items() if "." not in k and k != "id"} if flat else row["fields"]
     responses = list(_flat_responses(row) if flat else _responses(row.get("responses")))
     prompt_name, prompt, names = _layout(data)
     options = {option for response in responses for option in _options(response.value)}
     ranked = [name for name in names if any(_same(option, name) for option in options)]
-    names = ranked if len(ranked) >= 2 else names
+    names = ranked if len(ranked) >= 2 and ours is None else names
     rankings = tuple(ranking for response in responses for ranking in _argilla_ranking(response, names))
     if responses and not rankings:
         asked = ", ".join(sorted({response.question for response in responses}))
@@ -57,6 +74,8 @@ def parse_argilla(row: Row, place: Place) -> Group:
     texts = [fields.text(data, name, "" if flat else "fields.") for name in names]
     leftover = {k: v for k, v in data.items() if k not in names}
     leftover |= dict(fields.mapping(row.get("metadata") or {}, "metadata"))
+    if ours is not None:
+        return _our_group(ours, row, prompt, texts, rankings)
     return build_group(
         {"id": row.get("id") or row.get("external_id"), **leftover},
         place,
@@ -64,6 +83,39 @@ def parse_argilla(row: Row, place: Place) -> Group:
         answers=completions(texts),
         rankings=rankings,
         used=frozenset({prompt_name, "system", "system_prompt", "_server_id", "status"}),
+    )
+
+
+def _ours(row: Row) -> Row | None:
+    """What we wrote into a record's metadata, if it is one of ours."""
+    written = fields.mapping(row.get("metadata") or {}, "metadata").get(OURS)
+    if written is None:
+        return None
+    try:
+        return fields.mapping(json.loads(written), f"metadata.{OURS}")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataError("is not the JSON that was written; export it again", field=f"metadata.{OURS}") from error
+
+
+def _our_group(ours: Row, row: Row, prompt: Prompt, texts: Sequence[str], rankings: Sequence[Ranking]) -> Group:
+    """A record that we wrote, maybe with new responses, as the group that it was."""
+    where = f"metadata.{OURS}."
+    answers = fields.items(fields.required(ours, "completions", where), f"{where}completions")
+    if len(answers) != len(texts):
+        raise DataError(f"has {len(answers)} completions, the record {len(texts)}", field=f"{where}completions")
+    known = [fields.mapping(answer, f"{where}completions[{i}]") for i, answer in enumerate(answers)]
+    people = {user_id(name): name for name in fields.items(ours.get("annotators") or (), f"{where}annotators")}
+    return Group(
+        id=fields.text({"id": row.get("id")}, "id"),
+        prompt=prompt,
+        completions=tuple(
+            Completion(fields.text(answer, "id", where), text, fields.optional_text(answer, "model", where))
+            for answer, text in zip(known, texts, strict=True)
+        ),
+        rankings=tuple(replace(said, annotator=people.get(said.annotator, said.annotator)) for said in rankings),
+        source=fields.optional_text(ours, "source", where) or "",
+        split=fields.optional_text(ours, "split", where),
+        meta=fields.meta(ours, f"{where}meta"),
     )
 
 
@@ -153,3 +205,33 @@ def _same(option: str, name: str) -> bool:
 def _index(option: str, names: Sequence[str]) -> int | None:
     exact = [i for i, name in enumerate(names) if _plain(name) == _plain(option)]
     return next(iter(exact or [i for i, name in enumerate(names) if _same(option, name)]), None)
+
+
+def write_argilla(group: Group) -> Iterator[dict[str, Any]]:
+    """A record; rankings that rank nothing are left out."""
+    names = [f"response-{number}" for number in range(1, len(group.completions) + 1)]
+    ours = {
+        "completions": [{"id": c.id, "model": c.model} for c in group.completions],
+        "annotators": list(dict.fromkeys(ranking.annotator for ranking in group.rankings)),
+        "source": group.source,
+        "split": group.split,
+        "meta": dict(group.meta),
+    }
+    responses = [_response(ranking, names) for ranking in group.rankings if ranking.last is not None]
+    yield {
+        "id": group.id,
+        "fields": {
+            "prompt": native.prompt_cell(group.prompt),
+            **{name: answer.text for name, answer in zip(names, group.completions, strict=True)},
+        },
+        "metadata": {OURS: dumps(ours)},
+        "suggestions": {},
+        "responses": {"ranking": responses} if responses else {},
+        "vectors": {},
+    }
+
+
+def _response(ranking: Ranking, names: Sequence[str]) -> dict[str, Any]:
+    ranked = sorted((rank, name) for rank, name in zip(ranking.ranks, names, strict=True) if rank is not None)
+    value = [{"value": name, "rank": rank} for rank, name in ranked]
+    return {"value": value, "user_id": user_id(ranking.annotator), "status": "submitted"}

@@ -6,19 +6,28 @@ A real task, shortened::
       {"completed_by": 3, "lead_time": 8.2, "result": [{"type": "pairwise", "value": {"selected": "left"}}]}]}
 
 A Ranker's value is ``{"ranker": {"rank": ["id2", "id1"]}}`` over the objects of a list in ``data``.
+
+What we write are tasks to import there, for the labeling interface of `labeling_config`: a bucket for each rank, so
+that ties can be told. Label Studio takes annotators only as members of its project, so our names stand, with the rest
+of a judgment, under ``meta.judgment`` of the result, which it keeps as it is.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from labeler.errors import DataError
-from labeler.formats import fields
+from labeler.formats import fields, native
 from labeler.formats.fields import Row
 from labeler.formats.scored import BESIDE, find_prompt
 from labeler.formats.spec import Place, build_group, completions, person
-from labeler.records import Completion, Group, Ranking
+from labeler.records import Completion, Group, Prompt, Ranking
+
+OURS = "labeler"
+"""Where a task's data has what our groups have more than Label Studio's tasks, their id among it."""
+FEWEST_BUCKETS = 2
 
 
 def is_labelstudio(row: Row) -> bool:
@@ -34,6 +43,8 @@ def parse_labelstudio(row: Row, place: Place) -> Group:
     prompt_name, prompt = find_prompt(data)
     answers, used = _list_answers(data) or _pair_answers(data, prompt_name, annotations)
     rankings = tuple(_labelstudio_rankings(annotations, answers))
+    if OURS in data:
+        return _our_group(fields.mapping(data[OURS], f"data.{OURS}"), prompt, answers, rankings)
     return build_group(
         {**data, "id": row.get("id")},
         place,
@@ -41,6 +52,20 @@ def parse_labelstudio(row: Row, place: Place) -> Group:
         answers=answers,
         rankings=rankings,
         used=used | {prompt_name},
+    )
+
+
+def _our_group(ours: Row, prompt: Prompt, answers: tuple[Completion, ...], rankings: tuple[Ranking, ...]) -> Group:
+    """A task that we wrote, maybe with other annotations, as the group that it was."""
+    where = f"data.{OURS}."
+    return Group(
+        fields.text(ours, "id", where),
+        prompt,
+        answers,
+        rankings,
+        fields.optional_text(ours, "source", where) or "",
+        fields.optional_text(ours, "split", where),
+        fields.meta(ours, f"{where}meta"),
     )
 
 
@@ -78,7 +103,11 @@ def _labelstudio_rankings(annotations: Sequence[Row], answers: tuple[Completion,
         for j, result in enumerate(fields.items(annotation.get("result") or (), f"annotations[{i}].result")):
             where = f"annotations[{i}].result[{j}]"
             ranks = _result_ranks(fields.mapping(result, where), answers, f"{where}.value")
-            if ranks is not None:
+            ours = fields.mapping(result.get("meta") or {}, f"{where}.meta").get("judgment")
+            if ranks is not None and ours is not None:
+                said = fields.mapping(ours, f"{where}.meta.judgment")
+                yield native.parse_ranking({**said, "ranks": ranks}, f"{where}.meta.judgment")
+            elif ranks is not None:
                 time = None if seconds is None else fields.number(seconds, f"annotations[{i}].lead_time")
                 yield Ranking(who, ranks, seconds=time)
 
@@ -119,3 +148,41 @@ def _ranked_items(ranker: object, where: str) -> list[tuple[str, int]]:
         if number
         for item in fields.items(buckets[name], f"{where}.{name}")
     ]
+
+
+def write_labelstudio(group: Group) -> Iterator[dict[str, Any]]:
+    """A task to import, with an annotation for each ranking."""
+    data: dict[str, Any] = {
+        "prompt": native.prompt_rows(group.prompt),
+        "answers": [{"id": c.id, "title": "", "body": c.text, "model": c.model} for c in group.completions],
+        OURS: {"id": group.id, "source": group.source, "split": group.split, "meta": dict(group.meta)},
+    }
+    yield {"data": data, "annotations": [_annotation(ranking, group.completions) for ranking in group.rankings]}
+
+
+def _annotation(ranking: Ranking, answers: Sequence[Completion]) -> dict[str, Any]:
+    said = native.ranking_row(ranking)
+    said.pop("ranks")
+    ranks = range(1, max(len(answers), FEWEST_BUCKETS) + 1)
+    buckets: dict[str, list[str]] = {f"rank-{rank}": [] for rank in ranks}
+    for answer, rank in zip(answers, ranking.ranks, strict=True):
+        if rank is not None:
+            buckets[f"rank-{rank}"].append(answer.id)
+    result = {"type": "ranker", "from_name": "rank", "to_name": "answers", "value": {"ranker": buckets}}
+    time = {} if ranking.seconds is None else {"lead_time": ranking.seconds}
+    return {"result": [{**result, "meta": {"judgment": said}}], **time}
+
+
+def labeling_config(most: int) -> str:
+    """The labeling interface (XML) that tasks of ours with at most so many completions need."""
+    ranks = range(1, max(most, FEWEST_BUCKETS) + 1)
+    buckets = "".join(f'    <Bucket name="rank-{rank}" title="{rank}"/>\n' for rank in ranks)
+    return (
+        "<View>\n"
+        '  <Paragraphs name="prompt" value="$prompt" layout="dialogue" nameKey="role" textKey="content"/>\n'
+        '  <List name="answers" value="$answers" title="Answers"/>\n'
+        '  <Ranker name="rank" toName="answers">\n'
+        f"{buckets}"
+        "  </Ranker>\n"
+        "</View>\n"
+    )

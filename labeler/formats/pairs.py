@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -89,7 +90,8 @@ def judged(
     models: list[str | None] | None = None,
 ) -> Group:
     """A group whose one ranking puts every better answer (rank 1) above every worse one (rank 2)."""
-    ranking = Ranking(annotator(row), (1,) * len(better) + (2,) * len(worse))
+    tied = row.get("tie") is True
+    ranking = Ranking(annotator(row), (1,) * len(better) + (1 if tied else 2,) * len(worse))
     if row.get("margin") is not None:
         row = {**row, "margin": fields.cell_number(row["margin"], "margin")}
     return build_group(
@@ -98,7 +100,7 @@ def judged(
         prompt=prompt,
         answers=completions(better + worse, models),
         rankings=(ranking,),
-        used=used | _PAIR,
+        used=used | _PAIR | {"tie"},
     )
 
 
@@ -189,26 +191,52 @@ def _turns(text: str, where: str) -> Prompt:
 
 def judged_pairs(group: Group) -> Iterator[tuple[Ranking, str, str]]:
     """Each strict preference that anybody stated: the ranking, the text put above, the text put below."""
+    return ((pair.ranking, pair.chosen, pair.rejected) for pair in _pairs(group, ties=False))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A preference, or one direction of a tie."""
+
+    ranking: Ranking
+    chosen: str
+    rejected: str
+    tie: bool
+
+
+def _pairs(group: Group, *, ties: bool) -> Iterator[_Pair]:
+    """Each strict preference; with ties also each tie, once in each direction."""
+    texts = [completion.text for completion in group.completions]
     for ranking in group.rankings:
-        for i, j in combinations(range(len(group.completions)), 2):
-            if verdict := ranking.compare(i, j):
-                above, below = (i, j) if verdict > 0 else (j, i)
-                yield ranking, group.completions[above].text, group.completions[below].text
+        for i, j in combinations(range(len(texts)), 2):
+            verdict = ranking.compare(i, j)
+            if verdict is None or (verdict == 0 and not ties):
+                continue
+            above, below = (i, j) if verdict >= 0 else (j, i)
+            yield _Pair(ranking, texts[above], texts[below], verdict == 0)
+            if verdict == 0:
+                yield _Pair(ranking, texts[below], texts[above], True)
 
 
-def _with_margin(row: dict[str, Any], group: Group, ranking: Ranking) -> dict[str, Any]:
-    """The row with the margin that came with a pair, or the one that Llama 2 gives its stated strength."""
+def _told(row: dict[str, Any], group: Group, pair: _Pair, *, ties: bool) -> dict[str, Any]:
+    """The row with who said it, whether it is a tie where ties are told, and its margin.
+
+    The margin is the one that came with a pair, or the one that Llama 2 gives its stated strength; of a tie it is 0.
+    """
+    row = {**row, "annotator": pair.ranking.annotator, **({"tie": pair.tie} if ties else {})}
     margin = group.meta.get("margin") if len(group.completions) == 2 else None
-    if margin is None and ranking.strength is not None:
-        margin = _MARGINS[ranking.strength]
+    if margin is None and pair.ranking.strength is not None:
+        margin = _MARGINS[pair.ranking.strength]
+    if pair.tie:
+        margin = 0.0
     return row if margin is None else {**row, "margin": margin}
 
 
-def write_trl(group: Group) -> Iterator[dict[str, Any]]:
+def write_trl(group: Group, *, ties: bool = False) -> Iterator[dict[str, Any]]:
     """TRL standard rows: prompt, chosen and rejected as strings."""
-    for ranking, chosen, rejected in judged_pairs(group):
-        row = {"prompt": plain_prompt(group.prompt, group.id), "chosen": chosen, "rejected": rejected}
-        yield _with_margin(row, group, ranking)
+    for pair in _pairs(group, ties=ties):
+        row = {"prompt": plain_prompt(group.prompt, group.id), "chosen": pair.chosen, "rejected": pair.rejected}
+        yield _told(row, group, pair, ties=ties)
 
 
 def plain_prompt(prompt: Prompt, owner: str) -> str:
@@ -227,19 +255,19 @@ def _answer(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
 
-def write_trl_chat(group: Group) -> Iterator[dict[str, Any]]:
+def write_trl_chat(group: Group, *, ties: bool = False) -> Iterator[dict[str, Any]]:
     """TRL conversational rows with the prompt in a field of its own."""
-    for ranking, chosen, rejected in judged_pairs(group):
-        row = {"prompt": prompt_rows(group.prompt), "chosen": _answer(chosen), "rejected": _answer(rejected)}
-        yield _with_margin(row, group, ranking)
+    for pair in _pairs(group, ties=ties):
+        row = {"prompt": prompt_rows(group.prompt), "chosen": _answer(pair.chosen), "rejected": _answer(pair.rejected)}
+        yield _told(row, group, pair, ties=ties)
 
 
-def write_openrlhf(group: Group) -> Iterator[dict[str, Any]]:
+def write_openrlhf(group: Group, *, ties: bool = False) -> Iterator[dict[str, Any]]:
     """OpenRLHF rows as its published sets have them: two whole conversations, no prompt key needed."""
     before = prompt_rows(group.prompt)
-    for ranking, chosen, rejected in judged_pairs(group):
-        row = {"chosen": before + _answer(chosen), "rejected": before + _answer(rejected)}
-        yield _with_margin(row, group, ranking)
+    for pair in _pairs(group, ties=ties):
+        row = {"chosen": before + _answer(pair.chosen), "rejected": before + _answer(pair.rejected)}
+        yield _told(row, group, pair, ties=ties)
 
 
 def write_transcripts(group: Group) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from labeler.records import Demonstration, Group
 _Bad = Callable[[RawRow, DataError], None]
 _LOOK = 20  # rows that decide the format
 _LOOK_FAR = 1000  # rows within which they must be found
+_TICK = 1000  # rows between two reports of progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,20 @@ class BadRow:
         file: the file or source.
         line: its line, counted from 1 (for tables: the row).
         row_text: the row as found.
-        reason: what is wrong and how to mend it, without the place.
+        problem: what is wrong and how to mend it, without the place.
+        field: the path of the field at fault, where one is.
     """
 
     file: str
     line: int
     row_text: str
-    reason: str
+    problem: str
+    field: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """The field with what is wrong in it."""
+        return str(DataError(self.problem, field=self.field))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,25 @@ class Imported:
     demonstrations: tuple[Demonstration, ...]
     format: str
     skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a source holds, the bad rows of it too.
+
+    Attributes:
+        groups: as of `Imported`.
+        demonstrations: likewise.
+        format: likewise.
+        bad: the rows that cannot be read.
+        places: file and line of each group, by its id.
+    """
+
+    groups: tuple[Group, ...]
+    demonstrations: tuple[Demonstration, ...]
+    format: str
+    bad: tuple[BadRow, ...]
+    places: Mapping[str, tuple[str, int]]
 
 
 def read(
@@ -80,24 +107,81 @@ def read(
     """
     if skip_bad is not None and Path(skip_bad).resolve() == Path(source).resolve():
         raise UsageError("the file for bad rows is the source itself; name another one")
+    if skip_bad is None:
+        spec, rows = _plan(source, format, columns)
+        records = tuple(record for _, record in _parse(spec, rows, _stop))
+        if not records:
+            raise DataError("holds no groups and no demonstrations", file=str(source))
+        return Imported(*_by_kind(records), spec.name)
+    found = survey(source, format=format, columns=columns)
+    write_bad_rows(found.bad, skip_bad)
+    check_some(found, source)
+    return Imported(found.groups, found.demonstrations, found.format, len(found.bad))
+
+
+def survey(
+    source: str | Path,
+    *,
+    format: str = "auto",  # noqa: A002  # the name of the flag
+    columns: Mapping[str, str] | None = None,
+    tick: Callable[[int], None] | None = None,
+) -> Survey:
+    """Everything in a source with everything that is wrong in it: no single row stops it.
+
+    Args:
+        source: as of `read`.
+        format: likewise.
+        columns: likewise.
+        tick: called with the number of rows read, now and then.
+
+    Raises:
+        DataError: the source as a whole cannot be read.
+        UsageError: there is no such format.
+    """
     bad: list[BadRow] = []
 
     def keep(row: RawRow, error: DataError) -> None:
-        bad.append(BadRow(row.file, row.line, row.text, str(DataError(error.problem, field=error.field))))
+        bad.append(BadRow(row.file, row.line, row.text, error.problem, error.field))
 
     spec, rows = _plan(source, format, columns)
-    records = list(_parse(spec, rows, _stop if skip_bad is None else keep))
-    if skip_bad is not None:
-        _write_bad(bad, Path(skip_bad))
-    if bad and not records:
-        first = bad[0]
-        problem = f"{first.reason} (none of the {len(bad)} rows could be read as {spec.name})"
-        raise DataError(problem, file=first.file, line=first.line)
-    if not records:
+    records: list[Record] = []
+    places: dict[str, tuple[str, int]] = {}
+    for row, record in _parse(spec, rows if tick is None else _counted(rows, tick), keep):
+        records.append(record)
+        if isinstance(record, Group):
+            places[record.id] = row.file, row.line
+    groups, demonstrations = _by_kind(tuple(records))
+    return Survey(groups, demonstrations, spec.name, tuple(bad), places)
+
+
+def check_some(found: Survey, source: str | Path) -> None:
+    """Raise `DataError` if a source gave nothing."""
+    if found.groups or found.demonstrations:
+        return
+    if not found.bad:
         raise DataError("holds no groups and no demonstrations", file=str(source))
+    first = found.bad[0]
+    problem = f"{first.reason} (none of the {len(found.bad)} rows could be read as {found.format})"
+    raise DataError(problem, file=first.file, line=first.line)
+
+
+def columns_of(source: str | Path, *, format: str = "auto") -> tuple[str, ...]:  # noqa: A002
+    """The names of the first row's fields, in its order; none where no row can be read."""
+    rows = open_rows(source, format if format in CONTAINERS else None)
+    first = next((row.value for row in islice(rows, _LOOK_FAR) if not isinstance(row.value, DataError)), {})
+    return tuple(map(str, first))
+
+
+def _counted(rows: Iterator[RawRow], tick: Callable[[int], None]) -> Iterator[RawRow]:
+    for number, row in enumerate(rows, start=1):
+        if number % _TICK == 0:
+            tick(number)
+        yield row
+
+
+def _by_kind(records: tuple[Record, ...]) -> tuple[tuple[Group, ...], tuple[Demonstration, ...]]:
     groups = tuple(record for record in records if isinstance(record, Group))
-    demonstrations = tuple(record for record in records if isinstance(record, Demonstration))
-    return Imported(groups, demonstrations, spec.name, len(bad))
+    return groups, tuple(record for record in records if isinstance(record, Demonstration))
 
 
 def iter_records(
@@ -111,7 +195,7 @@ def iter_records(
     Arguments and errors are those of `read`; a bad row raises when it is reached.
     """
     spec, rows = _plan(source, format, columns)
-    return _parse(spec, rows, _stop)
+    return (record for _, record in _parse(spec, rows, _stop))
 
 
 def iter_groups(
@@ -172,8 +256,8 @@ def _renamed(row: RawRow, columns: Mapping[str, str]) -> RawRow:
     return RawRow(row.file, row.line, value, row.raw, row.split)
 
 
-def _parse(spec: Format, rows: Iterator[RawRow], bad: _Bad) -> Iterator[Record]:
-    """The records of rows; each bad row, and each repeated id, goes to ``bad``, which may raise."""
+def _parse(spec: Format, rows: Iterator[RawRow], bad: _Bad) -> Iterator[tuple[RawRow, Record]]:
+    """The records, each with its (first) row; each bad row, and each repeated id, goes to ``bad``, which may raise."""
     seen: dict[tuple[bool, str], int] = {}
     for row, record in _records(spec, rows, bad):
         key = isinstance(record, Group), record.id
@@ -182,7 +266,7 @@ def _parse(spec: Format, rows: Iterator[RawRow], bad: _Bad) -> Iterator[Record]:
             bad(row, DataError(problem, field="id"))
         else:
             seen[key] = row.line
-            yield record
+            yield row, record
 
 
 def _records(spec: Format, rows: Iterator[RawRow], bad: _Bad) -> Iterator[tuple[RawRow, Record]]:
@@ -248,8 +332,8 @@ def _names(file: str) -> tuple[str, str]:
     return name.partition(".")[0], name
 
 
-def _write_bad(bad: list[BadRow], path: Path) -> None:
+def write_bad_rows(bad: Sequence[BadRow], path: str | Path) -> None:
     """The bad rows as JSON Lines, replacing the file at once; no bad rows leave it empty."""
-    with replacing(path) as temporary:
+    with replacing(Path(path)) as temporary:
         lines = [dumps({"file": b.file, "line": b.line, "reason": b.reason, "row": b.row_text}) + "\n" for b in bad]
         temporary.write_bytes("".join(lines).encode())

@@ -30,12 +30,14 @@ _ALL = (
         "Label Studio JSON export: data, annotations with ranker or pairwise results",
         labelstudio.is_labelstudio,
         labelstudio.parse_labelstudio,
+        write=labelstudio.write_labelstudio,
     ),
     Format(
         "argilla",
         "Argilla export: fields, responses (nested or flat)",
         argilla.is_argilla,
         argilla.parse_argilla,
+        write=argilla.write_argilla,
     ),
     Format(
         "hh-rlhf",
@@ -78,6 +80,7 @@ _ALL = (
         pairs.is_openrlhf,
         pairs.parse_openrlhf,
         write=pairs.write_openrlhf,
+        ties=True,
     ),
     Format("wide", "a table with prompt, completion_a, completion_b, …, winner", tables.is_wide, tables.parse_wide),
     Format(
@@ -94,6 +97,7 @@ _ALL = (
         pairs.is_pair,
         pairs.parse_trl,
         write=pairs.write_trl,
+        ties=True,
         write_demonstration=pairs.write_prompt_completion,
     ),
     Format(
@@ -102,6 +106,7 @@ _ALL = (
         None,
         pairs.parse_trl,
         write=pairs.write_trl_chat,
+        ties=True,
         write_demonstration=pairs.write_prompt_completion_chat,
     ),
     Format(

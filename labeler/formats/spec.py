@@ -43,6 +43,7 @@ class Format:
         key: where several rows make one group, the value that they share; then ``parse`` takes them as ``merge``.
         merge: the rows of one group with their lines, in file order, as that group.
         write: the rows of a group; None where it makes no sense.
+        ties: whether ``write`` takes ``ties=True`` for pairs of equals.
         write_demonstration: the row of a demonstration, likewise.
     """
 
@@ -52,7 +53,8 @@ class Format:
     parse: Callable[[Row, Place], Record] | None = None
     key: Callable[[Row], str] | None = None
     merge: Callable[[Sequence[tuple[int, Row]], Place], Group] | None = None
-    write: Callable[[Group], Iterator[dict[str, Any]]] | None = None
+    write: Callable[..., Iterator[dict[str, Any]]] | None = None
+    ties: bool = False
     write_demonstration: Callable[[Demonstration], dict[str, Any]] | None = None
 
 

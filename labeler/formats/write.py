@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -22,7 +23,13 @@ Rows = Iterator[dict[str, Any]]
 _T = TypeVar("_T")
 
 
-def write_groups(groups: Iterable[Group], path: str | Path, *, format: str = "native") -> int:  # noqa: A002
+def write_groups(
+    groups: Iterable[Group],
+    path: str | Path,
+    *,
+    format: str = "native",  # noqa: A002  # the name of the flag
+    ties: bool = False,
+) -> int:
     """Write groups to a file or folder, replacing it at once; a failure leaves what was there.
 
     Args:
@@ -32,7 +39,9 @@ def write_groups(groups: Iterable[Group], path: str | Path, *, format: str = "na
         format: a name of `FORMATS`. The pairwise formats (trl, trl-conversational, openrlhf, hh-rlhf) get one row for
             each strict preference that each annotator stated: ties and unranked completions give none, and two people
             who agree give two rows. They get a ``margin`` where every row has one: the imported one, or Llama 2's for
-            the stated strength.
+            the stated strength. All but hh-rlhf say who the ``annotator`` was.
+        ties: trl, trl-conversational and openrlhf get each tie too, once in each direction and with the margin 0: a
+            trainer of pairs then learns equal scores. The column ``tie`` says which rows these are.
 
     Returns:
         Number of rows written.
@@ -41,13 +50,26 @@ def write_groups(groups: Iterable[Group], path: str | Path, *, format: str = "na
         UsageError: the format is unknown or cannot hold groups, or the suffix is unknown.
         DataError: a group does not fit the format, or the place cannot be written to.
     """
-    spec, path = find(format), Path(path)
-    container = _container(path, format)
+    path = Path(path)
+    container = _container(path, find(format).name)
+    rows_of = group_rows("long" if format == "native" and container in (".csv", ".tsv") else format, ties=ties)
+    return _write(groups, path, container, rows_of, is_native=format in ("native", "parquet", "datasets"))
+
+
+def group_rows(name: str, *, ties: bool = False) -> Callable[[Group], Rows]:
+    """What turns a group into rows of a format.
+
+    Raises:
+        UsageError: the format is unknown, cannot hold groups, or cannot hold ties that are asked for.
+    """
+    spec = find(name)
     if spec.write is None:
         able = ", ".join(name for name, each in FORMATS.items() if each.write)
-        raise UsageError(f"groups cannot be written as {format}; the formats for them are {able}")
-    write = FORMATS["long"].write if format == "native" and container in (".csv", ".tsv") else spec.write
-    return _write(groups, path, container, write or spec.write, is_native=format in ("native", "parquet", "datasets"))
+        raise UsageError(f"groups cannot be written as {name}; the formats for them are {able}")
+    if ties and not spec.ties:
+        able = ", ".join(name for name, each in FORMATS.items() if each.ties)
+        raise UsageError(f"{name} has no rows for ties; the formats that have are {able}")
+    return partial(spec.write, ties=True) if ties else spec.write
 
 
 def write_demonstrations(

@@ -41,6 +41,8 @@ MANAGER_PAGES = (
     "/labelers",
     "/models",
     "/throughput",
+    "/import",
+    "/export",
     "/settings",
     "/people",
     "/train",

@@ -15,12 +15,13 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from labeler import uploads
 from labeler.api import typed
 from labeler.errors import DataError
 from labeler.routes.rest.declare import Upload
 
 JSON_BYTES = 1024 * 1024
-UPLOAD_BYTES = 512 * 1024 * 1024
+UPLOAD_BYTES = uploads.UNPACKED_BYTES
 JSON_LINES = "application/x-ndjson"
 SUFFIXES = {
     JSON_LINES: ".jsonl",
@@ -118,12 +119,9 @@ async def _from_form(request: Request, folder: Path) -> Upload:
         raise RefusedError(400, f"The form cannot be read: {error.message}") from None
     async with _closing(form) as sent:
         name = Path(sent.filename or "file").name
-        suffix = Path(name).suffix.lower()
-        if suffix not in SUFFIXES.values():
-            raise RefusedError(415, f"{name!r} must be named {', '.join(sorted(set(SUFFIXES.values())))}.")
-        path = folder / f"body{suffix}"
-        with path.open("wb") as file:
-            await run_in_threadpool(shutil.copyfileobj, sent.file, file)
+        if not name.lower().endswith(uploads.ENDINGS):
+            raise RefusedError(415, f"{name!r} must be named {', '.join(uploads.ENDINGS)}.")
+        path = await run_in_threadpool(uploads.keep, name, sent.file, folder, UPLOAD_BYTES)
     return Upload(path, name)
 
 

@@ -10,11 +10,14 @@ from pathlib import Path
 from labeler.agreement import reliability
 from labeler.api import typed
 from labeler.api.models import (
+    ExportQuery,
     Guidelines,
     Imported,
+    ImportProblem,
     ImportQuery,
     JudgmentInfo,
     JudgmentQuery,
+    LeftOutInfo,
     NewProject,
     Page,
     PageQuery,
@@ -26,14 +29,17 @@ from labeler.api.models import (
     Stats,
     TaskInfo,
 )
-from labeler.entities import Judgment, Project
-from labeler.errors import DataError, PermissionDeniedError
-from labeler.formats import read
+from labeler.cleaning import Cleaning
+from labeler.entities import ImportCounts, Judgment, Project
+from labeler.errors import PermissionDeniedError
+from labeler.exporting import data_files, export
+from labeler.importing import Report, Wanted, bring_in
 from labeler.label_schema import LabelSchema, schema_from, schema_row
 from labeler.rating_report import rating_report
 from labeler.records import Ranking
 from labeler.routes.rest.declare import Archive, Call, Upload, operation
 from labeler.routes.rest.paging import after, page_of
+from labeler.selection import Export, Selection
 from labeler.snapshot import freeze
 
 PROJECTS, CONTENT, RESULTS = "Projects", "Content", "Results"
@@ -81,12 +87,37 @@ def import_groups(call: Call, project: Project, query: ImportQuery, upload: Uplo
 
     Send JSON lines, JSON, CSV, TSV or Parquet as the body, or a form with one file.
     """
-    try:
-        found = read(upload.path, format=query.format)
-        counts = call.store.import_groups(project.id, found.groups, found.demonstrations, overlap=query.overlap)
-    except DataError as error:
-        raise DataError(error.problem, file=upload.name, line=error.line, field=error.field) from error
-    return Imported(found.format, counts.groups, counts.judgments, counts.demonstrations)
+    given = {field.name: getattr(query, field.name) for field in fields(Cleaning) if hasattr(query, field.name)}
+    wanted = Wanted(
+        source=str(upload.path),
+        name=upload.name,
+        project=project.name,
+        format=query.format,
+        overlap=query.overlap,
+        priority=query.priority,
+        skip_bad=upload.path.with_name(".bad") if query.skip_bad else None,
+        skip_known=query.skip_known,
+        cleaning=Cleaning(**given),
+    )
+    return _imported(bring_in(call.store, wanted, dry_run=query.dry_run))
+
+
+def _imported(done: Report) -> Imported:
+    counts = done.counts or ImportCounts(0, 0, 0)
+    return Imported(
+        format=done.format,
+        groups=counts.groups,
+        judgments=counts.judgments,
+        demonstrations=counts.demonstrations,
+        bad=done.bad,
+        problems=tuple(ImportProblem(**one) for one in done.problems),
+        repeated=done.repeated,
+        left_out=tuple(LeftOutInfo(**one) for one in done.left_out),
+        reasons=dict(done.reasons),
+        masked=dict(done.kinds),
+        splits=dict(done.splits),
+        dry_run=done.dry_run,
+    )
 
 
 @operation("GET", "/projects/{project}/tasks", tag=CONTENT, least="manager")
@@ -134,6 +165,32 @@ def get_snapshot(call: Call, project: Project, query: SnapshotQuery) -> Archive:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return Archive(Path(packed), f"snapshot-{project.id}.{query.archive}")
+
+
+@operation("GET", "/projects/{project}/export", tag=RESULTS, least="manager")
+def get_export(call: Call, project: Project, query: ExportQuery) -> Archive:
+    """Judgments in another program's format: one file, or a zip where there are several."""
+    selection = Selection(
+        query.schema_version,
+        (query.annotator,) if query.annotator else (),
+        query.since,
+        query.until,
+        query.min_overlap,
+        (query.split,) if query.split else (),
+    )
+    wanted = Export(to=query.to, ties=query.ties, ranks_from_ratings=query.ranks_from_ratings, selection=selection)
+    folder = Path(tempfile.mkdtemp(prefix="labeler-export-"))
+    try:
+        export(call.store, project, wanted, folder / "export")
+        files = data_files(folder / "export")
+        if len(files) == 1:
+            path = files[0].rename(folder / files[0].name)
+        else:
+            path = Path(shutil.make_archive(str(folder / "packed"), "zip", folder / "export"))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Archive(path, path.name if len(files) == 1 else f"{query.to}-{project.id}.zip")
 
 
 def _schema(settings: Settings) -> LabelSchema:

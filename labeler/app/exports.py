@@ -1,0 +1,176 @@
+"""The managers' page that gives data out: a format, filters, a look at the first rows, a file to download."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+import streamlit as st
+
+from labeler import export_jobs, hub_push, jobs
+from labeler.app import account
+from labeler.app.session import require_manager, services
+from labeler.entities import Project, User
+from labeler.errors import ProductError
+from labeler.exporting import FILES, preview
+from labeler.folders import MANIFEST
+from labeler.formats import FORMATS
+from labeler.jobs import Job
+from labeler.records import SPLITS
+from labeler.selection import Export, Format, Selection
+
+SNAPSHOT = "snapshot"
+TITLES = {
+    SNAPSHOT: "Snapshot: everything, to train on",
+    "native": "Native (JSON Lines)",
+    "trl": "TRL preference pairs",
+    "trl-conversational": "TRL preference pairs, conversational",
+    "openrlhf": "OpenRLHF",
+    "hh-rlhf": "HH-RLHF transcripts",
+    "csv": "CSV",
+    "parquet": "Parquet",
+    "datasets": "Hugging Face datasets folder",
+    "argilla": "Argilla",
+    "labelstudio": "Label Studio",
+}
+NOTES = {
+    SNAPSHOT: "All judgments with their splits and a manifest; the same judgments give the same bytes.",
+    "argilla": "Records of Argilla 2 with the question “ranking”; of each judgment the ranks alone.",
+    "labelstudio": "Tasks to import, with a labeling interface; names of annotators stand in each result’s meta.",
+}
+
+
+def draw() -> None:
+    """The page."""
+    me = require_manager()
+    account.draw(me)
+    st.header("Export", anchor=False)
+    projects = services().store.projects(me.id)
+    if not projects:
+        st.info("There is no project yet. Make one on the page “Import”.")
+        return
+    left, right = st.columns(2)
+    name = left.selectbox("Project", [project.name for project in projects], key="export-project")
+    project = next(project for project in projects if project.name == name)
+    to = right.selectbox("Format", list(TITLES), format_func=lambda one: TITLES[one], key="export-format")
+    st.caption(NOTES.get(to) or f"{FORMATS[to].summary[:1].upper()}{FORMATS[to].summary[1:]}.")
+    try:
+        _form(me, project, to)
+    except ProductError as error:
+        st.error(str(error))
+    job = export_jobs.latest(services().runs, me)
+    if job is not None:
+        _result(job)
+
+
+def _form(me: User, project: Project, to: str) -> None:
+    key = f"{project.id}-{to}"
+    ratings = False
+    if project.schema.rates and not project.schema.ranking:
+        ratings = st.checkbox("Rank by ratings", key=f"ratings-{key}", help="For projects that ask for ratings alone.")
+    if to == SNAPSHOT:
+        if st.button("Make it", type="primary", key=f"make-{key}"):
+            export_jobs.start(services().store, services().runs, me, project, None, ranks_from_ratings=ratings)
+            st.rerun()
+        return
+    form: Format = next(name for name in FILES if name == to)
+    ties = FORMATS[to].ties and st.checkbox(
+        "Write ties too", key=f"ties-{key}", help="In both directions, with the margin 0: equal scores are learned."
+    )
+    wanted = Export(to=form, ties=ties, ranks_from_ratings=ratings, selection=_selection(project, key))
+    _preview(project, wanted)
+    push = _push(me, to, key)
+    if st.button("Make it", type="primary", key=f"make-{key}"):
+        export_jobs.start(services().store, services().runs, me, project, wanted, push=push)
+        st.rerun()
+
+
+def _selection(project: Project, key: str) -> Selection:
+    with st.expander("Only some of it"):
+        people = [person.annotator for person in services().store.annotator_counts(project.id)]
+        left, right = st.columns(2)
+        annotators = left.multiselect("Labelers", people, placeholder="all", key=f"people-{key}")
+        splits = right.multiselect("Splits", SPLITS, placeholder="all", key=f"splits-{key}")
+        since = left.date_input("From the day", None, key=f"since-{key}")
+        until = right.date_input("To the day", None, key=f"until-{key}")
+        versions = [None, *sorted(services().store.label_schemas(project.id), reverse=True)]
+        version = left.selectbox(
+            "Version of the settings",
+            versions,
+            format_func=lambda one: "all" if one is None else str(one),
+            key=f"version-{key}",
+        )
+        overlap = right.number_input("At least so many labelers", 0, 1000, 1, key=f"overlap-{key}")
+    return Selection(version, tuple(annotators), _day(since), _day(until), int(overlap), tuple(splits))
+
+
+def _day(picked: Any) -> str | None:
+    return picked.isoformat() if isinstance(picked, date) else None
+
+
+def _preview(project: Project, wanted: Export) -> None:
+    st.markdown("**The first rows**")
+    rows = preview(services().store, project, wanted)
+    if not rows:
+        st.write("The filters leave nothing.")
+    for row in rows:
+        st.code(json.dumps(row, ensure_ascii=False, indent=1), language="json", wrap_lines=True, height=200)
+
+
+def _push(me: User, to: str, key: str) -> str | None:
+    """The Hub is written to with the server's own token, so that only admins may."""
+    if me.role != "admin" or to not in hub_push.PUSHABLE:
+        return None
+    there = hub_push.token() is not None
+    name = st.text_input(
+        "Also push it to a data set on the Hugging Face Hub",
+        key=f"push-{key}",
+        placeholder="ORG/NAME" if there else "The server has no token: set HF_TOKEN",
+        disabled=not there,
+        help="A new one is private.",
+    )
+    return name.strip() or None
+
+
+def _result(job: Job) -> None:
+    st.divider()
+    st.subheader("Your last export", anchor=False)
+    st.text(f"{job.about['project']}: {TITLES[job.about['what']]}")
+    outcome = jobs.outcome(job)
+    if outcome.state == "running":
+        _watch(job)
+    elif outcome.state == "cancelled":
+        st.info("It was cancelled.")
+    elif outcome.state == "failed":
+        st.error("It could not be made.")
+        st.code(outcome.message.removeprefix("labeler: "), language=None, wrap_lines=True)
+    else:
+        _made(job)
+
+
+@st.fragment(run_every=0.5)
+def _watch(job: Job) -> None:
+    if not jobs.is_running(job):
+        st.rerun()
+    st.progress(0.0, text="Being made …")
+    if st.button("Cancel", key=f"cancel-{job.folder.name}"):
+        with suppress(ProductError):
+            jobs.cancel(job)
+        st.rerun()
+
+
+def _made(job: Job) -> None:
+    manifest = export_jobs.made(job) / MANIFEST
+    path = export_jobs.download(job)
+    if not (manifest.is_file() and path.is_file()):
+        st.error("Its files are gone; make it again.")
+        return
+    found = json.loads(manifest.read_text(encoding="utf-8"))
+    st.text(", ".join(f"{number:,} {what}" for what, number in found["counts"].items()))
+    if job.about["push"]:
+        st.success(f"Pushed to {job.about['push']}.")
+    st.download_button(f"Download {path.name}", path.read_bytes(), path.name, key=f"file-{job.folder.name}")
+    with st.expander("Manifest"):
+        st.json(found)

@@ -1,0 +1,395 @@
+"""The managers' page that takes data in: choose a source, see what it holds and what is wrong in it, import it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+
+from labeler import import_jobs, jobs, meaning, uploads
+from labeler.app import account
+from labeler.app.session import require_manager, services
+from labeler.cleaning import Cleaning
+from labeler.entities import Project, User
+from labeler.errors import ProductError
+from labeler.formats import FORMATS
+from labeler.import_jobs import CHECK, STORE, Choice, Source
+from labeler.import_report import REASONS
+from labeler.importing import LOOKED, Report
+from labeler.jobs import Job
+from labeler.label_schema import Task
+from labeler.uploads import ENDINGS
+
+TASKS: dict[Task, str] = {"rank": "Rank", "rate": "Rate, then rank", "pair": "Choose of a pair"}
+STAGES = {"read": "Reading", "clean": "Cleaning", "store": "Storing", "embed": "Comparing meanings"}
+OUR_COLUMNS = (
+    *("prompt", "completion_a", "completion_b", "completion_c", "completion_d", "winner", "chosen", "rejected"),
+    *("completion", "rank", "score", "annotator", "id", "model", "model_a", "model_b", "source", "split", "margin"),
+)
+"""The names that a column of a table may be given."""
+MAPPED_COLUMNS = 24
+NEW = "A new project"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+READABLE = sorted(name for name, form in FORMATS.items() if form.parse or form.merge)
+NOT_UPLOADED = "The file was not taken."
+FOUND_NOT = (
+    "Found are e-mail addresses, telephone and card numbers, IBANs, IP addresses and US social security numbers. "
+    "Names, postal addresses and whatever is written out in words are not found. What is masked is kept nowhere."
+)
+
+
+def draw() -> None:
+    """The page."""
+    me = require_manager()
+    account.draw(me)
+    st.header("Import", anchor=False)
+    source = import_jobs.latest(services().runs, me)
+    if source is None:
+        _choose_source(me)
+        return
+    projects = services().store.projects(me.id)
+    job = import_jobs.latest_job(source)
+    if job is not None and job.kind == STORE:
+        _stored(source, job)
+        return
+    _source_line(source)
+    _settings(me, source, projects, job)
+    if job is not None:
+        _checked(source, job)
+
+
+# Where it comes from
+
+
+def _choose_source(me: User) -> None:
+    st.caption(
+        "Prompts with completions to rank, rankings made elsewhere, demonstrations: JSON Lines, JSON, CSV, TSV or "
+        "Parquet, up to 100 MB, the text ones also gzipped. Larger files: labeler import FILE --project NAME."
+    )
+    given = st.file_uploader("A file", type=[ending.removeprefix(".") for ending in ENDINGS], key="import-file")
+    hint = "hf:NAME[:CONFIG][/SPLIT]" + (", or a path on the server" if me.role == "admin" else "")
+    with st.form("import-place"):
+        place = st.text_input("Or a data set on the Hugging Face Hub", placeholder=hint, key="import-place-name")
+        go = st.form_submit_button("Look at it")
+    try:
+        if given is not None:
+            import_jobs.upload(services().runs, me, given.name, given)
+        elif go and place.strip():
+            import_jobs.named(services().runs, me, place.strip())
+        else:
+            return
+    except ProductError as error:
+        st.error(str(error))
+        return
+    st.rerun()
+
+
+def _source_line(source: Source) -> None:
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    left.markdown("**Source**")
+    left.text(source.name)
+    if right.button("Take another", key=f"away-{source.folder.name}"):
+        import_jobs.put_away(source)
+        st.rerun()
+
+
+# How
+
+
+def _settings(me: User, source: Source, projects: tuple[Project, ...], job: Job | None) -> None:
+    """The form; without a check so far it begins one with what is usual."""
+    key = source.folder.name
+    may_make = not services().store.memberships(me.id)
+    names = [project.name for project in projects] + ([NEW] if may_make else [])
+    if not names:
+        st.info("You have no project to import into.")
+        return
+    before = Choice.of(job) if job else None
+    usual = before.project if before and before.project in names else names[0]
+    if before and before.project not in names and may_make:
+        usual = NEW
+    name = st.selectbox("Into the project", names, index=names.index(usual), key=f"project-{key}")
+    with st.form(f"how-{key}"):
+        project, task = (name, None) if name != NEW else _new_project(key, before)
+        left, middle, right = st.columns(3)
+        overlap = left.number_input(
+            "People for each task", 1, 1000, before.overlap if before else None, key=f"overlap-{key}",
+            placeholder="as in the project", help="Rankings that come along count.",
+        )  # fmt: skip
+        priority = middle.number_input(
+            "Priority", 0, 100, before.priority if before else None, key=f"priority-{key}", placeholder="0",
+            help="100 comes first. A group's own meta.priority stays.",
+        )  # fmt: skip
+        formats = ["auto", *READABLE]
+        chosen = right.selectbox(
+            "Format", formats, index=formats.index(before.format if before else "auto"), key=f"format-{key}",
+            help="auto looks at the first rows.",
+        )  # fmt: skip
+        columns = _columns(key, job, before)
+        skip_bad = st.checkbox(
+            "Leave bad rows out", before.skip_bad if before else False, key=f"bad-{key}",
+            help="They are in a file that you can download. Otherwise one bad row stops the import.",
+        )  # fmt: skip
+        skip_known = st.checkbox(
+            "Leave out what the project has already", before.skip_known if before else False, key=f"known-{key}"
+        )
+        cleaning = _cleaning(key, before.cleaning if before else Cleaning())
+        go = st.form_submit_button("Check", type="secondary" if job else "primary")
+    if not go:
+        return
+    if not project:
+        st.error("Give the new project a name.")
+        return
+    try:
+        choice = Choice(
+            project=project, task=task, format=chosen, columns=columns, overlap=overlap, priority=priority,
+            skip_bad=skip_bad, skip_known=skip_known, cleaning=Cleaning(**cleaning),
+        )  # fmt: skip
+        import_jobs.start(services().store, source, choice, CHECK)
+    except ProductError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+def _new_project(key: str, before: Choice | None) -> tuple[str, str]:
+    left, right = st.columns(2)
+    known = {project.name for project in services().store.projects()}
+    said = before.project if before and before.project not in known else ""
+    name = left.text_input("Its name", said, max_chars=100, key=f"name-{key}")
+    tasks = list(TASKS)
+    asked = tasks.index(before.task) if before and before.task in tasks else 0  # type: ignore[arg-type]
+    task = right.selectbox("Task", tasks, index=asked, format_func=lambda one: TASKS[one], key=f"task-{key}")
+    return name.strip(), task
+
+
+def _columns(key: str, job: Job | None, before: Choice | None) -> dict[str, str]:
+    """What the columns of a table are; a table is known by its first check."""
+    found = import_jobs.report(job) if job else None
+    if found is None or not found.columns:
+        return dict(before.columns) if before else {}
+    given = {theirs: ours for ours, theirs in before.columns.items()} if before else {}
+    columns: dict[str, str] = {}
+    with st.expander("What the columns are", expanded=found.format is None):
+        places = st.columns(3)
+        for number, name in enumerate(found.columns[:MAPPED_COLUMNS]):
+            options = ["", *OUR_COLUMNS]
+            usual = options.index(given[name]) if given.get(name) in options else 0
+            said = places[number % 3].selectbox(
+                name, options, index=usual, format_func=lambda one: one or "as it is called", key=f"column-{key}-{name}"
+            )
+            if said:
+                columns[said] = name
+    return columns
+
+
+def _cleaning(key: str, before: Cleaning) -> dict[str, Any]:
+    with st.expander("Cleaning before people label it", expanded=before != Cleaning()):
+        unique = st.checkbox("Leave out prompts that were there before", before.unique, key=f"unique-{key}")
+        left, right = st.columns(2)
+        prefix = left.number_input(
+            "… or that begin with the same so many characters", 1, None, before.unique_prefix, key=f"prefix-{key}",
+            placeholder="off; 200 is usual", help="InstructGPT's long common prefix; system messages are not counted.",
+        )  # fmt: skip
+        cosine = None
+        if meaning.available():
+            cosine = right.number_input(
+                "… or that mean the same, by cosine", 0.5, 1.0, before.unique_meaning, 0.01, key=f"meaning-{key}",
+                placeholder="off; 0.95 is strict", help="Of embeddings made by reward embed; takes a while.",
+            )  # fmt: skip
+        most = left.number_input(
+            "At most so many prompts of one author", 1, None, before.per_author, key=f"author-{key}",
+            placeholder="off; InstructGPT took 200", help="The author stands in meta.author.",
+        )  # fmt: skip
+        split = st.checkbox(
+            "Put all prompts of an author into one split", before.split_by_author, key=f"split-{key}",
+            help="Train, validation or test, as InstructGPT split by user.",
+        )  # fmt: skip
+        mask = st.checkbox("Mask personal data", before.mask_pii, key=f"mask-{key}", help=FOUND_NOT)
+        region = right.text_input(
+            "Country of telephone numbers without a country code", before.phone_region, max_chars=2, key=f"region-{key}"
+        )
+    return {
+        "unique": unique,
+        "unique_prefix": prefix,
+        "unique_meaning": cosine,
+        "per_author": most,
+        "split_by_author": split,
+        "mask_pii": mask,
+        "phone_region": region.strip().upper() or "US",
+    }
+
+
+# What the check found
+
+
+def _checked(source: Source, job: Job) -> None:
+    if jobs.is_running(job):
+        _watch(job)
+        return
+    st.subheader("What is in it", anchor=False)
+    found = import_jobs.report(job)
+    if found is None:
+        _failed(source, job, "The check failed.")
+        return
+    choice = Choice.of(job)
+    _facts(found)
+    _problems(found, job)
+    if found.counts is not None:
+        _cleaned(found)
+        _first(found)
+    ready = found.counts is not None and _any(found) and (choice.skip_bad or not found.bad)
+    if found.bad and found.counts is not None and not choice.skip_bad:
+        st.info("Mend the file, or tick “Leave bad rows out” and check again.")
+    if st.button("Import", type="primary", disabled=not ready, key=f"import-{job.folder.name}"):
+        try:
+            import_jobs.start(services().store, source, choice, STORE)
+        except ProductError as error:
+            st.error(str(error))
+        else:
+            st.rerun()
+
+
+def _any(found: Report) -> bool:
+    return found.counts is not None and bool(found.counts.groups or found.counts.demonstrations)
+
+
+def _facts(found: Report) -> None:
+    if found.counts is None:
+        return
+    values = (
+        ("Groups to label", found.counts.groups),
+        ("Rankings that come along", found.counts.judgments),
+        ("Demonstrations", found.counts.demonstrations),
+        ("Bad rows", found.bad),
+    )
+    for place, (title, value) in zip(st.columns(4), values, strict=True):
+        place.metric(title, f"{value:,}")
+    sizes = ", ".join(f"{count:,} with {k}" for k, count in found.sizes.items())
+    st.text(f"Format: {found.format}. Completions: {sizes or 'none'}.")
+
+
+def _problems(found: Report, job: Job) -> None:
+    if not found.bad:
+        return
+    st.markdown("**Problems**")
+    rows = [
+        {"line": one["line"], "field": one["field"] or "", "what is wrong, and what to do": one["problem"]}
+        for one in found.problems
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch")
+    if found.bad > len(rows):
+        st.caption(f"The first {len(rows):,} of {found.bad:,}.")
+    _bad_download(job)
+
+
+def _bad_download(job: Job) -> None:
+    if rows := import_jobs.bad_rows(job):
+        st.download_button(
+            "Download the bad rows", rows, "bad-rows.jsonl", "application/x-ndjson", key=f"rows-{job.folder.name}"
+        )
+
+
+def _cleaned(found: Report) -> None:
+    """What was, or would be, left out and masked."""
+    done = [f"{count:,} groups left out: {REASONS[reason]}." for reason, count in found.reasons.items()]
+    done += [f"{count:,} × {kind} masked." for kind, count in sorted(found.kinds.items())]
+    done += [f"{count:,} groups put into {split} by their author." for split, count in sorted(found.splits.items())]
+    if done:
+        st.markdown("**Cleaning**")
+        for line in done:
+            st.text(line)
+        with st.expander("Which"):
+            which = [
+                {"group": one["id"], "why": REASONS[one["reason"]], "for": one["because"]} for one in found.left_out
+            ]
+            which += [{"group": one["id"], "why": "masked", "for": _kinds(one["kinds"])} for one in found.masked]
+            st.dataframe(which, hide_index=True, width="stretch")
+    if found.repeated and "repeated" not in found.reasons:
+        st.info(f"{found.repeated:,} groups repeat an earlier prompt. Cleaning can leave them out.")
+    if found.seen:
+        st.warning(f"Personal data in the first {LOOKED} groups: {_kinds(found.seen)}. Cleaning can mask it.")
+
+
+def _kinds(kinds: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} × {kind}" for kind, count in sorted(kinds.items()))
+
+
+def _first(found: Report) -> None:
+    """The first groups as a labeler sees them: letters, no models."""
+    if not found.first:
+        return
+    st.markdown("**The first groups, as labelers see them**")
+    for row in found.first:
+        with st.container(border=True):
+            for turn in row["prompt"]:
+                st.caption(turn["role"])
+                st.code(turn["content"], language=None, wrap_lines=True, height=_height(turn["content"]))
+            if not row["completions"]:
+                continue
+            for place, (letter, answer) in zip(
+                st.columns(min(len(row["completions"]), 4)),
+                zip(LETTERS, row["completions"], strict=False),
+                strict=False,
+            ):
+                place.caption(letter)
+                place.code(answer["text"], language=None, wrap_lines=True, height=_height(answer["text"]))
+
+
+def _height(text: str) -> int | str:
+    return 220 if len(text) > 600 else "content"
+
+
+# How it goes
+
+
+@st.fragment(run_every=0.5)
+def _watch(job: Job) -> None:
+    """Progress of a job, drawn anew twice a second; when it ends, the whole page is."""
+    if not jobs.is_running(job):
+        st.rerun()
+    last = next(reversed(list(jobs.events(job))), None)
+    title = STAGES.get(last.stage, last.stage) if last else "Starting"
+    if last and last.total and last.step:
+        st.progress(min(last.step / last.total, 1.0), text=f"{title}: {last.step:,} of {last.total:,}")
+    else:
+        rows = f", {last.step:,} rows so far" if last and last.step else ""
+        st.progress(0.0, text=f"{title}{rows} …")
+    if st.button("Cancel", key=f"cancel-{job.folder.name}"):
+        with suppress(ProductError):
+            jobs.cancel(job)
+        st.rerun()
+
+
+def _stored(source: Source, job: Job) -> None:
+    if jobs.is_running(job):
+        st.text(source.name)
+        _watch(job)
+        return
+    found, outcome = import_jobs.report(job), jobs.outcome(job)
+    if found is not None and found.counts is not None and outcome.state == "done":
+        counts = found.counts
+        st.success(
+            f"Imported into {Choice.of(job).project}: {counts.groups:,} groups, {counts.judgments:,} rankings, "
+            f"{counts.demonstrations:,} demonstrations."
+        )
+        _problems(found, job)
+        _cleaned(found)
+    else:
+        _failed(source, job, "Nothing was imported.")
+        if st.button("Back to the settings", key=f"back-{job.folder.name}"):
+            uploads.forget(job.folder)
+            st.rerun()
+    if st.button("Import something else", type="primary", key=f"again-{source.folder.name}"):
+        import_jobs.put_away(source)
+        st.rerun()
+
+
+def _failed(source: Source, job: Job, title: str) -> None:
+    if jobs.outcome(job).state == "cancelled":
+        st.info("This was cancelled; nothing was imported.")
+        return
+    st.error(title)
+    st.code(import_jobs.failure(job, source), language=None, wrap_lines=True)

@@ -1,0 +1,123 @@
+"""Data in and out in a real browser: upload, preview, import, export, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from board import group
+from browsing import Site, Visit
+from playwright.sync_api import Page, expect
+
+from labeler.records import Ranking
+
+DESK = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
+LOOKS = pytest.mark.parametrize("look", [DESK, PHONE], ids=["desk", "dark phone"])
+SECONDS = 60_000
+
+
+def row(number: int, text: str) -> dict[str, object]:
+    completions = [{"id": "a", "text": "<b>Because.</b>", "model": "secret-model"}, {"id": "b", "text": "So."}]
+    return {"id": f"g{number}", "prompt": text, "completions": completions}
+
+
+def shot(page: Page, name: str) -> None:
+    """A picture for people to look at, where SCREENSHOTS names a folder."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.wait_for_timeout(500)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def manager(site: Site, visit: Visit, name: str, look: dict[str, object]) -> Page:
+    made = site.store.add_project(name)
+    site.store.import_groups(made.id, [replace(group(f"{name}-0"), rankings=(Ranking("x", (1, 2, 3, 3)),))])
+    site.add_user(f"{name}-boss", "manager", (name,))
+    return visit.board(site, f"{name}-boss", **look).page
+
+
+@LOOKS
+def test_a_file_is_taken_in(site: Site, visit: Visit, tmp_path: Path, look: dict[str, object]):
+    name = "taken-in" if look is DESK else "taken-in-hand"
+    page = manager(site, visit, name, look)
+    rows = [row(1, "Why? Write to a@example.com."), row(2, "Why? Write to a@example.com."), row(3, "How?")]
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(json.dumps(one).encode() + b"\n" for one in rows) + b"{broken\n"))
+    page.goto(f"{site.url}/import")
+    expect(page.get_by_role("heading", name="Import")).to_be_visible(timeout=SECONDS)
+    shot(page, f"import-empty-{name}")
+    page.locator("input[type=file]").set_input_files(str(path))
+    expect(page.get_by_text("rows.jsonl.gz")).to_be_visible(timeout=SECONDS)
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.get_by_role("heading", name="What is in it")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("Personal data in the first 200 groups: 2 × EMAIL")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("<b>Because.</b>").first).to_be_visible()  # as text
+    assert page.get_by_text("secret-model").count() == 0
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the bad rows").click()
+    assert json.loads(download.value.path().read_text())["line"] == 4
+    shot(page, f"import-checked-{name}")
+    assert fits(page)
+
+    page.get_by_text("Leave bad rows out").click()
+    page.get_by_text("Cleaning before people label it").click()
+    page.get_by_text("Leave out prompts that were there before").click()
+    page.get_by_text("Mask personal data").click()
+    page.get_by_role("button", name="Check", exact=True).click()
+    expect(page.get_by_text("2 × EMAIL masked.")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("1 groups left out: their prompt was there before.")).to_be_visible()
+    shot(page, f"import-cleaned-{name}")
+    page.reload()  # the state is on disk
+    page.get_by_role("button", name="Import", exact=True).click(timeout=SECONDS)
+    expect(page.get_by_text(f"Imported into {name}: 2 groups, 0 rankings, 0 demonstrations.")).to_be_visible(
+        timeout=SECONDS
+    )
+    shot(page, f"import-done-{name}")
+    tasks = site.store.task_page(site.store.project(name).id, after=0, limit=9)
+    assert [task.row["id"] for task in tasks[1:]] == ["g1", "g3"]
+    page.get_by_role("button", name="Import something else").click()
+    expect(page.locator("input[type=file]")).to_be_attached(timeout=SECONDS)
+    assert fits(page)
+    visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
+
+
+@LOOKS
+def test_judgments_are_given_out(site: Site, visit: Visit, look: dict[str, object]):
+    name = "given-out" if look is DESK else "given-out-hand"
+    page = manager(site, visit, name, look)
+    page.goto(f"{site.url}/export")
+    expect(page.get_by_role("heading", name="Export")).to_be_visible(timeout=SECONDS)
+    page.get_by_role("combobox", name="Format").click()
+    page.get_by_role("option", name="TRL preference pairs", exact=True).click()
+    expect(page.get_by_text("“annotator”").or_(page.get_by_text('"annotator"')).first).to_be_visible(timeout=SECONDS)
+    shot(page, f"export-rows-{name}")
+    assert fits(page)
+    page.get_by_role("button", name="Make it").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download pairs.jsonl").click(timeout=SECONDS)
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == 5
+    assert json.loads(lines[0])["annotator"] == "x"
+    shot(page, f"export-made-{name}")
+    assert fits(page)
+    visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
+
+
+def test_a_labeler_comes_to_neither_page(site: Site, visit: Visit):
+    made = site.store.add_project("kept-out")
+    site.store.import_groups(made.id, [group("kept-out-0")])
+    site.add_user("kept-out-ann", "labeler", ("kept-out",))
+    page = visit.board(site, "kept-out-ann").page
+    for path in ("import", "export"):
+        page.goto(f"{site.url}/{path}")
+        assert page.url == f"{site.url}/"
+    visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
