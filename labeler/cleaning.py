@@ -97,7 +97,7 @@ class Cleaned:
         groups: in their order.
         demonstrations: likewise.
         left_out: what was left out.
-        masked: what was masked.
+        masked: what was masked of what is left.
         splits: how many groups got their author's split, by split.
         repeated: groups whose prompt was there before; also where they were not to be left out.
     """
@@ -130,10 +130,11 @@ def clean(
         seed: of the project, which draws the splits.
     """
     masked: list[Masked] = []
+    answered: list[Masked] = []
     kept, written = tuple(groups), tuple(demonstrations)
     if how.mask_pii:
         kept = tuple(_noted(masked, group.id, masked_group(group, how.phone_region)) for group in kept)
-        written = tuple(_noted(masked, one.id, masked_demonstration(one, how.phone_region)) for one in written)
+        written = tuple(_noted(answered, one.id, masked_demonstration(one, how.phone_region)) for one in written)
     left_out: list[LeftOut] = []
     repeated = sum(1 for _ in _repeats(kept, before, prompt_key))
     if how.unique or how.unique_prefix:
@@ -147,7 +148,9 @@ def clean(
     splits: Counter[str] = Counter()
     if how.split_by_author:
         kept = tuple(_by_author(kept, before, seed, splits))
-    return Cleaned(kept, written, tuple(left_out), tuple(masked), dict(splits), repeated)
+    gone = {one.id for one in left_out}
+    masked = [one for one in masked if one.id not in gone]
+    return Cleaned(kept, written, tuple(left_out), (*masked, *answered), dict(splits), repeated)
 
 
 def author_of(group: Group) -> str | None:

@@ -186,7 +186,7 @@ class Client:
         Args:
             project_id: of which project.
             path: of the file; a zip where the format has several files.
-            how: the fields of `labeler.api.models.ExportQuery`, ``to`` at least.
+            how: the fields of `labeler.api.models.ExportQuery`, as ``to="trl"``.
         """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -193,7 +193,10 @@ def failure(job: Job, source: Source) -> str:
     return jobs.outcome(job).message.removeprefix("labeler: ").replace(source.place, source.name)
 
 
-def bad_rows(job: Job) -> bytes:
-    """The rows that cannot be imported, as JSON Lines."""
+def bad_rows(job: Job, source: Source) -> str:
+    """The rows that cannot be imported, as JSON Lines, with the source called as its user calls it."""
     path = job.folder / "bad.jsonl"
-    return path.read_bytes() if path.is_file() else b""
+    if not path.is_file():
+        return ""
+    place, name = (json.dumps(text, ensure_ascii=False)[1:-1] for text in (source.place, source.name))
+    return path.read_text(encoding="utf-8").replace(f'"file": "{place}"', f'"file": "{name}"')

@@ -425,7 +425,7 @@ class ExportQuery:
         split: only groups of this split.
     """
 
-    to: Format
+    to: Format = "native"
     ties: bool = False
     ranks_from_ratings: bool = False
     schema_version: Version = None

@@ -236,7 +236,7 @@ def _checked(source: Source, job: Job) -> None:
         return
     choice = Choice.of(job)
     _facts(found)
-    _problems(found, job)
+    _problems(found, job, source)
     if found.counts is not None:
         _cleaned(found)
         _first(found)
@@ -271,7 +271,7 @@ def _facts(found: Report) -> None:
     st.text(f"Format: {found.format}. Completions: {sizes or 'none'}.")
 
 
-def _problems(found: Report, job: Job) -> None:
+def _problems(found: Report, job: Job, source: Source) -> None:
     if not found.bad:
         return
     st.markdown("**Problems**")
@@ -282,11 +282,11 @@ def _problems(found: Report, job: Job) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
     if found.bad > len(rows):
         st.caption(f"The first {len(rows):,} of {found.bad:,}.")
-    _bad_download(job)
+    _bad_download(job, source)
 
 
-def _bad_download(job: Job) -> None:
-    if rows := import_jobs.bad_rows(job):
+def _bad_download(job: Job, source: Source) -> None:
+    if rows := import_jobs.bad_rows(job, source):
         st.download_button(
             "Download the bad rows", rows, "bad-rows.jsonl", "application/x-ndjson", key=f"rows-{job.folder.name}"
         )
@@ -375,7 +375,7 @@ def _stored(source: Source, job: Job) -> None:
             f"Imported into {Choice.of(job).project}: {counts.groups:,} groups, {counts.judgments:,} rankings, "
             f"{counts.demonstrations:,} demonstrations."
         )
-        _problems(found, job)
+        _problems(found, job, source)
         _cleaned(found)
     else:
         _failed(source, job, "Nothing was imported.")

@@ -140,6 +140,7 @@ def manage(root: Client, folder: Path) -> int:
     assert root.import_file(project, file).groups == 2
     with pytest.raises(ConflictError, match="already"):
         root.import_file(project, file)
+    assert root.import_file(project, file, dry_run=True, skip_known=True).groups == 0
     root.set_priorities(project, {"g5": 100})
     tasks = list(root.tasks(project))
     assert [task.group["id"] for task in tasks] == [row["id"] for row in ROWS]
@@ -199,6 +200,8 @@ def results(root: Client, project: int, folder: Path) -> None:
     assert [len(group.rankings) for group in snapshot.groups] == [2]
     for name in ("packed.zip", "packed.tar.gz"):
         assert root.download_snapshot(project, folder / name).stat().st_size > 100
+    pairs = root.download_export(project, folder / "pairs.jsonl", to="trl", min_overlap=2)
+    assert {json.loads(line)["annotator"] for line in pairs.read_text().splitlines()} == {"ann", "bob"}
     started = root.start_training(project, NewTraining("tiny"))
     assert started.judgments == 2
     if root.training(started.id).state == "running":

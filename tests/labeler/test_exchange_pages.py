@@ -106,9 +106,7 @@ def test_a_file_is_checked_cleaned_and_imported(store: Store, show: Callable[...
         "Demonstrations": "0",
         "Bad rows": "1",
     }
-    assert [one.value for one in page.info][0].startswith("Mend the file, or tick") or any(
-        one.value.startswith("Mend the file") for one in page.info
-    )
+    assert any(one.value.startswith("Mend the file, or tick") for one in page.info)
     assert any("2 groups repeat an earlier prompt" in one.value for one in page.info)
     assert "3 × EMAIL" in page.warning[0].value
     assert button(page, "Import").disabled
@@ -124,7 +122,7 @@ def test_a_file_is_checked_cleaned_and_imported(store: Store, show: Callable[...
     page.run()
     said = [one.value for one in page.text]
     assert "2 groups left out: their prompt was there before." in said
-    assert "3 × EMAIL masked." in said
+    assert "1 × EMAIL masked." in said
     assert page.code[0].value == "Why? [EMAIL_1]"
     assert store.counts(store.project("essays").id).tasks == 0
     button(page, "Import").click().run()

@@ -43,7 +43,8 @@ def test_checked_then_stored_by_processes_of_their_own(store: Store, tmp_path: P
     assert found
     assert found.counts
     assert (found.counts.groups, found.bad, found.kinds) == (5, 1, {"EMAIL": 5})
-    assert json.loads(import_jobs.bad_rows(job))["row"] == "nonsense"
+    bad = json.loads(import_jobs.bad_rows(job, source))
+    assert (bad["file"], bad["line"], bad["row"]) == ("why.jsonl", 6, "nonsense")
     assert store.projects() == ()
     assert Choice.of(jobs.load(job.folder)) == choice
     assert "LABELER_DB" not in (job.folder / "job.json").read_text()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -225,6 +227,40 @@ def test_a_bad_row_stops_the_import_and_its_place_is_said(asked, people: Store):
     assert found["line"] == 2
     assert found["detail"].startswith("Body:2: ")
     assert people.counts(1).tasks == 2
+
+
+def test_an_import_is_tried_cleaned_and_may_be_packed(asked, people: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bodies, "UPLOAD_BYTES", 2_000_000)
+    rows = [{"id": f"n{n}", "prompt": f"Mail {n}@example.com", "responses": ["a", "b"]} for n in range(3)]
+    content = "\n".join([*map(json.dumps, rows), "{"]).encode()
+    query = {"dry_run": "true", "skip_bad": "true", "unique": "true", "mask_pii": "true", "priority": 4}
+    file = {"file": ("rows.jsonl.gz", io.BytesIO(gzip.compress(content)))}
+    would = asked("manager", "POST", "/projects/1/import", params=query, files=file).json()
+    assert (would["groups"], would["bad"], would["reasons"], would["dry_run"]) == (1, 1, {"repeated": 2}, True)
+    assert (would["masked"], would["problems"][0]["line"]) == ({"EMAIL": 1}, 4)
+    assert people.counts(1).tasks == 2
+    file = {"file": ("rows.jsonl.gz", io.BytesIO(gzip.compress(content)))}
+    done = asked("manager", "POST", "/projects/1/import", params=query | {"dry_run": "false"}, files=file).json()
+    assert done == would | {"dry_run": False}
+    assert people.task_page(1, after=2, limit=9)[0].priority == 4
+    bomb = {"file": ("rows.jsonl.gz", io.BytesIO(gzip.compress(bytes(3_000_000))))}
+    assert (
+        "MiB once unpacked" in assert_problem(asked("manager", "POST", "/projects/1/import", files=bomb), 400)["detail"]
+    )
+
+
+def test_an_export_is_a_file_or_a_zip(asked, people: Store):
+    pair = {"prompt": "?", "chosen": "a", "rejected": "b", "annotator": "x"}
+    lines = {"content": json.dumps(pair).encode(), "headers": {"content-type": bodies.JSON_LINES}}
+    assert asked("manager", "POST", "/projects/1/import", **lines).status_code == 200
+    answer = asked("manager", "GET", "/projects/1/export", params={"to": "trl", "annotator": "x"})
+    assert answer.json() == pair
+    assert 'filename="pairs.jsonl"' in answer.headers["content-disposition"]
+    answer = asked("manager", "GET", "/projects/1/export", params={"to": "labelstudio"})
+    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert {"tasks.json", "labeling-config.xml", "manifest.json"} <= set(names)
+    for query in ({"to": "word"}, {"to": "csv", "ties": "true"}, {"since": "June"}, {"annotator": "nobody"}):
+        assert_problem(asked("manager", "GET", "/projects/1/export", params=query), 400)
 
 
 def test_lists_come_in_pages_that_leave_nothing_out(asked, people: Store):
