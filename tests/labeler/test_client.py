@@ -200,7 +200,7 @@ def results(root: Client, project: int, folder: Path) -> None:
     assert [len(group.rankings) for group in snapshot.groups] == [2]
     for name in ("packed.zip", "packed.tar.gz"):
         assert root.download_snapshot(project, folder / name).stat().st_size > 100
-    pairs = root.download_export(project, folder / "pairs.jsonl", to="trl", min_overlap=2)
+    pairs = root.download_export(project, folder / "pairs.jsonl", to="trl", ties=True, min_overlap=2)
     assert {json.loads(line)["annotator"] for line in pairs.read_text().splitlines()} == {"ann", "bob"}
     started = root.start_training(project, NewTraining("tiny"))
     assert started.judgments == 2

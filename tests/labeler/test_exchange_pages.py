@@ -41,6 +41,12 @@ def exports() -> None:
 SCRIPTS = {"imports": imports, "exports": exports}
 
 
+@pytest.fixture(autouse=True)
+def this_code_in_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs run in folders of their own; they are to import what the tests import."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store.create(f"sqlite:///{tmp_path / 'labeler.db'}")

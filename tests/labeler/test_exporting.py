@@ -35,6 +35,12 @@ from labeler.store import Store
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 
 
+@pytest.fixture(autouse=True)
+def this_code_in_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs run in folders of their own; they are to import what the tests import."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
 def ranked(number: int, *people: str, at: str | None = None, split: str | None = None) -> Group:
     said = tuple(Ranking(name, (1, 2, 2), at=at) for name in people)
     return group(number, rankings=said, split=split)

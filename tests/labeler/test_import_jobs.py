@@ -24,6 +24,12 @@ ROWS = b"".join(
 )
 
 
+@pytest.fixture(autouse=True)
+def this_code_in_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs run in folders of their own; they are to import what the tests import."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
 def ended(job: jobs.Job) -> jobs.Job:
     patience = time.monotonic() + 60
     while jobs.is_running(job):
