@@ -25,6 +25,7 @@ from typing import IO, Any, Literal
 from labeler import jobs, uploads
 from labeler.cleaning import Cleaning
 from labeler.errors import ConflictError, DataError, PermissionDeniedError
+from labeler.formats.hub import parse_name
 from labeler.importing import Report
 from labeler.jobs import Job
 from labeler.store import Store, User
@@ -120,7 +121,7 @@ def named(runs: Path, user: User, place: str) -> Source:
     Raises:
         PermissionDeniedError: it is a path, also one that looks like a name, and the user is no admin.
     """
-    hub = _HUB_NAME.fullmatch(place) is not None and not Path(re.split(r"[:\\[]", place[3:])[0]).exists()
+    hub = _HUB_NAME.fullmatch(place) is not None and not Path(parse_name(place)[0]).exists()
     if not hub and user.role != "admin":
         raise PermissionDeniedError(
             "only an admin may name a path on the server; upload the file, or write hf:NAME[:CONFIG][/SPLIT]"
