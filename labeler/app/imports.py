@@ -34,6 +34,7 @@ NEW = "A new project"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 READABLE = sorted(name for name, form in FORMATS.items() if form.parse or form.merge)
 NOT_UPLOADED = "The file was not taken."
+WRONG = "what is wrong, and what to do"
 FOUND_NOT = (
     "Found are e-mail addresses, telephone and card numbers, IBANs, IP addresses and US social security numbers. "
     "Names, postal addresses and whatever is written out in words are not found. What is masked is kept nowhere."
@@ -275,11 +276,13 @@ def _problems(found: Report, job: Job, source: Source) -> None:
     if not found.bad:
         return
     st.markdown("**Problems**")
-    rows = [
-        {"line": one["line"], "field": one["field"] or "", "what is wrong, and what to do": one["problem"]}
-        for one in found.problems
-    ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    rows = [{"line": one["line"], "field": one["field"] or "", WRONG: one["problem"]} for one in found.problems]
+    widths = {
+        "line": st.column_config.NumberColumn(width=60),
+        "field": st.column_config.TextColumn(width=120),
+        WRONG: st.column_config.TextColumn(width="large"),
+    }
+    st.dataframe(rows, hide_index=True, width="stretch", column_config=widths)
     if found.bad > len(rows):
         st.caption(f"The first {len(rows):,} of {found.bad:,}.")
     _bad_download(job, source)

@@ -68,10 +68,12 @@ def test_a_file_is_taken_in(site: Site, visit: Visit, tmp_path: Path, look: dict
     shot(page, f"import-checked-{name}")
     assert fits(page)
 
-    page.get_by_text("Leave bad rows out").click()
-    page.get_by_text("Cleaning before people label it").click()
-    page.get_by_text("Leave out prompts that were there before").click()
-    page.get_by_text("Mask personal data").click()
+    page.get_by_test_id("stCheckbox").filter(has_text="Leave bad rows out").locator("label").click()
+    page.get_by_text("Cleaning before people label it", exact=True).click()
+    page.get_by_test_id("stCheckbox").filter(has_text="Leave out prompts that were there before").locator(
+        "label"
+    ).click()
+    page.get_by_test_id("stCheckbox").filter(has_text="Mask personal data").locator("label").click()
     page.get_by_role("button", name="Check", exact=True).click()
     expect(page.get_by_text("1 × EMAIL masked.")).to_be_visible(timeout=SECONDS)
     expect(page.get_by_text("1 groups left out: their prompt was there before.")).to_be_visible()
