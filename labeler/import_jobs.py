@@ -30,7 +30,10 @@ from labeler.importing import Report
 from labeler.jobs import Job
 from labeler.store import Store, User
 
-KIND, CHECK, STORE = "import", "check", "store"
+KIND = "import"
+Step = Literal["check", "store"]
+CHECK: Step = "check"
+STORE: Step = "store"
 LABELER = (sys.executable, "-m", "labeler.cli")
 _HUB_NAME = re.compile(r"hf:[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(:[\w.-]+)?(/\w+(\[[\d:%]+\])?)?", re.ASCII)
 
@@ -158,7 +161,7 @@ def put_away(source: Source) -> None:
 # Jobs
 
 
-def start(store: Store, source: Source, choice: Choice, kind: Literal["check", "store"]) -> Job:
+def start(store: Store, source: Source, choice: Choice, kind: Step) -> Job:
     """Check a source, or store it.
 
     Raises:

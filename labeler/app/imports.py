@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -33,7 +33,6 @@ MAPPED_COLUMNS = 24
 NEW = "A new project"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 READABLE = sorted(name for name, form in FORMATS.items() if form.parse or form.merge)
-NOT_UPLOADED = "The file was not taken."
 WRONG = "what is wrong, and what to do"
 FOUND_NOT = (
     "Found are e-mail addresses, telephone and card numbers, IBANs, IP addresses and US social security numbers. "
@@ -161,7 +160,7 @@ def _new_project(key: str, before: Choice | None) -> tuple[str, str]:
     said = before.project if before and before.project not in known else ""
     name = left.text_input("Its name", said, max_chars=100, key=f"name-{key}")
     tasks = list(TASKS)
-    asked = tasks.index(before.task) if before and before.task in tasks else 0  # type: ignore[arg-type]
+    asked = tasks.index(before.task) if before and before.task in tasks else 0
     task = right.selectbox("Task", tasks, index=asked, format_func=lambda one: TASKS[one], key=f"task-{key}")
     return name.strip(), task
 
@@ -341,7 +340,7 @@ def _first(found: Report) -> None:
                 place.code(answer["text"], language=None, wrap_lines=True, height=_height(answer["text"]))
 
 
-def _height(text: str) -> int | str:
+def _height(text: str) -> int | Literal["content"]:
     return 220 if len(text) > 600 else "content"
 
 
