@@ -38,7 +38,7 @@ def keep(name: str, stream: IO[bytes], folder: Path, most: int = UNPACKED_BYTES)
     try:
         with path.open("wb") as file:
             if packed:
-                with gzip.GzipFile(fileobj=stream) as unpacked:
+                with gzip.GzipFile(fileobj=stream, mode="rb") as unpacked:
                     _copy(unpacked, file, most)  # type: ignore[arg-type]  # GzipFile reads bytes as any IO[bytes] does
             else:
                 _copy(stream, file, most)

@@ -30,13 +30,13 @@ def test_trl_files_are_what_datasets_reads(tmp_path: Path) -> None:
         "json", data_files=str(tmp_path / "trl.jsonl"), cache_dir=str(tmp_path / "c"), split="train"
     )
     assert plain.to_list() == [
-        {"prompt": "Name a prime.", "chosen": "7", "rejected": "9"},
-        {"prompt": "Name a prime.", "chosen": "5", "rejected": "9"},
+        {"prompt": "Name a prime.", "chosen": "7", "rejected": "9", "annotator": "ann"},
+        {"prompt": "Name a prime.", "chosen": "5", "rejected": "9", "annotator": "ann"},
     ]
     chat = datasets.load_dataset(
         "parquet", data_files=str(tmp_path / "chat.parquet"), cache_dir=str(tmp_path / "c"), split="train"
     )
-    assert chat[0] == {"prompt": [QUESTION], "chosen": [SEVEN], "rejected": [NINE]}
+    assert chat[0] == {"prompt": [QUESTION], "chosen": [SEVEN], "rejected": [NINE], "annotator": "ann"}
 
 
 def stated(groups: list[Group]) -> list[tuple[str, str]]:

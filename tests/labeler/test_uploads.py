@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,13 @@ def test_a_packed_file_is_unpacked_under_its_name(tmp_path: Path):
     assert (path.name, path.read_bytes()) == ("my-pairs.jsonl", b'{"id": 1}\n')
     path = keep("plain.csv", io.BytesIO(b"a,b\n"), tmp_path / "files")
     assert path.read_bytes() == b"a,b\n"
+
+
+def test_a_form_keeps_a_small_file_in_memory_and_it_is_read_from_there(tmp_path: Path):
+    with tempfile.SpooledTemporaryFile() as stream:  # what Starlette hands over; it says that it may be written to
+        stream.write(gzip.compress(b"a,b\n"))
+        stream.seek(0)
+        assert keep("x.csv.gz", stream, tmp_path).read_bytes() == b"a,b\n"
 
 
 def test_what_unpacks_to_too_much_is_refused_before_it_is_on_disk(tmp_path: Path):
