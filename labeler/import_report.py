@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from labeler.importing import LOOKED, Report
 
 REASONS = {
@@ -16,7 +19,7 @@ NAMED = 5
 
 def lines(done: Report) -> list[str]:
     """Problems first, then what was cleaned."""
-    problems = [_problem(one["line"], one["field"], one["problem"]) for one in done.problems]
+    problems = [problem_line(one) for one in done.problems]
     more = [f"… and {done.bad - len(done.problems):,} more"] if done.bad > len(done.problems) else []
     return [*problems, *more, *cleaning_lines(done)]
 
@@ -44,5 +47,7 @@ def _names(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-def _problem(line: int | None, field: str | None, problem: str) -> str:
-    return ": ".join(part for part in (f"line {line}" if line else "", field or "", problem) if part)
+def problem_line(one: Mapping[str, Any]) -> str:
+    """A problem of a report with its place."""
+    line = f"line {one['line']}" if one["line"] else ""
+    return ": ".join(part for part in (line, one["field"] or "", one["problem"]) if part)

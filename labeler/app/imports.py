@@ -16,7 +16,7 @@ from labeler.entities import Project, User
 from labeler.errors import ProductError
 from labeler.formats import FORMATS
 from labeler.import_jobs import CHECK, STORE, Choice, Source
-from labeler.import_report import REASONS
+from labeler.import_report import REASONS, problem_line
 from labeler.importing import LOOKED, Report
 from labeler.jobs import Job
 from labeler.label_schema import Task
@@ -275,6 +275,7 @@ def _problems(found: Report, job: Job, source: Source) -> None:
     if not found.bad:
         return
     st.markdown("**Problems**")
+    st.text(problem_line(found.problems[0]))  # a narrow table shows only the beginning
     rows = [{"line": one["line"], "field": one["field"] or "", WRONG: one["problem"]} for one in found.problems]
     widths = {
         "line": st.column_config.NumberColumn(width=60),
