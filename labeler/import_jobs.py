@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -34,6 +35,8 @@ KIND = "import"
 Step = Literal["check", "store"]
 CHECK: Step = "check"
 STORE: Step = "store"
+KEPT_SECONDS = 7 * 86400
+"""So long after its last step a source is kept."""
 LABELER = (sys.executable, "-m", "labeler.cli")
 _HUB_NAME = re.compile(r"hf:[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(:[\w.-]+)?(/\w+(\[[\d:%]+\])?)?", re.ASCII)
 
@@ -134,9 +137,18 @@ def named(runs: Path, user: User, place: str) -> Source:
 
 
 def _written(source: Source) -> Source:
+    _sweep(source.folder.parent)
     row = {"user": source.user, "name": source.name, "place": source.place}
     (source.folder / "source.json").write_text(json.dumps(row), encoding="utf-8")
     return source
+
+
+def _sweep(runs: Path) -> None:
+    """Remove what nobody went on with."""
+    for folder in runs.glob(f"{KIND}-*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+                uploads.forget(folder)
 
 
 def latest(runs: Path, user: User) -> Source | None:
@@ -176,9 +188,11 @@ def start(store: Store, source: Source, choice: Choice, kind: Step) -> Job:
         flags.append("--dry-run")
     if kind == CHECK or choice.skip_bad:
         flags += ["--skip-bad", str(folder / "bad.jsonl")]
-    command = (*LABELER, "import", source.place, *flags)
+    commands = [(*LABELER, "import", source.place, *flags)]
+    if kind == STORE and source.files.is_dir():
+        commands.append(("rm", "-r", "--", str(source.files)))  # stored, maybe masked: the original is not kept
     secret = {"LABELER_DB": store.database.address}
-    return jobs.start(folder, kind, {"choice": asdict(choice)}, [command], environment=secret)
+    return jobs.start(folder, kind, {"choice": asdict(choice)}, commands, environment=secret)
 
 
 def latest_job(source: Source) -> Job | None:

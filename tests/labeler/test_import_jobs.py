@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_checked_then_stored_by_processes_of_their_own(store: Store, tmp_path: P
     assert store.database.address not in (job.folder / "job.json").read_text()
     stored = ended(import_jobs.start(store, source, choice, STORE))
     assert import_jobs.latest_job(source) == jobs.load(stored.folder)
+    assert not source.files.exists()  # the rows that were masked are not kept
     tasks = store.task_page(store.project("a=b -c").id, after=0, limit=9)
     assert [(task.row["id"], task.priority) for task in tasks] == [(f"g{n}", 3) for n in range(5)]
     assert {task.row["source"] for task in tasks} == {"why.jsonl"}
@@ -118,6 +120,15 @@ def test_one_at_a_time_and_cancelled(store: Store, tmp_path: Path, monkeypatch: 
         import_jobs.start(store, source, Choice(project="qa"), STORE)
     import_jobs.put_away(source)
     assert not jobs.is_running(job)
+
+
+def test_what_nobody_went_on_with_is_removed(tmp_path: Path):
+    old, new = (import_jobs.upload(tmp_path, MIA, f"{name}.jsonl", io.BytesIO(ROWS)) for name in ("old", "new"))
+    week = time.time() - import_jobs.KEPT_SECONDS - 60
+    os.utime(old.folder, (week, week))
+    import_jobs.upload(tmp_path, ROOT, "third.jsonl", io.BytesIO(ROWS))
+    assert not old.folder.exists()
+    assert new.folder.exists()
 
 
 def test_a_refused_upload_leaves_nothing(tmp_path: Path):
