@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,6 +90,23 @@ def test_a_file_is_taken_in(site: Site, visit: Visit, tmp_path: Path, look: dict
     page.get_by_role("button", name="Import something else").click()
     expect(page.locator("input[type=file]")).to_be_attached(timeout=SECONDS)
     assert fits(page)
+    visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
+
+
+def test_what_is_too_large_or_of_another_kind_is_not_taken(site: Site, visit: Visit, tmp_path: Path):
+    page = manager(site, visit, "too-large", DESK)
+    page.goto(f"{site.url}/import")
+    large = tmp_path / "large.jsonl"
+    with large.open("wb") as file:
+        file.truncate(101 * 1024**2)
+    page.locator("input[type=file]").set_input_files(str(large))
+    expect(page.get_by_text(re.compile("100.*MB or smaller"))).to_be_visible(timeout=SECONDS)
+    damaged = tmp_path / "damaged.jsonl.gz"
+    damaged.write_bytes(b"no gzip at all")
+    page.locator("input[type=file]").set_input_files(str(damaged))
+    expect(page.get_by_text("damaged.jsonl.gz: is no sound gzip file, or cut off; pack it again")).to_be_visible(
+        timeout=SECONDS
+    )
     visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
 
 
