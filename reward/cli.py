@@ -18,7 +18,7 @@ from tyro.conf import FlagCreatePairsOff, subcommand
 from labeler.errors import ProductError
 from reward.config.bench import BenchConfig
 from reward.config.common import Common
-from reward.config.embed import EmbedConfig
+from reward.config.embed import EmbedConfig, EmbedQueriesConfig
 from reward.config.evaluate import EvaluateConfig
 from reward.config.generate import GenerateConfig, RerankConfig
 from reward.config.policies import EvaluatePoliciesConfig
@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "sft": (SftConfig, "reward.sft"),
     "select": (SelectConfig, "reward.select"),
     "embed": (EmbedConfig, "reward.embed"),
+    "embed-queries": (EmbedQueriesConfig, "reward.embed_queries"),
     "ppo": (PpoConfig, "reward.ppo"),
     "overopt": (OveroptConfig, "reward.overopt"),
     "rounds": (RoundsConfig, "reward.rounds.cycle"),
