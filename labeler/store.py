@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import aggregates, claims, content, directory, ledger, work
+from labeler import aggregates, claims, content, directory, ledger, prompt_rows, work
 from labeler.aggregates import Pace
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
@@ -33,8 +33,9 @@ from labeler.entities import (
     User,
     UserRole,
 )
-from labeler.errors import ConflictError, StoreError, UsageError
+from labeler.errors import ConflictError, NotFoundError, StoreError, UsageError
 from labeler.label_schema import LabelSchema
+from labeler.prompt_rows import PromptRow, TaskWork
 from labeler.records import Demonstration, Group
 
 __all__ = [
@@ -79,6 +80,36 @@ class Frozen:
         """The tasks that a user answered last, as from `groups`."""
         ids = aggregates.tasks_of(self.connection, self.project.id, user_id, limit)
         return tuple(content.groups_of(self.connection, ids))
+
+    def task(self, task_id: int) -> tuple[Group, tuple[Judgment, ...]]:
+        """One task as from `groups`.
+
+        Raises:
+            NotFoundError: the project has no such task.
+        """
+        if claims.project_of(self.connection, task_id) != self.project.id:
+            raise NotFoundError(f"the project {self.project.name!r} has no task {task_id}")
+        return next(content.groups_of(self.connection, [task_id]))
+
+    def tasks(self, ids: Sequence[int]) -> list[Group]:
+        """Some tasks of the project, with their standing rankings."""
+        return [group for group, _ in content.groups_of(self.connection, ids)]
+
+    def task_ids(self) -> dict[str, int]:
+        """Group → task, of all tasks."""
+        return prompt_rows.task_ids(self.connection, self.project.id)
+
+    def prompts(self) -> list[PromptRow]:
+        """Every prompt in the order of import."""
+        return prompt_rows.prompts(self.connection, self.project.id)
+
+    def prompts_stamp(self) -> tuple[int, int]:
+        """Changes when there are other prompts."""
+        return prompt_rows.stamp(self.connection, self.project.id)
+
+    def task_work(self) -> dict[int, TaskWork]:
+        """How far every task is, by its id."""
+        return prompt_rows.work(self.connection, self.project.id)
 
     def pace(self) -> list[Pace]:
         """Rankings by hour and person."""

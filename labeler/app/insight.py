@@ -16,13 +16,11 @@ from labeler.app import account
 from labeler.app.session import require_manager, services
 from labeler.comparisons import UNKNOWN, Comparisons, comparisons
 from labeler.entities import Project
+from labeler.prompt_rows import CATEGORY, NO_CATEGORY
 from labeler.quality import Judged, skipping
 
 LIMIT = 1000
 """So many judged tasks are looked at; a project with more is sampled."""
-CATEGORY = "use_case"
-"""The key of a group's `meta` that holds its prompt's category."""
-NO_CATEGORY = "none"
 FRESH = 200
 """What was computed is kept until one part in so many of the judgments is new."""
 
@@ -67,7 +65,7 @@ def open_page(title: str) -> View | None:
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
     database, stamp = services().store.database.url.render_as_string(), fresh(project)
-    judged, complete = _sample(database, project.id, stamp)
+    judged, complete = sample(database, project.id, stamp)
     if not judged:
         st.write("Nothing has been judged yet.")
         return None
@@ -93,14 +91,15 @@ def fresh(project: Project) -> int:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading …")
-def _sample(database: str, project_id: int, stamp: int) -> tuple[Judged, bool]:
+def sample(database: str, project_id: int, stamp: int) -> tuple[Judged, bool]:
+    """At most `LIMIT` judged tasks with their judgments, and whether these are all."""
     with services().store.frozen(project_id) as frozen:
         return frozen.sample(LIMIT)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Counting …")
 def _filtered(database: str, project_id: int, stamp: int, choice: Choice) -> tuple[Judged, Comparisons]:
-    kept = chosen(_sample(database, project_id, stamp)[0], choice)
+    kept = chosen(sample(database, project_id, stamp)[0], choice)
     return kept, comparisons([group for group, _ in kept], skipping(kept))
 
 

@@ -45,6 +45,7 @@ MANAGER_PAGES = (
     "/export",
     "/settings",
     "/people",
+    "/prompts",
     "/train",
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

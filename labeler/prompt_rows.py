@@ -1,0 +1,91 @@
+"""The prompts of a project without their completions, and how far each task is: what search and clusters work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from labeler.ledger import STANDS
+from labeler.schema import judgments, tasks
+
+CATEGORY = "use_case"
+"""The key of a group's `meta` that holds its prompt's category."""
+NO_CATEGORY = "none"
+TaskProgress = Literal["waiting", "started", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow:
+    """The prompt of one task; ``text`` is what `conversation` makes of it."""
+
+    task_id: int
+    group_id: str
+    text: str
+    category: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWork:
+    """How far a task is: its urgency, how many people it wants, how many still, and its standing rankings."""
+
+    priority: int
+    overlap: int
+    remaining: int
+    judgments: int
+
+    @property
+    def state(self) -> TaskProgress:
+        """Whether anybody judged it, and whether that is enough."""
+        if not self.remaining:
+            return "finished"
+        return "started" if self.remaining < self.overlap else "waiting"
+
+
+def prompts(connection: sa.Connection, project_id: int) -> list[PromptRow]:
+    """Every prompt in the order of import."""
+    content = tasks.c.content
+    columns = (tasks.c.id, tasks.c.group_id, content["prompt"], content[("meta", CATEGORY)], content["source"])
+    query = sa.select(*columns).where(tasks.c.project_id == project_id).order_by(tasks.c.id)
+    return [
+        PromptRow(task_id, group_id, conversation(prompt), str(category or NO_CATEGORY), str(source or ""))
+        for task_id, group_id, prompt, category, source in connection.execute(query)
+    ]
+
+
+def conversation(prompt: Sequence[dict[str, Any]]) -> str:
+    """The text of a prompt: a single message as it is, several each with their role."""
+    if len(prompt) == 1:
+        return str(prompt[0]["content"])
+    return "\n".join(f"{message['role']}: {message['content']}" for message in prompt)
+
+
+def stamp(connection: sa.Connection, project_id: int) -> tuple[int, int]:
+    """Changes when there are other prompts: the number of tasks, and the id of the last."""
+    query = sa.select(sa.func.count(), sa.func.max(tasks.c.id)).where(tasks.c.project_id == project_id)
+    count, last = connection.execute(query).one()
+    return int(count), int(last or 0)
+
+
+def task_ids(connection: sa.Connection, project_id: int) -> dict[str, int]:
+    """Group → task."""
+    query = sa.select(tasks.c.group_id, tasks.c.id).where(tasks.c.project_id == project_id)
+    return {row.group_id: row.id for row in connection.execute(query)}
+
+
+def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
+    """How far every task is, by its id."""
+    ranked = (
+        sa.select(judgments.c.task_id, sa.func.count())
+        .where(judgments.c.project_id == project_id, judgments.c.kind == "rank", STANDS)
+        .group_by(judgments.c.task_id)
+    )
+    counted = {task_id: int(count) for task_id, count in connection.execute(ranked)}
+    query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining)
+    return {
+        row.id: TaskWork(row.priority, row.overlap, row.remaining, counted.get(row.id, 0))
+        for row in connection.execute(query.where(tasks.c.project_id == project_id))
+    }
