@@ -17,8 +17,8 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from labeler import jobs
 from labeler.errors import ModelError
-from labeler.jobs import REWARD, last_words
 from labeler.prompt_map import PromptMap
 from labeler.prompt_search import Vectors
 
@@ -46,7 +46,7 @@ class Embedder:
     def __init__(self, prompts: PromptMap, log: Path) -> None:
         recipe = prompts.recipe
         how = ("--pooling", str(recipe["pooling"]), "--max-length", str(recipe["max_length"]))
-        self.command = (*REWARD, "embed-queries", "--base", prompts.base, *how)
+        self.command = (*jobs.REWARD, "embed-queries", "--base", prompts.base, *how)
         self.log = log
         self._turn = Lock()
         self._child: _Child | None = None
@@ -91,7 +91,7 @@ class Embedder:
         line = child.answers.readline() if ready else ""
         if not line:
             self.close()
-            said = last_words(self.log) if ready else "no answer in time"
+            said = jobs.last_words(self.log) if ready else "no answer in time"
             raise ModelError(f"the search by meaning failed: {said}")
         found: dict[str, Any] = json.loads(line)
         return found

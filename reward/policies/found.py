@@ -10,7 +10,7 @@ from reward.policies.constraints import ConstraintRates
 from reward.policies.judges import Judge
 from reward.policies.measures import Estimate
 from reward.policies.opinions import FlagRate
-from reward.policies.sliced import Sliced
+from reward.policies.sliced import FEW_POLICIES, Sliced
 from reward.policies.slices import Slice
 from reward.policies.steps import PREFERRED, Parting, Step
 from reward.policies.toxicity import ToxicityRates
@@ -82,10 +82,21 @@ def headline(found: Found) -> str:
     if not found.judges:
         return f"{len(found.names)} policies answered {found.prompts} prompts; nobody judged the answers."
     judge = found.judges[0] if found.judges[0].head.kind == "people" else found.judges[-1]
+    if len(found.names) > FEW_POLICIES and judge.strengths:
+        return best_of_many(judge)
     main = [step for step in judge.steps if step.figure == PREFERRED]
     if not main:
         return f"{len(found.names)} policies answered {found.prompts} prompts; no step was judged on enough of them."
     return f"By {judge.name}: " + "; ".join(step_in_words(step, judge) for step in main) + "."
+
+
+def best_of_many(judge: Judge) -> str:
+    """Who comes first of many, with the Bradley–Terry scores of the first three."""
+    first = sorted(judge.strengths, key=lambda strength: -strength.score)[:3]
+    told = ", ".join(f"{each.policy} ({each.score:+.2f})".replace("-", "−") for each in first)
+    return (
+        f"By {judge.name}, of {len(judge.strengths)} policies these come first: {told}; scores in nats, 0 is the mean."
+    )
 
 
 def step_in_words(step: Step, judge: Judge) -> str:
