@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -18,7 +19,7 @@ from labeler.app.charts import chart, interval_row, intervals
 from labeler.app.prompt_lists import CHARACTERS, Look
 from labeler.app.session import services
 from labeler.comparisons import Resamples, comparisons
-from labeler.prompt_search import Ints
+from labeler.prompt_search import Ints, Vectors
 
 STATES = {"finished": "#3f73d1", "started": "#9dbcf0", "waiting": "#b3b6b0"}
 TYPICAL = 5
@@ -30,7 +31,30 @@ POINTS = 1500
 NONE = "in no cluster"
 MOST = 0.5
 """A cluster is called by the category that more than this share of its prompts has."""
+OTHERS = "others"
 NOTHING = Estimate(None, None, None, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """The clusters of N prompts that have vectors.
+
+    Attributes:
+        look: the prompts. vectors: (N, d).
+        members: cluster → places of its prompts, the largest first; −1, those in none, comes last.
+        names: what each is called. agreed: how well people agree in it, where two judged something.
+    """
+
+    look: Look
+    vectors: Vectors
+    members: Mapping[int, Ints]
+    names: Mapping[int, str]
+    agreed: Mapping[int, Estimate]
+
+    @property
+    def largest(self) -> list[int]:
+        """Those that are drawn."""
+        return [number for number in self.members if number >= 0][:DRAWN]
 
 
 def draw(look: Look) -> None:
@@ -41,105 +65,105 @@ def draw(look: Look) -> None:
     if not known.rows:
         st.write("None of these prompts has a vector yet; make the vectors again.")
         return
-    members = _members(known)
-    names = {number: name_of(known, number, places) for number, places in members.items()}
-    agreed = _agreement(known, members)
-    _pictures(known, members, names, agreed)
-    rows = [_row(known, number, members[number], names[number], agreed.get(number, NOTHING)) for number in members]
+    found = _clusters(known)
+    _pictures(found)
+    rows = [_row(found, number) for number in found.members]
     picked = insight.table(rows, "clusters", on_select="rerun", selection_mode="single-row", key="clusters")
     chosen = picked["selection"]["rows"]
-    if chosen and chosen[0] < len(members):
-        _one(known, [*members][chosen[0]], members, names)
+    if chosen and chosen[0] < len(rows):
+        _one(found, [*found.members][chosen[0]])
     else:
         st.caption("Choose a row for that cluster's prompts, to set their priority or to name them.")
     _categories(known)
 
 
-def _members(look: Look) -> dict[int, Ints]:
-    """Cluster → places of its prompts, the largest first; −1 for those in none comes last."""
+def _clusters(look: Look) -> Clusters:
     cluster = look.map.cluster[look.place]
     found = {int(number): np.flatnonzero(cluster == number) for number in np.unique(cluster)}
-    return dict(sorted(found.items(), key=lambda item: (item[0] < 0, -len(item[1]))))
+    members = dict(sorted(found.items(), key=lambda item: (item[0] < 0, -len(item[1]))))
+    names = {number: name_of(look, number, places) for number, places in members.items()}
+    return Clusters(look, look.map.vectors[look.place], members, names, _agreement(look, cluster))
 
 
 def name_of(look: Look, number: int, places: Ints) -> str:
-    """What a cluster is called: by the category of most of its prompts, with its number."""
+    """What a cluster is called: its number and, where most of its prompts have one, that category."""
     if number < 0:
         return NONE
-    counts = Counter(look.map.categories[look.place[n]] for n in places)
+    counts = Counter(look.map.categories[place] for place in look.place[places])
     category, count = counts.most_common(1)[0]
     known = category if category and count > MOST * len(places) else None
     return f"{number + 1} {known}" if known else str(number + 1)
 
 
-def _vectors_of(look: Look) -> prompt_search.Vectors:
-    return look.map.vectors[look.place]
-
-
-def _agreement(look: Look, members: Mapping[int, Ints]) -> dict[int, Estimate]:
+def _agreement(look: Look, cluster: Ints) -> dict[int, Estimate]:
     """How well people agree within each cluster, from the sample of judged tasks that all insight pages use."""
     database, stamp = services().store.database.url.render_as_string(), insight.fresh(look.project)
-    cluster = {look.rows[n].group_id: number for number, places in members.items() for n in places.tolist()}
-    return _agreed(database, look.project.id, stamp, tuple(sorted(cluster.items())))
+    judged, _ = insight.sample(database, look.project.id, stamp)
+    number = {row.group_id: str(each) for row, each in zip(look.rows, cluster.tolist(), strict=True)}
+    names = tuple(number.get(group.id) for group, _ in judged)
+    return _agreed(database, look.project.id, stamp, names)
 
 
 @st.cache_data(max_entries=8, show_spinner="Counting …")
-def _agreed(database: str, project_id: int, stamp: int, cluster: tuple[tuple[str, int], ...]) -> dict[int, Estimate]:
-    judged, _ = insight.sample(database, project_id, stamp)
-    groups = [group for group, _ in judged]
-    number = dict(cluster)
-    names = [str(number[group.id]) if group.id in number else None for group in groups]
+def _agreed(database: str, project_id: int, stamp: int, names: tuple[str | None, ...]) -> dict[int, Estimate]:
+    groups = [group for group, _ in insight.sample(database, project_id, stamp)[0]]
+    if not groups:
+        return {}
     found = slices(comparisons(groups), mean_taus(groups), names, Resamples(len(groups)))
     return {int(part.name): part.agreement for part in found}
 
 
-def _row(look: Look, number: int, places: Ints, name: str, agreed: Estimate) -> dict[str, Any]:
-    states = Counter(look.work[n].state for n in places)
-    middle = prompt_search.typical(_vectors_of(look), places, 1)[0]
+def _row(found: Clusters, number: int) -> dict[str, Any]:
+    look, places = found.look, found.members[number]
+    middle = int(prompt_search.typical(found.vectors, places, 1)[0])
+    agreed = found.agreed.get(number, NOTHING)
     return {
-        "cluster": name,
-        "such as": "" if number < 0 else look.rows[int(middle)].text[:CHARACTERS],
+        "cluster": found.names[number],
+        "such as": "" if number < 0 else look.rows[middle].text[:CHARACTERS],
         "tasks": len(places),
-        **{state: states[state] for state in STATES},
+        **_by_state(look, places),
         "rankings": sum(look.work[n].judgments for n in places),
         "equal verdicts": insight.percent(agreed),
         "comparisons": agreed.comparisons,
     }
 
 
+def _by_state(look: Look, places: Ints) -> dict[str, int]:
+    counts = Counter(look.work[n].state for n in places)
+    return {state: counts[state] for state in STATES}
+
+
 # Pictures
 
 
-def _pictures(
-    look: Look, members: Mapping[int, Ints], names: Mapping[int, str], agreed: Mapping[int, Estimate]
-) -> None:
-    largest = [number for number in members if number >= 0][:DRAWN]
+def _pictures(found: Clusters) -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        _sizes(look, {number: members[number] for number in largest}, names)
+        _sizes(found)
     with right:
-        rows = [interval_row(names[n], agreed[n]) for n in largest if n in agreed]
+        rows = [interval_row(found.names[n], found.agreed[n]) for n in found.largest if n in found.agreed]
         if rows:
             st.altair_chart(intervals(rows, "equal verdicts of two people", domain=(0, 1)), width="stretch")
         else:
             st.write("No prompt of these has been judged by two people yet.")
-    _all_prompts(look, members, names, largest)
-    if len(members) > len(largest):
-        st.caption(f"The pictures show the {len(largest)} largest clusters, the table all.")
+    _all_prompts(found)
+    if len(found.members) > len(found.largest):
+        st.caption(f"The pictures show the {len(found.largest)} largest clusters, the table all.")
 
 
-def _sizes(look: Look, members: Mapping[int, Ints], names: Mapping[int, str]) -> None:
+def _sizes(found: Clusters) -> None:
     rows = [
-        {"cluster": names[number], "state": state, "tasks": count, "order": order}
-        for number, places in members.items()
-        for order, (state, count) in enumerate(_by_state(look, places).items())
+        {"cluster": found.names[number], "state": state, "tasks": count, "order": order}
+        for number in found.largest
+        for order, (state, count) in enumerate(_by_state(found.look, found.members[number]).items())
     ]
+    names = [found.names[number] for number in found.largest]
     bars = (
         chart(rows)
         .mark_bar()
         .encode(
             x=alt.X("tasks:Q", title="tasks", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("cluster:N", sort=[names[n] for n in members], axis=alt.Axis(labelLimit=180, labelOverlap=False)),
+            y=alt.Y("cluster:N", sort=names, axis=alt.Axis(labelLimit=180, labelOverlap=False)),
             color=alt.Color(
                 "state:N",
                 title=None,
@@ -150,25 +174,24 @@ def _sizes(look: Look, members: Mapping[int, Ints], names: Mapping[int, str]) ->
             tooltip=["cluster:N", "state:N", "tasks:Q"],
         )
     )
-    st.altair_chart(bars.properties(height=90 + 24 * len(members)), width="stretch")
+    st.altair_chart(bars.properties(height=90 + 24 * len(names)), width="stretch")
 
 
-def _by_state(look: Look, places: Ints) -> dict[str, int]:
-    counts = Counter(look.work[n].state for n in places)
-    return {state: counts[state] for state in STATES}
-
-
-def _all_prompts(look: Look, members: Mapping[int, Ints], names: Mapping[int, str], largest: Sequence[int]) -> None:
+def _all_prompts(found: Clusters) -> None:
     """Every prompt as a point; what lies close together says something alike, as far as two directions can tell."""
-    vectors = _vectors_of(look)
-    if len(vectors) < 3:
+    if len(found.vectors) < 3:
         return
-    shown = np.random.default_rng(0).permutation(len(vectors))[:POINTS]
-    place = prompt_search.plane(vectors[shown])
-    number = {n: names[each] if each in largest else "others" for each, places in members.items() for n in places}
+    shown = np.random.default_rng(0).permutation(len(found.vectors))[:POINTS]
+    largest = {number: found.names[number] for number in found.largest}
+    cluster = found.look.map.cluster[found.look.place]
     rows = [
-        {"x": float(x), "y": float(y), "cluster": number[n], "prompt": look.rows[n].text[:120]}
-        for n, (x, y) in zip(shown.tolist(), place, strict=True)
+        {
+            "x": float(x),
+            "y": float(y),
+            "cluster": largest.get(int(cluster[n]), OTHERS),
+            "prompt": found.look.rows[n].text[:120],
+        }
+        for n, (x, y) in zip(shown.tolist(), prompt_search.plane(found.vectors[shown]), strict=True)
     ]
     bare = alt.Axis(labels=False, ticks=False, domain=False, grid=False, title=None)
     points = (
@@ -179,7 +202,7 @@ def _all_prompts(look: Look, members: Mapping[int, Ints], names: Mapping[int, st
             y=alt.Y("y:Q", axis=bare, scale=alt.Scale(zero=False)),
             color=alt.Color(
                 "cluster:N",
-                sort=[*(names[n] for n in largest), "others"],
+                sort=[*largest.values(), OTHERS],
                 scale=alt.Scale(scheme="tableau20"),
                 legend=alt.Legend(orient="bottom", columns=8, labelLimit=140),
             ),
@@ -193,19 +216,21 @@ def _all_prompts(look: Look, members: Mapping[int, Ints], names: Mapping[int, st
 # One cluster, and categories
 
 
-def _one(look: Look, number: int, members: Mapping[int, Ints], names: Mapping[int, str]) -> None:
-    places = members[number]
+def _one(found: Clusters, number: int) -> None:
+    places = found.members[number]
+    order = prompt_search.typical(found.vectors, places, len(places))
+    inside = found.look.at(order.tolist())
     key = f"cluster-{number}"
-    order = prompt_search.typical(_vectors_of(look), places, len(places))
-    inside = look.at(order.tolist())
-    st.subheader(f"Cluster {names[number]}" if number >= 0 else "In no cluster", anchor=False)
+    st.subheader(f"Cluster {found.names[number]}" if number >= 0 else "In no cluster", anchor=False)
     if number >= 0:
         st.caption("Its most typical prompts")
         for row in inside.rows[:TYPICAL]:
             st.code(row.text[:CHARACTERS], language=None, wrap_lines=True)
-    typical = inside.ids()[:TYPICAL]
     prompt_lists.actions(
-        inside, key, what="All prompts of the cluster; a category is given to the typical ones", examples=typical
+        inside,
+        key,
+        what=f"All {len(places):,} prompts of the cluster; a category is given to the most typical ones",
+        examples=inside.ids()[:TYPICAL],
     )
     with st.expander("All of its prompts"):
         prompt_lists.listed(inside, f"{key}-all")

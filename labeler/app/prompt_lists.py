@@ -152,7 +152,8 @@ def duplicates(look: Look) -> None:
     if not chosen:
         st.caption("Choose a row for the prompts of that set.")
         everything = [n for n, name in enumerate(first) if name in sizes and look.rows[n].group_id != name]
-        actions(look.at(everything), "duplicates", what="All that repeat another one, without the first of each set")
+        what = f"All {len(everything):,} that repeat another one, without the first of each set"
+        actions(look.at(everything), "duplicates", what=what)
         return
     name = [*sizes][chosen[0]]
     listed(look.at([n for n, other in enumerate(first) if other == name]), f"duplicates-{name}")
@@ -176,9 +177,9 @@ def listed(look: Look, key: str, *, nearness: Floats | None = None) -> None:
     )
     chosen = [n for n in picked["selection"]["rows"] if n < len(shown.rows)]
     if chosen:
-        actions(look.at(chosen), key, what="The chosen prompts")
+        actions(look.at(chosen), key, what=f"The {len(chosen):,} chosen prompts")
     else:
-        actions(look, key, what="All of these prompts; choose rows for some of them")
+        actions(look, key, what=f"All {len(look.rows):,} of these prompts; choose rows for some of them")
 
 
 def row_of(look: Look, n: int, nearness: Floats | None = None) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def actions(look: Look, key: str, *, what: str, examples: Sequence[str] | None =
         look: the prompts. key: tells these widgets from others. what: which prompts these are, in words.
         examples: ids of those that stand for the others where a category is named; all of them where None.
     """
-    st.text(f"{what}: {len(look.rows):,}")
+    st.text(what)
     left, right = st.columns(2, gap="large")
     with left, st.form(f"priority-{key}", border=False):
         priority = st.number_input("Priority", 0, 100, 50, help="100 is handed out first, 0 is usual.")

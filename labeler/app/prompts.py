@@ -146,10 +146,9 @@ def _vectors(look: Look) -> None:
         )
     new = int((look.place < 0).sum())
     if look.map.ids:
-        said = f"{len(look.map.ids):,} prompts have vectors by {look.map.base}."
-        st.caption(
-            said + (f" {new:,} of those here came later; make the vectors again to include them." if new else "")
-        )
+        st.caption(f"{len(look.map.ids):,} prompts have vectors by {look.map.base}.")
+        if new:
+            st.caption(f"{new:,} of those here came later; make the vectors again to include them.")
     with st.expander("Vectors, clusters and categories", expanded=not look.map.ids):
         if not look.map.ids:
             st.write("Search by meaning, near-duplicates and clusters need a vector of each prompt.")

@@ -21,7 +21,7 @@ def link(project: Project, task_id: int) -> str:
 def draw(project: Project, task_id: str) -> None:
     """The task, and the way back to all."""
     if st.button("All prompts", icon=":material/arrow_back:"):
-        st.query_params.clear()
+        del st.query_params["task"]
         st.rerun()
     try:
         with services().store.frozen(project.id) as frozen:
