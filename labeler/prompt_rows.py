@@ -51,7 +51,7 @@ def prompts(connection: sa.Connection, project_id: int) -> list[PromptRow]:
     columns = (tasks.c.id, tasks.c.group_id, content["prompt"], content[("meta", CATEGORY)], content["source"])
     query = sa.select(*columns).where(tasks.c.project_id == project_id).order_by(tasks.c.id)
     return [
-        PromptRow(task_id, group_id, conversation(prompt), str(category or NO_CATEGORY), str(source or ""))
+        PromptRow(task_id, group_id, conversation(prompt), str(category or NO_CATEGORY), str(source or NO_CATEGORY))
         for task_id, group_id, prompt, category, source in connection.execute(query)
     ]
 

@@ -66,7 +66,7 @@ SECONDS_KEPT = 20
 """How far tasks are is read anew after so many seconds."""
 
 
-@st.cache_data(ttl=SECONDS_KEPT, max_entries=8, show_spinner=False)
+@st.cache_resource(ttl=SECONDS_KEPT, max_entries=8, show_spinner=False)
 def task_work(database: str, project_id: int) -> dict[int, TaskWork]:
     """How far every task is."""
     with services().store.frozen(project_id) as frozen:

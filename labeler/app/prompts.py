@@ -48,8 +48,8 @@ def draw() -> None:
         return
     if said := st.session_state.pop(prompt_lists.DONE, None):
         st.success(said)
-    look = _filtered(look)
-    _vectors(look)
+    whole, look = look, _filtered(look)
+    _vectors(whole)
     if not look.rows:
         st.write("The filters leave nothing.")
         return
@@ -148,7 +148,7 @@ def _vectors(look: Look) -> None:
     if look.map.ids:
         st.caption(f"{len(look.map.ids):,} prompts have vectors by {look.map.base}.")
         if new:
-            st.caption(f"{new:,} of those here came later; make the vectors again to include them.")
+            st.caption(f"{new:,} came later; make the vectors again to include them.")
     with st.expander("Vectors, clusters and categories", expanded=not look.map.ids):
         if not look.map.ids:
             st.write("Search by meaning, near-duplicates and clusters need a vector of each prompt.")

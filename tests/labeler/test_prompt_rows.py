@@ -29,7 +29,7 @@ def test_prompts_come_with_what_filters_need(store: Store):
     ids = [row.task_id for row in rows]
     assert rows == [
         PromptRow(ids[0], "g0", "Question 0?", "chat", "test"),
-        PromptRow(ids[1], "g1", "system: Be brief.\nuser: Why?\n\x00", "none", ""),
+        PromptRow(ids[1], "g1", "system: Be brief.\nuser: Why?\n\x00", "none", "none"),
         PromptRow(ids[2], "g2", "Question 2?", "7", "test"),
     ]
     assert stamp == (3, ids[2])
