@@ -92,13 +92,9 @@ def _form(project: Project, model: Job, titles: dict[str, str], *, busy: bool) -
 def _comparison(run: Job, found: dict[str, Any], titles: dict[str, str]) -> None:
     """One comparison: a sentence, a picture, the figures."""
     first, second = (titles.get(run.about[side], run.about[side]) for side in ("first", "second"))
-    shares = [
-        (first, found["accuracy"], found.get("accuracy_ci95")),
-        (second, found["other_accuracy"], found.get("other_accuracy_ci95")),
-    ]
     rows = [
-        interval_row(name, Estimate(value, *(span or (None, None)), found["comparisons"]))
-        for name, value, span in shares
+        interval_row(first, _share(found, "accuracy")),
+        interval_row(second, _share(found, "other_accuracy")),
     ]
     st.subheader("On the same pairs", anchor=False)
     st.text(verdict(first, second, found))
@@ -108,6 +104,11 @@ def _comparison(run: Job, found: dict[str, Any], titles: dict[str, str]) -> None
         f"the first orders {found['only_model']:,} of them right, only the second {found['only_other']:,}. p by an "
         "exact sign-flip test over prompts."
     )
+
+
+def _share(found: dict[str, Any], name: str) -> Estimate:
+    low, high = found.get(f"{name}_ci95") or (None, None)
+    return Estimate(found[name], low, high, found["comparisons"])
 
 
 def verdict(first: str, second: str, found: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from labeler.entities import Project
 from labeler.errors import DataError, ProductError
 from labeler.prompt_map import PromptMap
 from labeler.prompt_rows import PromptRow, TaskWork
+from labeler.prompt_search import Ints
 
 STATES = ("waiting", "started", "finished")
 VIEWS = {
@@ -91,9 +92,7 @@ def _map(file: Path, changed: int) -> PromptMap:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _places(
-    file: Path, changed: int, prompts: tuple[object, ...], _map: PromptMap, _rows: list[PromptRow]
-) -> prompt_lists.Ints:
+def _places(file: Path, changed: int, prompts: tuple[object, ...], _map: PromptMap, _rows: list[PromptRow]) -> Ints:
     """(N) place of each prompt in the map, −1 for one that came later."""
     known = {name: place for place, name in enumerate(_map.ids)}
     return np.array([known.get(row.group_id, -1) for row in _rows], dtype=np.int64)

@@ -49,9 +49,8 @@ def _tables(sums: Floats, policies: int) -> tuple[Floats, Floats]:
 def strengths(tallies: Floats, names: Sequence[str], *, seed: int = 0) -> tuple[Strength, ...]:
     """The scores of all policies that were compared with another, from tallies (C, M, 3)."""
     pairs = pairs_of(len(names))
-    compared = sorted(
-        {p for pair, any_said in zip(pairs, tallies.any(axis=(0, 2)), strict=True) if any_said for p in pair}
-    )
+    said = [pairs[m] for m in np.flatnonzero(tallies.any(axis=(0, 2)))]
+    compared = sorted({policy for pair in said for policy in pair})
     known = {*compared}
     kept = [m for m, (i, j) in enumerate(pairs) if i in known and j in known]
     tallies = tallies[:, kept]

@@ -50,7 +50,7 @@ def matrix_plot(judge: Judge, names: Sequence[str]) -> Figure:
                     if not many:
                         _numbers(axes, row, column, found.rate)
         axes.imshow(shares, cmap=BALANCE, vmin=0, vmax=1, aspect="auto")
-        small = {"fontsize": 7} if many else {}
+        small: dict[str, Any] = {"fontsize": 7} if many else {}
         axes.set_xticks(range(size), names, rotation=90 if many else 0, **small)
         axes.set_yticks(range(size), names, **small)
         axes.xaxis.tick_top()

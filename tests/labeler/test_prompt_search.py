@@ -26,7 +26,7 @@ def found(query: str) -> list[int]:
         ("prime", [0, 1]),
         ("PRIME number", [0, 1]),
         ('"prime number"', [0, 1]),
-        ('"number prime"', []),
+        ('"number prime"', [1]),
         ('why "is prime"', [1]),
         ("öffnung", [2]),
         ("missing", []),

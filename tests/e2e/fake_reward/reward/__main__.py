@@ -76,6 +76,8 @@ def rerank() -> None:
             scores = [float(len(completion["text"])) for completion in row["completions"]]
         for completion, score in zip(row["completions"], scores, strict=True):
             completion |= {"score": score, "rank": 1 + sum(other > score for other in scores)}
+        order = sorted(row["completions"], key=lambda completion: completion["rank"])
+        row |= {"ranking": [completion["id"] for completion in order], "best": order[0]}
         done.append(row)
     Path(flags["--output"]).write_text("".join(json.dumps(row) + "\n" for row in done))
 
