@@ -134,13 +134,10 @@ def test_meaning_finds_what_words_do_not(show: Callable[..., AppTest], mapped: P
 def test_filters_leave_what_they_say(show: Callable[..., AppTest], mapped: Project):
     shown = view(show(prompts), "Search")
     shown.text_input(key="prompts-query").set_value("prime").run()
-    states, kinds = shown.multiselect[2], shown.multiselect[0]
-    states.set_value(["finished"])
-    shown.run()
+    shown.multiselect[2].set_value(["finished"]).run()
     assert set(shown.dataframe[0].value["state"]) == {"finished"}
     assert len(shown.dataframe[0].value) == 3
-    kinds.set_value(["chat"])
-    shown.run()
+    shown.multiselect[0].set_value(["chat"]).run()
     assert "Nothing was found." in [item.value for item in shown.markdown]
 
 
