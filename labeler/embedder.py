@@ -44,8 +44,8 @@ class Embedder:
     """
 
     def __init__(self, prompts: PromptMap, log: Path) -> None:
-        recipe = prompts.recipe
-        how = ("--pooling", str(recipe["pooling"]), "--max-length", str(recipe["max_length"]))
+        self.recipe = dict(prompts.recipe)
+        how = ("--pooling", str(self.recipe["pooling"]), "--max-length", str(self.recipe["max_length"]))
         self.command = (*jobs.REWARD, "embed-queries", "--base", prompts.base, *how)
         self.log = log
         self._turn = Lock()
@@ -80,10 +80,18 @@ class Embedder:
             self.close()
             with self.log.open("wb") as log:
                 process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-                    self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+                    self.command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    bufsize=1,
+                    cwd=self.log.parent,
                 )
             self._child = _Child(process, cast(IO[str], process.stdin), cast(IO[str], process.stdout))
-            self._answer(self._child)  # it is ready
+            if self._answer(self._child)["ready"] != self.recipe:
+                self.close()
+                raise ModelError("the model that reads queries is not the one that made the vectors; make them again")
         return self._child
 
     def _answer(self, child: _Child) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,13 @@ def test_queries_are_answered_by_one_child_that_comes_back(tmp_path: Path):
     finally:
         embedder.close()
     assert child.process.poll() is not None
+
+
+def test_vectors_of_another_recipe_are_not_compared(tmp_path: Path):
+    other = map_by("minilm-l6")
+    prompts = replace(other, recipe={**other.recipe, "max_length": 128})
+    with pytest.raises(ModelError, match="not the one that made the vectors"):
+        Embedder(prompts, tmp_path / "log").ask("prime numbers")
 
 
 def test_a_child_that_fails_says_why(tmp_path: Path):

@@ -90,6 +90,10 @@ def vector(text: str) -> np.ndarray:
     return (found / np.linalg.norm(found)).astype(np.float32)
 
 
+def recipe() -> dict:
+    return {"base": {"name": flags["--base"]}, "pooling": "mean", "max_length": 256}
+
+
 def embed() -> None:
     source = list(rows(flags["--data"]))
     report(event="step", stage="embed", step=1, total=len(source), seconds=0.1)
@@ -115,14 +119,13 @@ def embed() -> None:
             **columns,
         }
     )
-    recipe = {"base": {"name": flags["--base"]}, "pooling": "mean", "max_length": 256}
-    pq.write_table(table.replace_schema_metadata({"reward": json.dumps(recipe)}), flags["--output"])
+    pq.write_table(table.replace_schema_metadata({"reward": json.dumps(recipe())}), flags["--output"])
 
 
 def embed_queries() -> None:
     if flags["--base"] == "broken":
         sys.exit("reward: broken: no such model")
-    say(json.dumps({"ready": flags}))
+    say(json.dumps({"ready": recipe()}))
     for line in sys.stdin:
         say(json.dumps({"vector": vector(json.loads(line)["text"]).tolist()}))
 
