@@ -60,9 +60,9 @@ def lacking() -> bool:
 
 
 def model_title(job: Job) -> str:
-    """A trained model by what it was made of and when, with a mark that no other has: a choice is told by its text."""
+    """A trained model by what it was made of and when, by a mark that no other has: a choice is told by its text."""
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
-    return f"{job.about['base']}, {job.about['judgments']} judgments, {day} #{job.folder.name[-6:]}"
+    return f"#{job.folder.name[-6:]} {job.about['base']}, {job.about['judgments']} judgments, {day}"
 
 
 def number(value: object) -> str:

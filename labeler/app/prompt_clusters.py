@@ -29,6 +29,8 @@ DRAWN = 15
 POINTS = 1500
 """Prompts in the picture of all, drawn at random where there are more."""
 NONE = "in no cluster"
+NAME = 30
+"""Characters of a prompt that a cluster is called by."""
 MOST = 0.5
 """A cluster is called by the category that more than this share of its prompts has."""
 OTHERS = "others"
@@ -81,18 +83,21 @@ def _clusters(look: Look) -> Clusters:
     cluster = look.map.cluster[look.place]
     found = {int(number): np.flatnonzero(cluster == number) for number in np.unique(cluster)}
     members = dict(sorted(found.items(), key=lambda item: (item[0] < 0, -len(item[1]))))
-    names = {number: name_of(look, number, places) for number, places in members.items()}
-    return Clusters(look, look.map.vectors[look.place], members, names, _agreement(look, cluster))
+    vectors = look.map.vectors[look.place]
+    names = {number: name_of(look, vectors, number, places) for number, places in members.items()}
+    return Clusters(look, vectors, members, names, _agreement(look, cluster))
 
 
-def name_of(look: Look, number: int, places: Ints) -> str:
-    """What a cluster is called: its number and, where most of its prompts have one, that category."""
+def name_of(look: Look, vectors: Vectors, number: int, places: Ints) -> str:
+    """What a cluster is called: by the category that most of its prompts have, else by its most typical prompt."""
     if number < 0:
         return NONE
     counts = Counter(look.map.categories[place] for place in look.place[places])
     category, count = counts.most_common(1)[0]
-    known = category if category and count > MOST * len(places) else None
-    return f"{number + 1} {known}" if known else str(number + 1)
+    if not category or count <= MOST * len(places):
+        text = " ".join(look.rows[int(prompt_search.typical(vectors, places, 1)[0])].text.split())
+        category = text if len(text) <= NAME else f"{text[: NAME - 1]}…"
+    return f"{number + 1} {category}"
 
 
 def _agreement(look: Look, cluster: Ints) -> dict[int, Estimate]:
@@ -163,7 +168,7 @@ def _sizes(found: Clusters) -> None:
         .mark_bar()
         .encode(
             x=alt.X("tasks:Q", title="tasks", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("cluster:N", sort=names, axis=alt.Axis(labelLimit=180, labelOverlap=False)),
+            y=alt.Y("cluster:N", sort=names, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False)),
             color=alt.Color(
                 "state:N",
                 title=None,
@@ -174,7 +179,7 @@ def _sizes(found: Clusters) -> None:
             tooltip=["cluster:N", "state:N", "tasks:Q"],
         )
     )
-    st.altair_chart(bars.properties(height=90 + 24 * len(names)), width="stretch")
+    st.altair_chart(bars.properties(height=130 + 28 * len(names)), width="stretch")
 
 
 def _all_prompts(found: Clusters) -> None:
@@ -204,7 +209,7 @@ def _all_prompts(found: Clusters) -> None:
                 "cluster:N",
                 sort=[*largest.values(), OTHERS],
                 scale=alt.Scale(scheme="tableau20"),
-                legend=alt.Legend(orient="bottom", columns=8, labelLimit=140),
+                legend=alt.Legend(orient="bottom", columns=4, labelLimit=230),
             ),
             tooltip=["prompt:N", "cluster:N"],
         )

@@ -48,7 +48,7 @@ def _form(project: Project, model: Job, *, busy: bool) -> None:
     st.caption(
         "Tasks that nobody has judged are read by the model, at most so many, drawn at random; their priority becomes "
         "100 for the most telling down to 1. One in five is placed at random, so that an unbiased estimate stays "
-        "possible. Reading takes about a second for every few completions without a GPU."
+        "possible. Without a GPU reading takes its time; it goes on when this page is closed."
     )
     if go:
         try:
