@@ -14,6 +14,8 @@ from labeler.schema import judgments, tasks
 CATEGORY = "use_case"
 """The key of a group's `meta` that holds its prompt's category."""
 NO_CATEGORY = "none"
+AT_ONCE = 1000
+"""Rows that are read at a time."""
 TaskProgress = Literal["waiting", "started", "finished"]
 
 
@@ -46,14 +48,19 @@ class TaskWork:
 
 
 def prompts(connection: sa.Connection, project_id: int) -> list[PromptRow]:
-    """Every prompt in the order of import."""
-    content = tasks.c.content
-    columns = (tasks.c.id, tasks.c.group_id, content["prompt"], content[("meta", CATEGORY)], content["source"])
-    query = sa.select(*columns).where(tasks.c.project_id == project_id).order_by(tasks.c.id)
-    return [
-        PromptRow(task_id, group_id, conversation(prompt), str(category or NO_CATEGORY), str(source or NO_CATEGORY))
-        for task_id, group_id, prompt, category, source in connection.execute(query)
-    ]
+    """Every prompt in the order of import.
+
+    The parts of a row are taken from it here: PostgreSQL's operators refuse JSON with an escaped NUL anywhere in it.
+    """
+    columns = sa.select(tasks.c.id, tasks.c.group_id, tasks.c.content).where(tasks.c.project_id == project_id)
+    query = columns.order_by(tasks.c.id).execution_options(yield_per=AT_ONCE)
+    return [_row(task_id, group_id, content) for task_id, group_id, content in connection.execute(query)]
+
+
+def _row(task_id: int, group_id: str, content: dict[str, Any]) -> PromptRow:
+    category = (content.get("meta") or {}).get(CATEGORY) or NO_CATEGORY
+    text = conversation(content["prompt"])
+    return PromptRow(task_id, group_id, text, str(category), str(content.get("source") or NO_CATEGORY))
 
 
 def conversation(prompt: Sequence[dict[str, Any]]) -> str:
