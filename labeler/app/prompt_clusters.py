@@ -173,7 +173,7 @@ def _sizes(found: Clusters) -> None:
                 "state:N",
                 title=None,
                 scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", columns=2),
             ),
             order="order:Q",
             tooltip=["cluster:N", "state:N", "tasks:Q"],

@@ -188,7 +188,7 @@ def row_of(look: Look, n: int, nearness: Floats | None = None) -> dict[str, Any]
     near = {} if nearness is None else {"nearness": round(float(nearness[n]), 3)}
     learned = {}
     if place >= 0:
-        learned = {"cluster": int(look.map.cluster[place]) + 1, "category": look.map.categories[place]}
+        learned = {"cluster": int(look.map.cluster[place]) + 1, "category": look.map.categories[place] or ""}
     return {
         **near,
         "prompt": row.text[:CHARACTERS],
