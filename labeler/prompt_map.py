@@ -43,8 +43,8 @@ class PromptMap:
 
     @property
     def base(self) -> str:
-        """The model that made the vectors."""
-        return str(self.recipe["base"]["name"])
+        """The model that made the vectors, by the name that it was asked for."""
+        return str(self.recipe["base"]["asked"])
 
     @classmethod
     def empty(cls) -> PromptMap:

@@ -93,7 +93,7 @@ def headline(found: Found) -> str:
 def best_of_many(judge: Judge) -> str:
     """Who comes first of many, with the Bradley–Terry scores of the first three."""
     first = sorted(judge.strengths, key=lambda strength: -strength.score)[:3]
-    told = ", ".join(f"{each.policy} ({each.score:+.2f})".replace("-", "−") for each in first)
+    told = ", ".join(f"{each.policy} ({f'{each.score:+.2f}'.replace('-', '−')})" for each in first)
     return (
         f"By {judge.name}, of {len(judge.strengths)} policies these come first: {told}; scores in nats, 0 is the mean."
     )

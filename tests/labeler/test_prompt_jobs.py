@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_the_file_of_reward_embed_is_read(tmp_path: Path):
     vectors = np.eye(3, dtype=np.float32)
-    recipe = {"base": {"name": "minilm-l6"}, "pooling": "mean", "max_length": 256}
+    recipe = {"base": {"asked": "minilm-l6"}, "pooling": "mean", "max_length": 256}
     columns = {
         "first": ["a", "a", "c"],
         "cluster": [0, 0, -1],
@@ -106,7 +106,7 @@ def test_the_usual_number_of_clusters_is_the_root_of_half():
 
 
 def map_by(base: str) -> PromptMap:
-    recipe = {"base": {"name": base}, "pooling": "mean", "max_length": 256}
+    recipe = {"base": {"asked": base}, "pooling": "mean", "max_length": 256}
     return PromptMap((), np.empty((0, 16), np.float32), np.empty(0, np.int64), (), (), (), recipe)
 
 

@@ -91,7 +91,7 @@ def vector(text: str) -> np.ndarray:
 
 
 def recipe() -> dict:
-    return {"base": {"name": flags["--base"]}, "pooling": "mean", "max_length": 256}
+    return {"base": {"asked": flags["--base"]}, "pooling": "mean", "max_length": 256}
 
 
 def embed() -> None:
