@@ -121,8 +121,8 @@ def _line(
 ) -> None:
     """One judge's points with their intervals, set aside a little from those of the others."""
     places = [place + aside for place, _, _ in points]
-    size = 3 if len(points) > MANY else 6
-    axes.plot(places, [value for _, value, _ in points], "o-", color=colour, linewidth=1, markersize=size, label=label)
+    form, size = ("o", 3) if len(points) > MANY else ("o-", 6)  # many are no steps from one to the next
+    axes.plot(places, [value for _, value, _ in points], form, color=colour, linewidth=1, markersize=size, label=label)
     for place, (_, _, interval) in zip(places, points, strict=True):
         if interval:
             axes.plot((place, place), interval, color=colour, linewidth=3, alpha=0.35, solid_capstyle="round")
