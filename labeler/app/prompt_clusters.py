@@ -31,8 +31,6 @@ POINTS = 1500
 NONE = "in no cluster"
 NAME = 30
 """Characters of a prompt that a cluster is called by."""
-MOST = 0.5
-"""A cluster is called by the category that more than this share of its prompts has."""
 OTHERS = "others"
 NOTHING = Estimate(None, None, None, 0)
 
@@ -84,20 +82,25 @@ def _clusters(look: Look) -> Clusters:
     found = {int(number): np.flatnonzero(cluster == number) for number in np.unique(cluster)}
     members = dict(sorted(found.items(), key=lambda item: (item[0] < 0, -len(item[1]))))
     vectors = look.map.vectors[look.place]
-    names = {number: name_of(look, vectors, number, places) for number, places in members.items()}
+    named = prompt_jobs.examples(services().runs, look.project)
+    names = {number: name_of(look, vectors, number, places, named) for number, places in members.items()}
     return Clusters(look, vectors, members, names, _agreement(look, cluster))
 
 
-def name_of(look: Look, vectors: Vectors, number: int, places: Ints) -> str:
-    """What a cluster is called: by the category that most of its prompts have, else by its most typical prompt."""
+def name_of(look: Look, vectors: Vectors, number: int, places: Ints, named: Mapping[str, str]) -> str:
+    """What a cluster is called: as most of its named prompts are, else by its most typical prompt.
+
+    Args:
+        look: the prompts. vectors: (N, d). number: of the cluster. places: of its prompts.
+        named: prompt → category, as managers named them.
+    """
     if number < 0:
         return NONE
-    counts = Counter(look.map.categories[place] for place in look.place[places])
-    category, count = counts.most_common(1)[0]
-    if not category or count <= MOST * len(places):
-        text = " ".join(look.rows[int(prompt_search.typical(vectors, places, 1)[0])].text.split())
-        category = text if len(text) <= NAME else f"{text[: NAME - 1]}…"
-    return f"{number + 1} {category}"
+    given = Counter(named[name] for n in places if (name := look.rows[n].group_id) in named)
+    if given:
+        return f"{number + 1} {given.most_common(1)[0][0]}"
+    text = " ".join(look.rows[int(prompt_search.typical(vectors, places, 1)[0])].text.split())
+    return f"{number + 1} {text if len(text) <= NAME else f'{text[: NAME - 1]}…'}"
 
 
 def _agreement(look: Look, cluster: Ints) -> dict[int, Estimate]:
