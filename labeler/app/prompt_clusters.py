@@ -212,7 +212,7 @@ def _all_prompts(found: Clusters) -> None:
                 "cluster:N",
                 sort=[*largest.values(), OTHERS],
                 scale=alt.Scale(scheme="tableau20"),
-                legend=alt.Legend(orient="bottom", columns=4, labelLimit=230),
+                legend=alt.Legend(orient="bottom", columns=2, labelLimit=160),
             ),
             tooltip=["prompt:N", "cluster:N"],
         )
