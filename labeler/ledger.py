@@ -9,12 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from labeler.chat import Dialogue, dialogue_of, dialogue_row
 from labeler.entities import Judgment, Submission
 from labeler.errors import NotFoundError
 from labeler.records import Ranking
 from labeler.schema import judgments, tasks
 
 _OWN_COLUMNS = ("annotator", "at", "seconds")
+DIALOGUE = "dialogue"
+"""Where the answer column holds a dialogue."""
 _KEPT = ("seconds", "at", "schema_version", "guidelines_version", "supersedes", "submission_id")
 _later = judgments.alias("later")
 
@@ -44,7 +47,8 @@ def _ranking(row: sa.Row[Any]) -> Ranking:
 
 def to_judgment(row: sa.Row[Any]) -> Judgment:
     """A row of `select` as a record."""
-    ranking = _ranking(row) if row.kind == "rank" else None
+    dialogue = dialogue_of(row.answer[DIALOGUE]) if DIALOGUE in row.answer else None
+    ranking = _ranking(row) if row.kind == "rank" and dialogue is None else None
     order = row.answer.get("order")
     return Judgment(
         **{
@@ -55,6 +59,7 @@ def to_judgment(row: sa.Row[Any]) -> Judgment:
         reason=row.answer.get("reason"),
         note=row.answer.get("note"),
         order=None if order is None else tuple(order),
+        dialogue=dialogue,
     )
 
 
@@ -130,3 +135,8 @@ def answer_of_skip(submission: Submission, order: tuple[str, ...]) -> dict[str, 
     """The answer column for a skip; order as shown."""
     values = {"reason": submission.reason, "note": submission.note, "order": order}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def answer_of_dialogue(submission: Submission, dialogue: Dialogue) -> dict[str, Any]:
+    """The answer column for a dialogue."""
+    return {DIALOGUE: dialogue_row(dialogue), **({"note": submission.note} if submission.note else {})}
