@@ -9,8 +9,8 @@ A task on its way out (a draft looks the same in both directions)::
      "draft_version": 3, "correction": null, "schema_version": 1, "guidelines_version": 1,
      "scenario": null, "offers": []}
 
-A dialogue has no completions; its draft has ``dialogue`` beside the rest, see `labeler.chat.Unfinished`, and ``offers`` are
-the replies of models so far.
+A dialogue has no completions; its draft has ``dialogue`` beside the rest, see `labeler.chat.Unfinished`, and ``offers``
+are the replies of models so far.
 
 ``correction`` is the id of the judgment that the answer will replace; a draft is saved under the same id. An answer
 carries the versions of schema and guidelines that stood before the person.

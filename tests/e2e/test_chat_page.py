@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 from labeler.endpoint_settings import Endpoint
 from labeler.label_schema import LabelSchema
 from labeler.records import Group, Message
+from labeler.routes.assets import ASSETS
 from labeler.snapshot import freeze
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -23,6 +24,48 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 def model() -> Iterator[ModelServer]:
     with model_server() as running:
         yield running
+
+# Whatever is done to a dialogue, its roles take turns, what was offered stays known, and a draft brings it back.
+RANDOM_MOVES = """async (assets) => {
+  const d = await import(`${assets}/dialogue.js`);
+  let seed = 11;
+  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  for (let run = 0; run < 300; run += 1) {
+    const start = [[], [{ role: "user" }], [{ role: "system" }]][random(3)];
+    const offers = new Map();
+    let state = d.fromDraft(null);
+    const here = () => offers.get(state.writing.offer);
+    const offer = () => ({ id: offers.size + 1, replies: ["x", "y", "z"] });
+    const give = (s, made) => (offers.set(made.id, made), d.offered(s, made));
+    const moves = [
+      (s) => d.write(s, ["", "a", "b c"][random(3)]),
+      (s) => (s.writing.text.trim() ? d.add(s, d.nextRole(start, s)) : s),
+      (s) => (d.nextRole(start, s) === "assistant" && s.writing.reply === null ? give(s, offer()) : s),
+      (s) => (here() ? d.take(s, here(), random(3)) : s),
+      (s) => (here() ? d.rank(s, [1, 2, random(2) ? 2 : null]) : s),
+      (s) => (s.turns.length ? d.change(s, random(s.turns.length), "changed") : s),
+      (s) => (s.turns.length ? d.removeFrom(s, random(s.turns.length)) : s),
+      (s) => d.putBack(s),
+      (s) => d.toggleDone(s),
+    ];
+    for (let i = 0; i < 40; i += 1) {
+      const before = JSON.stringify(state);
+      const next = moves[random(moves.length)](state);
+      if (JSON.stringify(state) !== before) return "a move changed the state it was given";
+      state = next;
+      const said = [...start.filter(({ role }) => role !== "system"), ...state.turns];
+      if (said.some(({ role }, at) => role !== ["user", "assistant"][at % 2])) return `roles: ${JSON.stringify(state)}`;
+      for (const turn of [...state.turns, state.writing]) {
+        if (turn.offer !== null && !state.shown.includes(turn.offer)) return `offer: ${JSON.stringify(state)}`;
+        if (turn.reply !== null && turn.offer === null) return `reply: ${JSON.stringify(state)}`;
+      }
+      const again = d.fromDraft(JSON.parse(JSON.stringify(d.toDraft(state))));
+      const same = JSON.stringify({ ...again, removed: state.removed }) === JSON.stringify(state);
+      if (!same) return `draft: ${JSON.stringify(state)}`;
+    }
+  }
+  return "sound";
+}"""
 
 
 class Talk:
@@ -269,6 +312,12 @@ def test_a_phone_writes_and_ranks_by_touch(site: Site, visit: Visit, model: Mode
     expect(talk.part("progress")).to_have_text("1 of 2", timeout=15_000)
     _, (group,) = only_dialogue(site, name, tmp_path / "snapshot")
     assert group["rankings"][0]["ranks"] == [2, 1]
+
+
+def test_any_sequence_of_moves_leaves_a_sound_dialogue(site: Site, visit: Visit):
+    page = visit.page(site)
+    page.goto(f"{site.url}/login")
+    assert page.evaluate(RANDOM_MOVES, ASSETS) == "sound"
 
 
 def test_a_manager_sets_and_tries_the_model(site: Site, visit: Visit, model: ModelServer):

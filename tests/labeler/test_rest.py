@@ -40,6 +40,7 @@ BODIES = {
     "save_draft": {"draft": {}, "version": 1},
     "submit": {"submission_id": "s", "ranks": {"A": 1, "B": 2}},
     "skip": {"submission_id": "s2", "reason": "unclear"},
+    "suggest": {"turns": [{"role": "user", "text": "Hello"}]},
     "undo": {},
     "start_training": {},
 }

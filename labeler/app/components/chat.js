@@ -104,6 +104,7 @@ export class Chat {
 
   /** Add the turn that is being written; after the user's, the model is asked. */
   add() {
+    if (!this.board.ready()) return;
     const problem = dialogue.addObstacle(this.state, this.offer, this.schema.replies);
     if (problem) return this.board.say(problem);
     const { role } = this;
@@ -123,6 +124,7 @@ export class Chat {
   }
 
   remove(index) {
+    if (!this.board.ready()) return;
     if (index < 0) return this.board.say("There is no turn of yours to delete.");
     this.editing = this.asking = null;
     this.trouble = "";

@@ -22,7 +22,7 @@ export class ChatView {
     this.strip = strip;
     this.start = task.prompt;
     const told = [...(task.scenario ? [["scenario", task.scenario]] : []), ...task.prompt.filter(({ role }) => role === "system").map(({ content }) => ["system", content])];
-    this.prompt = el("section", { class: "lb-prompt lb-brief", "data-testid": "prompt", "aria-label": "What is given", hidden: !told.length }, ...told.map(([role, text]) => given(role, text)));
+    this.prompt = el("section", { class: "lb-prompt lb-brief", "data-testid": "prompt", "aria-label": "What is given", hidden: !told.length }, el("div", { role: "list" }, ...told.map(([role, text]) => given(role, text))));
     this.turns = el("div", { class: "lb-turns", role: "list", "aria-label": "Dialogue" });
     this.putBack = button("Put back", { class: "lb-quiet", "data-testid": "put-back", onclick: () => chat.putBack() }, "p");
     this.taken = el("p", { class: "lb-taken", hidden: true }, (this.takenText = el("span", {})), this.putBack);
@@ -36,7 +36,7 @@ export class ChatView {
     this.input = el("textarea", { class: "lb-input", rows: "3", maxlength: String(LONGEST), "data-testid": "turn-input", dir: "auto" });
     this.input.addEventListener("input", () => chat.type(this.input.value));
     this.input.value = chat.state.writing.text;
-    this.add = button("Add turn", { class: "lb-primary", "data-testid": "add-turn", onclick: () => chat.add() }, "Ctrl Enter");
+    this.add = button("Add turn", { class: "lb-primary", "data-testid": "add-turn", "aria-keyshortcuts": "Control+Enter", onclick: () => chat.add() }, "Ctrl Enter");
     this.suggest = button("suggest", { class: "lb-quiet", "data-testid": "suggest", onclick: () => chat.suggest() }, "q");
     this.done = el("input", { type: "checkbox", "data-testid": "done", "aria-keyshortcuts": "x", onchange: () => chat.toggleDone() });
     const done = el("label", { class: "lb-all-bad" }, this.done, el("span", {}, "dialogue is done"), el("kbd", { "aria-hidden": "true" }, "x"));
