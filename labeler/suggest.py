@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,7 +74,13 @@ async def replies(endpoint: Endpoint, messages: Prompt, count: int) -> Replies:
 def _client(endpoint: Endpoint) -> httpx.AsyncClient:
     key = key_for(endpoint.url)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.AsyncClient(headers=headers, timeout=endpoint.timeout, follow_redirects=False)
+    return httpx.AsyncClient(headers=headers, timeout=endpoint.timeout, follow_redirects=False, verify=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes longer than asking a server nearby."""
+    return httpx.create_ssl_context()
 
 
 async def _all(client: httpx.AsyncClient, endpoint: Endpoint, messages: Prompt, count: int) -> Replies:

@@ -1,4 +1,4 @@
-"""Starts of dialogues for people to go on from: a scenario to play, a system message, first turns, or some of these.
+"""Prompts alone, to write answers or whole dialogues for: a prompt, a system message, a scenario, or some of these.
 
 {"id": "d1", "scenario": "You have lost a parcel and are in a hurry.", "system": "You work for a parcel service."}
 {"id": "d2", "system": "Answer in one sentence.", "prompt": "Why is the sky blue?"}
@@ -19,13 +19,16 @@ FIELDS = frozenset({"id", SCENARIO, "system", "source", "split", "meta"})
 
 
 def is_start(row: Row) -> bool:
-    """Whether a row is meant as the start of a dialogue: a prompt alone is one too."""
+    """Whether a row is meant as a prompt and nothing that answers it."""
     described = any(row.get(name) is not None for name in (SCENARIO, "system"))
     return is_prompt(row) or (described and row.keys() <= FIELDS)
 
 
 def parse_start(row: Row, place: Place) -> Group:
-    """A group without completions, whose prompt may be empty where there is a scenario."""
+    """A group without completions: something to write for, or to generate from.
+
+    Its prompt may be empty where there is a scenario.
+    """
     name, prompt = find_prompt(row) if is_prompt(row) else ("prompt", ())
     system = fields.optional_text(row, "system")
     scenario = fields.optional_text(row, SCENARIO)

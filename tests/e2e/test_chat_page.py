@@ -25,6 +25,7 @@ def model() -> Iterator[ModelServer]:
     with model_server() as running:
         yield running
 
+
 # Whatever is done to a dialogue, its roles take turns, what was offered stays known, and a draft brings it back.
 RANDOM_MOVES = """async (assets) => {
   const d = await import(`${assets}/dialogue.js`);
@@ -105,9 +106,15 @@ class Talk:
 
 
 def opened(
-    site: Site, visit: Visit, name: str, model: ModelServer | None, replies: int | None = None, **options: object
+    site: Site,
+    visit: Visit,
+    name: str,
+    model: ModelServer | None,
+    replies: int | None = None,
+    seconds: float = 60,
+    **options: object,
 ) -> Talk:
-    endpoint = Endpoint(model.url, "secret-model", number=3, timeout=2) if model else None
+    endpoint = Endpoint(model.url, "secret-model", number=3, timeout=seconds) if model else None
     schema = LabelSchema("chat", all_bad=False, suggest=endpoint, replies=replies)
     made = site.store.add_project(name, schema=schema, dwell_seconds=0)
     starts = [
@@ -261,7 +268,7 @@ def test_turns_are_changed_deleted_and_put_back(site: Site, visit: Visit):
 @pytest.mark.parametrize("mood", ["fail", "redirect", "slow"])
 def test_a_model_in_trouble_never_blocks_the_writing(site: Site, visit: Visit, model: ModelServer, mood: str):
     model.mood = mood
-    talk = opened(site, visit, f"trouble-{mood}", model, replies=3)
+    talk = opened(site, visit, f"trouble-{mood}", model, replies=3, seconds=5 if mood == "slow" else 60)
     talk.write("Hello?")
     if mood == "slow":
         expect(talk.part("suggest-state")).to_contain_text("are being written")

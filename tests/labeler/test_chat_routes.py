@@ -39,10 +39,13 @@ def model() -> Iterator[ModelServer]:
         yield running
 
 
+def asking(model: ModelServer, timeout: float) -> LabelSchema:
+    return LabelSchema("chat", all_bad=False, suggest=Endpoint(model.url, "secret-model", number=2, timeout=timeout))
+
+
 @pytest.fixture
 def people(store: Store, model: ModelServer) -> Store:
-    schema = LabelSchema("chat", all_bad=False, suggest=Endpoint(model.url, "secret-model", number=2, timeout=1))
-    project = store.add_project("talks", schema=schema, dwell_seconds=0)
+    project = store.add_project("talks", schema=asking(model, 60), dwell_seconds=0)
     starts = [Group(f"d{i}", (Message("system", "Be brief."),), (), meta={"scenario": "Play."}) for i in range(2)]
     store.import_groups(project.id, starts)
     for name, role in (("ann", "labeler"), ("bob", "labeler"), ("mia", "manager")):
@@ -123,14 +126,19 @@ def test_what_is_no_dialogue_is_refused(client: TestClient, model: ModelServer, 
 
 
 @pytest.mark.parametrize("mood", ["fail", "redirect", "slow", "garbage"])
-def test_a_model_in_trouble_is_said_plainly_and_hides_what_it_is(client: TestClient, model: ModelServer, mood: str):
+def test_a_model_in_trouble_is_said_plainly_and_hides_what_it_is(
+    client: TestClient, people: Store, model: ModelServer, mood: str
+):
     model.mood = mood
+    if mood == "slow":
+        people.set_schema(1, asking(model, 1))
     task = task_of(client)
     answer = client.post("/api/suggest", json={"task": task["id"], "turns": TURNS})
     assert answer.status_code == 502
     assert "Write the turn yourself, or ask again." in answer.json()["error"]
     assert "secret" not in answer.text
     model.mood = ""
+    people.set_schema(1, asking(model, 60))
     assert client.post("/api/suggest", json={"task": task["id"], "turns": TURNS}).status_code == 200
 
 

@@ -209,7 +209,7 @@ def test_starts_of_dialogues_are_read_from_files(tmp_path: Path):
     path = tmp_path / "starts.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = read(path)
-    assert found.format == "dialogue-starts"
+    assert found.format == "prompts"
     begun = [([(m.role, m.content) for m in group.prompt], group.meta.get("scenario")) for group in found.groups]
     assert begun == [
         ([("system", "You sell shoes.")], "Play a customer."),

@@ -306,7 +306,7 @@ def test_dialogues_are_asked_for_with_a_task_or_a_settings_file(db: str, tmp_pat
     starts.write_text('{"id": "a", "scenario": "Play a customer."}\n{"id": "b", "prompt": "Why?"}\n')
     settings.write_text('task = "chat"\nreplies = 2\n[suggest]\nurl = "http://127.0.0.1:8900/v1"\nmodel = "m"\n')
     code, said, _ = run("import", starts, "--project", "talks", "--task", "chat")
-    assert (code, said) == (0, "imported into talks (dialogue-starts): 2 groups, 0 judgments, 0 demonstrations\n")
+    assert (code, said) == (0, "imported into talks (prompts): 2 groups, 0 judgments, 0 demonstrations\n")
     assert run("import", starts, "--project", "more", "--settings", settings)[0] == 0
     code, said, _ = run("project", "show", "more")
     assert schema_from(json.loads(said)).offered == 2
