@@ -55,7 +55,7 @@ export class ChatView {
     const { removed } = chat.state;
     this.taken.hidden = !removed.length;
     this.takenText.textContent = `${removed.length} turn${removed.length === 1 ? " was" : "s were"} deleted.`;
-    this.turns.querySelector("textarea")?.focus();
+    atEnd(this.turns.querySelector("textarea"));
   }
 
   #turn(chat, turn, index) {
@@ -134,9 +134,14 @@ export class ChatView {
   }
 
   focus() {
-    this.input.focus();
-    this.input.setSelectionRange(this.input.value.length, this.input.value.length);
+    atEnd(this.input);
   }
+}
+
+/** Put the cursor behind what stands in a text. */
+function atEnd(text) {
+  text?.focus();
+  text?.setSelectionRange(text.value.length, text.value.length);
 }
 
 function given(role, text) {
