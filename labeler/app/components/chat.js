@@ -174,6 +174,7 @@ export class Chat {
     this.#change(dialogue.offered(this.state, offer));
     this.#openOffer();
     this.board.redraw();
+    this.view.suggestions.scrollIntoView({ block: "nearest" });
     if (this.schema.replies && !this.state.writing.text) this.board.focus();
   }
 
