@@ -240,6 +240,8 @@ export class Chat {
     const chip = document.activeElement?.matches?.(".lb-chip") ? document.activeElement.dataset.label : null;
     const arrows = chip ? { ArrowLeft: () => this.ranks.step(chip, -1), ArrowRight: () => this.ranks.step(chip, 1), ArrowUp: () => this.ranks.typeLetter(chip, false), ArrowDown: () => this.ranks.unrank(chip) } : {};
     const ranked = this.order.trail.length > 0;
+    const focused = chip ?? document.activeElement?.closest?.("[data-card]")?.dataset.card;
+    if (/^[1-9]$/.test(letter) && focused && this.schema.replies) return () => this.ranks.typeRank(focused, Number(letter));
     const keys = {
       ...arrows,
       "=": () => this.ranks.toggleTie(),

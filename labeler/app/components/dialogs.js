@@ -79,7 +79,7 @@ export function openHelp(root, schema) {
     ["Rating and flags", [...(marks ? RATE_KEYS : []), ...(marks && schema.prompt_flags.length ? PROMPT_KEYS : []), ...(marks && schema.ranking ? STEP_KEYS : [])]],
     ["Dialogue", schema?.task === "chat" ? CHAT_KEYS : []],
     ["Ranking", !schema || (schema.ranking && schema.task !== "chat") || schema.replies ? (schema?.strength ? STRENGTH_KEYS : RANK_KEYS) : []],
-    ["Always", KEYS],
+    ["Always", KEYS.filter(([key]) => key !== "x" || (schema?.all_bad ?? true))],
   ].filter(([, keys]) => keys.length);
   const rows = sections.map(([title, keys]) => [el("h3", {}, title), el("dl", { class: "lb-keys" }, ...keys.flatMap(keyRow))]).flat();
   const mouse = el("p", {}, "Where a completion has the letter of a command, Shift with that letter gives the command. Chips can also be dragged: onto a rank for a tie, between ranks for a rank of their own, and back to the unranked ones. Tapping chips or letters ranks them in that order.");
