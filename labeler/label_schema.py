@@ -162,12 +162,9 @@ class LabelSchema:
                 raise DataError(error.problem, field=f"{name}.{error.field}") from error
 
     def _check_chat(self) -> None:
-        if self.task == "chat":
-            others = {"top": self.top, "strength": self.strength, "all_bad": self.all_bad}
-            others |= {"flags": self.flags, "prompt_flags": self.prompt_flags}
-        else:
-            others = {"suggest": self.suggest, "replies": self.replies}
-        wrong = next((name for name, value in others.items() if value), None)
+        of_completions, of_chats = ("top", "strength", "all_bad", "flags", "prompt_flags"), ("suggest", "replies")
+        others = of_completions if self.task == "chat" else of_chats
+        wrong = next((name for name in others if getattr(self, name)), None)
         if wrong:
             problem = "is not asked in a chat" if self.task == "chat" else "goes with the task chat"
             raise DataError(f"{problem}; leave it out", field=wrong)

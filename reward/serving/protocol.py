@@ -20,6 +20,8 @@ from labeler.records import Prompt
 
 Json = dict[str, Any]
 T = TypeVar("T")
+Answer = Callable[[Request, Json], Awaitable[Json | list[Any]]]
+"""What a path answers to a request with this body."""
 BODY_BYTES = 32 * 1024 * 1024
 INVALID, BUSY = "invalid_request_error", "server_error"
 
@@ -80,9 +82,7 @@ class Line:
         self._thread.shutdown(cancel_futures=True)
 
 
-def application(
-    answers: Mapping[str, Callable[[Request, Json], Awaitable[Json | list[Any]]]], model: Json, line: Line
-) -> Starlette:
+def application(answers: Mapping[str, Answer], model: Json, line: Line) -> Starlette:
     """An application with these POST routes, ``/v1/models`` and health checks.
 
     Args:
@@ -112,7 +112,7 @@ async def _nothing(request: Request, error: Exception) -> Response:
 
 
 def _endpoint(
-    answer: Callable[[Request, Json], Awaitable[Json | list[Any]]],
+    answer: Answer,
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
@@ -193,7 +193,7 @@ def messages(body: Json, name: str) -> Prompt:
 def _content(value: object, name: str) -> str:
     if isinstance(value, str):
         return value
-    parts = value if isinstance(value, list) else [None]
+    parts: list[Any] = value if isinstance(value, list) else [None]
     if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
         raise ApiError("the content of a message must be a text; this server reads nothing else", param=name)
     return "".join(part["text"] for part in parts)

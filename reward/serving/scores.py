@@ -29,7 +29,7 @@ from labeler.formats.fields import prompt
 from labeler.records import Message, Prompt
 from reward.artifact import Scorer
 from reward.data import render
-from reward.serving.protocol import ApiError, Json, Line, application, check_model, messages, texts
+from reward.serving.protocol import Answer, ApiError, Json, Line, application, check_model, messages, texts
 
 LABEL = "LABEL_0"
 
@@ -152,7 +152,7 @@ class Answers:
 
     async def predict(self, request: Request, body: Json) -> list[Any]:
         """The form of text-embeddings-inference: one text, or several as lists of one text each."""
-        given = body.get("inputs")
+        given: Any = body.get("inputs")
         several = isinstance(given, list)
         flat = (
             [item[0] if isinstance(item, list) and len(item) == 1 else item for item in given] if several else [given]
@@ -163,7 +163,9 @@ class Answers:
 
     async def rerank(self, request: Request, body: Json) -> list[Any]:
         """The form of text-embeddings-inference, best first; the query is a prompt of one user message."""
-        (query,), candidates = texts(body, "query"), texts(body, "texts")
+        query, candidates = body.get("query"), texts(body, "texts")
+        if not isinstance(query, str):
+            raise ApiError("query must be a text", param="query")
         asked = (Message("user", query),)
         raw = await self.line.work(request, lambda: self.scorer.score(asked, candidates, raw=True))
         if any(map(math.isnan, raw)):
@@ -183,7 +185,7 @@ def score_application(scorer: Scorer, name: str, *, raw: bool, waiting: int) -> 
     """The application around a reward model; see `Answers` and `Line` for its settings."""
     line = Line(waiting)
     answers = Answers(scorer, name, line, raw=raw)
-    paths = {
+    paths: dict[str, Answer] = {
         "/score": answers.score,
         "/get_reward": answers.get_reward,
         "/classify": answers.classify,

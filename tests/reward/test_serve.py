@@ -281,6 +281,7 @@ def test_raw_scores_where_they_are_asked_for(scorer):
         ("/pooling", {"input": "x", "task": "embed"}, "only the task classify"),
         ("/predict", {"inputs": [["a", "b"]]}, "inputs must be"),
         ("/rerank", {"query": "Hi", "texts": ["x" * 600]}, "does not fit"),
+        ("/rerank", {"query": ["a", "b"], "texts": ["x"]}, "query must be a text"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(scores, path, body, says):
