@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from labeler import ledger
 from labeler.entities import Project, User
 from labeler.errors import NotFoundError
-from labeler.queue import circle_start, stage
-from labeler.schema import WANTED, drafts, judgments, leases, tasks
+from labeler.queue import circle_start
+from labeler.schema import WANTED, drafts, judgments, leases, tasks, visible
 
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
@@ -41,14 +41,13 @@ FREE = tasks.c.remaining > (
     .scalar_subquery()
 )
 """It has a slot that no judgment and no other person's live lease uses."""
-OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED)
-"""It is the project's and still wants somebody; matches the queue's index."""
+OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED, visible(tasks))
+"""It is the project's, published, and still wants somebody; matches the queue's index."""
 
 _IN_QUEUE_ORDER = (tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id)
 _PROJECT_OF = sa.select(tasks.c.project_id).where(tasks.c.id == sa.bindparam("task"))
 _TASK_ROW = sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("task"))
 _LOCK = {wait: _TASK_ROW.with_for_update(skip_locked=not wait, key_share=True) for wait in (True, False)}
-_OVERLAP = sa.select(tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
 _IS_FREE = _TASK_ROW.where(FREE)
 _LEASE = sa.select(leases.c.expires).where(
     leases.c.user_id == sa.bindparam("seeker"), leases.c.task_id == sa.bindparam("task")
@@ -149,14 +148,6 @@ def drop(connection: sa.Connection, user_id: int, task_id: int) -> None:
     """End the person's lease and draft of a task."""
     for table in (leases, drafts):
         connection.execute(sa.delete(table).where(table.c.user_id == user_id, table.c.task_id == task_id))
-
-
-def refresh(connection: sa.Connection, task_id: int) -> None:
-    """Recount a locked task's slots after its judgments changed."""
-    overlap = connection.execute(_OVERLAP, {"task": task_id}).scalar_one()
-    judged = ledger.judged(connection, task_id)
-    values = {"remaining": max(overlap - judged, 0), "stage": stage(overlap, judged)}
-    connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(**values))
 
 
 def kept(connection: sa.Connection, seeker: Seeker) -> int | None:

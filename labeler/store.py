@@ -8,14 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import aggregates, claims, content, directory, ledger, work
-from labeler.aggregates import Pace
+from labeler import claims, content, directory, ledger, staging, work
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
 from labeler.entities import (
@@ -33,9 +31,11 @@ from labeler.entities import (
     User,
     UserRole,
 )
-from labeler.errors import ConflictError, StoreError, UsageError
+from labeler.errors import ConflictError, StoreError
+from labeler.frozen import Frozen
 from labeler.label_schema import LabelSchema
 from labeler.records import Demonstration, Group
+from labeler.staging import Order
 
 __all__ = [
     "AnnotatorCounts",
@@ -56,57 +56,6 @@ __all__ = [
 
 ATTEMPTS, PAUSE_SECONDS = 200, 0.01
 """How often and at what distance a person asks again while others hold every candidate (PostgreSQL only)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """One project inside one reading transaction; see `Store.frozen`."""
-
-    connection: sa.Connection
-    project: Project
-    now: float
-
-    def groups(self) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
-        """Every group with its standing rankings, in the order of import; beside it the judgments, skips included."""
-        return content.groups(self.connection, self.project.id)
-
-    def sample(self, limit: int) -> tuple[tuple[tuple[Group, tuple[Judgment, ...]], ...], bool]:
-        """At most `limit` judged tasks as from `groups`, a random sample that stays; whether these are all."""
-        ids, complete = aggregates.judged_tasks(self.connection, self.project.id, limit)
-        return tuple(content.groups_of(self.connection, sorted(ids))), complete
-
-    def own_work(self, user_id: int, limit: int) -> tuple[tuple[Group, tuple[Judgment, ...]], ...]:
-        """The tasks that a user answered last, as from `groups`."""
-        ids = aggregates.tasks_of(self.connection, self.project.id, user_id, limit)
-        return tuple(content.groups_of(self.connection, ids))
-
-    def pace(self) -> list[Pace]:
-        """Rankings by hour and person."""
-        return aggregates.pace(self.connection, self.project.id)
-
-    def newest_judgment(self) -> int:
-        """The id of the last judgment, of whichever project."""
-        return aggregates.newest_judgment(self.connection)
-
-    def slots_left(self) -> int:
-        """How many rankings are still wanted."""
-        return aggregates.slots_left(self.connection, self.project.id)
-
-    def demonstrations(self) -> Iterator[Demonstration]:
-        """Every demonstration in the order of import."""
-        return content.written(self.connection, self.project.id)
-
-    def counts(self) -> ProjectCounts:
-        """How the project stands."""
-        return content.counts(self.connection, self.project.id, self.now)
-
-    def guideline_versions(self) -> dict[int, str]:
-        """Every version of the guidelines."""
-        return directory.guideline_versions(self.connection, self.project.id)
-
-    def label_schemas(self) -> dict[int, LabelSchema]:
-        """Every version of what is asked."""
-        return directory.label_schemas(self.connection, self.project.id)
 
 
 class Store:
@@ -255,7 +204,8 @@ class Store:
         """
         with self.database.read() as connection:
             project = directory.project_by_id(connection, project_id)
-        return self._import(project.name, groups, demonstrations, overlap=overlap)[1]
+        order = Order(project.name, groups, demonstrations, overlap=overlap)
+        return staging.run(self.database, self.clock, order)[1]
 
     def import_into(
         self,
@@ -278,54 +228,12 @@ class Store:
         Raises:
             UsageError: the project is there and asks for something else than `schema`.
         """
-        return self._import(
-            name,
-            groups,
-            demonstrations,
-            schema=schema,
-            overlap=overlap,
-            guidelines=guidelines,
-            skip_known=skip_known,
-            dry_run=dry_run,
-        )
+        order = Order(name, groups, demonstrations, schema, overlap, guidelines, skip_known, dry_run)
+        return staging.run(self.database, self.clock, order)
 
-    def _import(
-        self,
-        name: str,
-        groups: Iterable[Group],
-        demonstrations: Iterable[Demonstration],
-        *,
-        schema: LabelSchema | None = None,
-        overlap: int | None = None,
-        guidelines: str | None = None,
-        skip_known: bool = False,
-        dry_run: bool = False,
-    ) -> tuple[Project, ImportCounts]:
-        """See `import_into`. Everything is checked and made ready first: writing keeps labelers on SQLite waiting."""
-        now = self.clock()
-        with self.database.read() as connection:
-            known = directory.find_project(connection, name)
-        if known and schema and schema != known.schema:
-            raise UsageError(
-                f"{name!r} asks for something else (task {known.task}); change it with: labeler project set"
-            )
-        rules = known or Project(0, name, schema or LabelSchema(), overlap=1 if overlap is None else overlap)
-        people = rules.overlap if overlap is None else overlap
-        batch = content.prepare(groups, demonstrations, project=rules, overlap=people, now=now)
-        if known:
-            with self.database.read() as connection:
-                batch = content.new_only(connection, known, batch, skip_known=skip_known)
-        if dry_run:
-            return rules, batch.counts
-        try:
-            with self.database.write() as connection:
-                project = known or directory.add_project(connection, rules, now)
-                directory.lock_project(connection, project.id)
-                if guidelines is not None:
-                    project = directory.set_guidelines(connection, project.id, guidelines, now)
-                return project, content.add(connection, project, batch)
-        except exc.IntegrityError as error:
-            raise ConflictError(f"somebody else imported into {name!r} meanwhile; nothing was imported") from error
+    def sweep(self) -> None:
+        """Remove what imports that were killed have left; nobody saw it, and every import does this first."""
+        staging.sweep(self.database, self.clock)
 
     def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
         """Set how urgent tasks are, by group id: 0 (usual) to 100 (first)."""
@@ -374,8 +282,8 @@ class Store:
 
     def annotator_counts(self, project_id: int) -> tuple[AnnotatorCounts, ...]:
         """What each annotator did in a project, by name."""
-        with self.database.read() as connection:
-            return content.annotator_counts(connection, project_id)
+        with self.frozen(project_id) as frozen:
+            return frozen.annotator_counts()
 
     # Labeling; each raises PermissionDeniedError for a disabled user or one who does not belong to the project
 
