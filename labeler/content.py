@@ -28,6 +28,7 @@ NAMED = 3
 Item = TypeVar("Item")
 Named = TypeVar("Named", Group, Demonstration)
 _TASK = sa.select(tasks.c.content, tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
+_TASK_LOCKED = _TASK.with_for_update(key_share=True)
 
 
 def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
@@ -37,9 +38,9 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
         yield chunk
 
 
-def task_group(connection: sa.Connection, task_id: int) -> tuple[Group, int]:
-    """A task's group, without rankings, and its overlap."""
-    row = connection.execute(_TASK, {"task": task_id}).first()
+def task_group(connection: sa.Connection, task_id: int, *, lock: bool = False) -> tuple[Group, int]:
+    """A task's group, without rankings, and its overlap; its row locked until the transaction ends where asked."""
+    row = connection.execute(_TASK_LOCKED if lock else _TASK, {"task": task_id}).first()
     if row is None:
         raise NotFoundError(f"there is no task {task_id}")
     return parse_group(row.content), row.overlap

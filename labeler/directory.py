@@ -12,7 +12,7 @@ from labeler.entities import USER_ROLES, Project, User, UserRole
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from labeler.label_schema import LabelSchema, schema_of_text, schema_text
 from labeler.records import check_plain
-from labeler.schema import guidelines, imports, memberships, projects, users
+from labeler.schema import guidelines, imports, memberships, projects, tasks, users
 from labeler.schema import label_schemas as schemas
 
 _USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
@@ -201,22 +201,39 @@ _BELONGS = sa.or_(
     ~sa.exists().where(memberships.c.user_id == users.c.id),
     sa.exists().where(memberships.c.user_id == users.c.id, memberships.c.project_id == projects.c.id),
 )
-_MEMBER = (
-    _project_query(projects.c.id == sa.bindparam("project"))
-    .join(users, users.c.id == sa.bindparam("user"))
-    .add_columns(users.c.name.label("user_name"), users.c.role, users.c.disabled, _BELONGS.label("belongs"))
+_PERSON = (users.c.name.label("user_name"), users.c.role, users.c.disabled, _BELONGS.label("belongs"))
+_WHO = users.c.id == sa.bindparam("user")
+_BY_PROJECT = _project_query(projects.c.id == sa.bindparam("project")).join(users, _WHO).add_columns(*_PERSON)
+_BY_TASK = (
+    _project_query(tasks.c.id == sa.bindparam("task"))
+    .join(tasks, tasks.c.project_id == projects.c.id)
+    .join(users, _WHO)
+    .add_columns(*_PERSON)
 )
-_MEMBER_LOCKED = _MEMBER.with_for_update(of=users, key_share=True)
+_MEMBER, _MEMBER_ON = (
+    {False: query, True: query.with_for_update(of=users, key_share=True)} for query in (_BY_PROJECT, _BY_TASK)
+)
 
 
 def member(connection: sa.Connection, project_id: int, user_id: int, *, lock: bool = True) -> tuple[User, Project]:
     """A user and a project that they may work in, the user's row locked until the transaction ends."""
-    query = _MEMBER_LOCKED if lock else _MEMBER
-    row = connection.execute(query, {"project": project_id, "user": user_id}).first()
+    row = connection.execute(_MEMBER[lock], {"project": project_id, "user": user_id}).first()
     if row is None:
         user_by_id(connection, user_id)
-        project_by_id(connection, project_id)
         raise NotFoundError(f"there is no project {project_id}")
+    return _admitted(user_id, row)
+
+
+def member_on(connection: sa.Connection, task_id: int, user_id: int, *, lock: bool = True) -> tuple[User, Project]:
+    """The same for the project of a task."""
+    row = connection.execute(_MEMBER_ON[lock], {"task": task_id, "user": user_id}).first()
+    if row is None:
+        user_by_id(connection, user_id)
+        raise NotFoundError(f"there is no task {task_id}")
+    return _admitted(user_id, row)
+
+
+def _admitted(user_id: int, row: sa.Row[Any]) -> tuple[User, Project]:
     user, project = User(user_id, row.user_name, row.role, row.disabled), _project(row)
     if user.disabled:
         raise PermissionDeniedError(f"the account {user.name!r} is disabled")

@@ -70,6 +70,7 @@ _LATEST = (
     .order_by(judgments.c.id.desc())
     .limit(1)
 )
+_APPEND = sa.insert(judgments).returning(judgments.c.id)
 _LAST_ANSWER = (
     sa.select(judgments.c.id, judgments.c.created)
     .where(judgments.c.user_id == sa.bindparam("user"), judgments.c.project_id == sa.bindparam("project"))
@@ -100,7 +101,7 @@ def last_answer(connection: sa.Connection, project_id: int, user_id: int) -> tup
 
 def append(connection: sa.Connection, values: Mapping[str, Any]) -> int:
     """Add one judgment; returns its id."""
-    return int(connection.execute(sa.insert(judgments).values(**values).returning(judgments.c.id)).scalar_one())
+    return int(connection.execute(_APPEND, dict(values)).scalar_one())
 
 
 def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Judgment]:

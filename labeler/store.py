@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import claims, content, directory, ledger, staging, work
+from labeler import content, directory, ledger, staging, work
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
 from labeler.entities import (
@@ -359,8 +359,7 @@ class Store:
     def shown(self, user_id: int, task_id: int) -> tuple[Shown, ...]:
         """A task's completions in the order and with the letters of this person, whether or not they hold the task."""
         with self.database.read() as connection:
-            project_id = claims.project_of(connection, task_id)
-            user, project = directory.member(connection, project_id, user_id, lock=False)
+            user, project = directory.member_on(connection, task_id, user_id, lock=False)
             return work.shown(connection, Seeker(user, project, self.clock()), task_id)
 
     def progress(self, project_id: int, user_id: int) -> Progress:
@@ -385,5 +384,4 @@ class Store:
     @contextmanager
     def _on_task(self, user_id: int, task_id: int) -> Iterator[tuple[sa.Connection, Seeker]]:
         with self.database.write() as connection:
-            project_id = claims.project_of(connection, task_id)
-            yield connection, Seeker(*directory.member(connection, project_id, user_id), self.clock())
+            yield connection, Seeker(*directory.member_on(connection, task_id, user_id), self.clock())

@@ -52,6 +52,9 @@ _PROGRESS = sa.select(
     sa.select(tallies.c.answered).where(*_MINE).scalar_subquery(),
     _TODAY.scalar_subquery(),
 )
+_SUBMITTED = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint).where(
+    judgments.c.submission_id == sa.bindparam("submission")
+)
 _DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), drafts.c.task_id == sa.bindparam("task"))
 
 
@@ -159,8 +162,7 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     repeated = _replayed(connection, seeker, submission, fingerprint)
     if repeated is not None:
         return repeated
-    claims.lock_task(connection, submission.task_id)
-    group, _ = task_group(connection, submission.task_id)
+    group, _ = task_group(connection, submission.task_id, lock=True)
     schema_version, guidelines_version, schema = _asked(connection, seeker, submission)
     order = tuple(shown.completion_id for shown in _shown(group, seeker))
     ranking = answers.ranking_of(submission, group, schema, order)
@@ -200,8 +202,7 @@ def _replayed(connection: sa.Connection, seeker: Seeker, submission: Submission,
     if not submission.submission_id:
         raise DataError("the submission has no id", field="submission_id")
     check_plain(submission.submission_id, "submission_id")
-    known = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint)
-    row = connection.execute(known.where(judgments.c.submission_id == submission.submission_id)).first()
+    row = connection.execute(_SUBMITTED, {"submission": submission.submission_id}).first()
     if row is None:
         return None
     if (row.user_id, row.fingerprint) != (seeker.user.id, fingerprint):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import math
 import os
 import re
 import sys
@@ -175,13 +176,12 @@ class Outcome:
     def at(self, share: float) -> float:
         """The quantile of the turns: the smallest time that so large a share did not exceed."""
         ordered = sorted(self.turns)
-        return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))] if ordered else 0.0
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
     def __str__(self) -> str:
         times = ", ".join(f"{name} {1000 * self.at(share):.0f} ms" for name, share in QUANTILES.items())
-        cost = (
-            "" if self.processor is None else f", server {1000 * self.processor / max(1, len(self.turns)):.1f} ms/turn"
-        )
+        each = None if self.processor is None else 1000 * self.processor / max(1, len(self.turns))
+        cost = "" if each is None else f", server {each:.1f} ms of processor time a turn"
         told = "".join(f"\n  {reason}" for reason in self.failures[:3])
         return (
             f"{len(self.turns)} turns, {len(self.turns) / self.seconds:.1f} a second, {len(self.failures)} failed, "
@@ -267,7 +267,7 @@ def made_up(tasks: int) -> Iterable[Any]:
 def texts_of(number: int) -> list[str]:
     """A prompt and four completions."""
     random = Random(number)
-    words = "the of and to a in is it you that he was for on are with as his they be at one have this".split()
+    words = [f"word{random.randrange(2000)}" for _ in range(200)]
     return [" ".join(random.choices(words, k=length)) for length in (40, *random.choices(range(30, 120), k=4))]
 
 
