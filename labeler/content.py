@@ -138,15 +138,16 @@ def _unknown(
 
 def check_fits(connection: sa.Connection, project_id: int, schema: LabelSchema) -> None:
     """Raise `DataError` if the schema asks something of a project's groups that they are too small or large for."""
-    for rows in _in_order(connection, project_id, sa.true()):
-        for row in rows:
-            _check_count(row.content["id"], len(row.content["completions"]), schema)
+    size = sa.func.json_array_length(tasks.c.content["completions"])
+    sizes = sa.select(sa.func.min(tasks.c.group_id), size).where(tasks.c.project_id == project_id).group_by(size)
+    for group_id, k in connection.execute(sizes.order_by(size)):
+        _check_count(group_id, k, schema)
 
 
-def _in_order(connection: sa.Connection, project_id: int, condition: sa.ColumnElement[bool]) -> Iterator[Sequence[Any]]:
-    """Id and content of every task that meets a condition, some at a time, in the order of import."""
+def _in_order(connection: sa.Connection, project_id: int) -> Iterator[Sequence[Any]]:
+    """Id and content of every task, some at a time, in the order of import."""
     after = 0
-    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id, condition)
+    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id, visible(tasks))
     while rows := connection.execute(columns.where(tasks.c.id > after).order_by(tasks.c.id).limit(CHUNK)).all():
         after = rows[-1].id
         yield rows
@@ -212,7 +213,7 @@ def set_priorities(connection: sa.Connection, project: Project, priorities: Mapp
 
 def groups(connection: sa.Connection, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
     """Every group in the order of import, with its standing rankings, and with all its standing judgments beside it."""
-    return _judged(connection, _in_order(connection, project_id, visible(tasks)))
+    return _judged(connection, _in_order(connection, project_id))
 
 
 def groups_of(connection: sa.Connection, task_ids: Sequence[int]) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:

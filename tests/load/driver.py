@@ -5,6 +5,7 @@ same seeds for both. Nothing but the standard library is used, so that the playe
 
     python tests/load/driver.py prepare sqlite:////tmp/load.db --tasks 1000 --people 50
     python tests/load/driver.py labeler http://127.0.0.1:8501 --people 50 --think 10 --seconds 60 --pid 1234
+    python tests/load/driver.py prepare http://127.0.0.1:8080 --tasks 1000          # Label Studio, newly installed
     python tests/load/driver.py label-studio http://127.0.0.1:8080 --project 1 --people 50 --think 10 --seconds 60
 """
 
@@ -133,7 +134,8 @@ class LabelStudioLabeler:
         except Failed:
             page = self.browser.send("GET", "/user/login/").decode()
             self.browser.form("/user/login/", **account, csrfmiddlewaretoken=_csrf(page))
-        self._next()
+        if self.project:
+            self._next()
 
     def turn(self) -> bool:
         """Two requests, as its page makes them."""
@@ -143,9 +145,12 @@ class LabelStudioLabeler:
         self.random.shuffle(items)
         result = {"type": "ranker", "from_name": "rank", "to_name": "list", "value": {"ranker": {"rank": items}}}
         body = {"result": [result], "lead_time": 10.0}
-        token = {"X-CSRFToken": self.browser.cookies.get("csrftoken", "")}
-        self.browser.call("POST", f"/api/tasks/{self.task['id']}/annotations/?project={self.project}", body, **token)
+        self.post(f"/api/tasks/{self.task['id']}/annotations/?project={self.project}", body)
         return self._next()
+
+    def post(self, path: str, body: object) -> Any:
+        """Send JSON with the token that its page sends against forgery."""
+        return self.browser.call("POST", path, body, **{"X-CSRFToken": self.browser.cookies.get("csrftoken", "")})
 
     def _next(self) -> bool:
         try:
@@ -254,6 +259,28 @@ def prepare(url: str, tasks: int, people: int) -> int:
     return project.id
 
 
+CONFIG = """<View>
+  <Text name="prompt" value="$prompt"/>
+  <List name="list" value="$items" title="Completions"/>
+  <Ranker name="rank" toName="list"/>
+</View>"""
+
+
+def prepare_label_studio(url: str, tasks: int) -> int:
+    """The same tasks in a new project of a Label Studio without users yet; the project's id."""
+    manager = LabelStudioLabeler(url, 0, 1_000_000)
+    manager.begin()
+    project = manager.post("/api/projects", {"title": "load", "label_config": CONFIG, "maximum_annotations": 2})["id"]
+    rows = []
+    for number in range(tasks):
+        prompt, *texts = texts_of(number)
+        items = [{"id": f"c{i}", "title": chr(ord("A") + i), "body": text} for i, text in enumerate(texts)]
+        rows.append({"data": {"prompt": prompt, "items": items}})
+    for begin in range(0, tasks, 500):
+        manager.post(f"/api/projects/{project}/import", rows[begin : begin + 500])
+    return int(project)
+
+
 def made_up(tasks: int) -> Iterable[Any]:
     """Groups of four completions of about the length of real ones."""
     from labeler.records import Completion, Group, Message  # noqa: PLC0415
@@ -275,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 1 where anything failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tool", choices=["prepare", "labeler", "label-studio"])
-    parser.add_argument("url", help="of the server; of the database for prepare")
+    parser.add_argument("url", help="of the server; prepare: of our database or of a Label Studio")
     parser.add_argument("--tasks", type=int, default=1000)
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--project", type=int, default=1)
@@ -284,7 +311,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pid", type=int, action="append", default=[], help="count this process's processor time")
     given = parser.parse_args(arguments)
     if given.tool == "prepare":
-        sys.stdout.write(f"project {prepare(given.url, given.tasks, given.people)}\n")
+        there = given.url.startswith("http")
+        project = (
+            prepare_label_studio(given.url, given.tasks) if there else prepare(given.url, given.tasks, given.people)
+        )
+        sys.stdout.write(f"project {project}\n")
         return 0
     tools: dict[str, Callable[[str, int, int], Player]] = {"labeler": Labeler, "label-studio": LabelStudioLabeler}
     players = [tools[given.tool](given.url, given.project, number) for number in range(given.people)]
