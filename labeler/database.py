@@ -71,7 +71,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = sa.create_engine(self.url, json_serializer=encoded, pool_size=20, max_overflow=20)
+        self.engine = sa.create_engine(
+            self.url, json_serializer=encoded, pool_size=20, max_overflow=20, pool_use_lifo=True
+        )
         if self.sqlite:
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
