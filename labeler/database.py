@@ -71,6 +71,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        # Of those connections that are free, the last used: its statements are prepared and its pages in memory.
         self.engine = sa.create_engine(
             self.url, json_serializer=encoded, pool_size=20, max_overflow=20, pool_use_lifo=True
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
 import pytest
+import sqlalchemy as sa
 from store_helpers import ask, check_counters, group, people, project, ranking, skip
 
 from labeler.errors import ConflictError
@@ -85,6 +87,39 @@ def test_people_who_finish_each_others_tasks_at_once(store: Store):
         list(pool.map(work, users))
     check_counters(store, essays)
     assert store.counts(essays.id).finished == 12
+
+
+def test_no_page_counts_rows(tmp_path, clock):
+    """What pages ask of a large project is found by an index, or was counted before."""
+    store = Store.create(f"sqlite:///{tmp_path / 'plan.db'}", clock)
+    essays = project(store, groups=50, overlap=2)
+    (ann,) = people(store, "ann")
+    store.submit(ann.id, ranking(ask(store, essays, ann)))
+    asked = []
+    sa.event.listen(
+        store.database.engine,
+        "before_cursor_execute",
+        lambda c, cursor, text, values, *_: asked.append((text, values)),
+    )
+    with store.frozen(essays.id) as frozen:
+        for figure in (frozen.counts, frozen.annotator_counts, frozen.slots_left, frozen.pace, frozen.newest_judgment):
+            figure()
+        frozen.own_work(ann.id, 10)
+    store.progress(essays.id, ann.id)
+    store.history(essays.id, ann.id, before=100)
+    store.task_page(essays.id, after=10, limit=10)
+    for standing in (True, False):
+        store.judgment_page(essays.id, after=10, limit=10, standing=standing)
+    with store.database.read() as connection:
+        plans = [
+            (row[3], text)
+            for text, values in tuple(asked)
+            if text.startswith("SELECT")
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
+        ]
+    store.close()
+    assert len(plans) > 10
+    assert [plan for plan in plans if re.match(r"SCAN (tasks|judgments|demonstrations|hours)", plan[0])] == []
 
 
 def test_attention_of_today(store: Store, clock):
