@@ -56,8 +56,10 @@ def table(store: Store, name: str) -> list[sa.Row]:
 def check_counters(store: Store, project: Project) -> None:
     """The counters say what reading every row says."""
     tasks = [row for row in table(store, "tasks") if row.project_id == project.id]
+    ours = {task.id for task in tasks}
     rows = [row for row in table(store, "judgments") if row.project_id == project.id]
-    standing = [row for row in rows if row.id not in {other.supersedes for other in rows}]
+    replaced = {row.supersedes for row in rows}
+    standing = [row for row in rows if row.id not in replaced]
     live = [row for row in table(store, "leases") if row.expires > store.clock()]
     shown = [row for row in table(store, "demonstrations") if row.project_id == project.id]
     assert store.counts(project.id) == ProjectCounts(
@@ -68,7 +70,7 @@ def check_counters(store: Store, project: Project) -> None:
         skips=sum(row.kind == "skip" for row in standing),
         corrections=sum(row.supersedes is not None for row in rows),
         demonstrations=len(shown),
-        live_leases=sum(row.task_id in {task.id for task in tasks} for row in live),
+        live_leases=len([row for row in live if row.task_id in ours]),
     )
     people = store.annotator_counts(project.id)
     assert [person.annotator for person in people] == sorted({row.annotator for row in rows})
