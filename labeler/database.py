@@ -66,7 +66,7 @@ def encoded(value: object) -> Encoded:
     return value if isinstance(value, Encoded) else Encoded(json.dumps(value, allow_nan=False))
 
 
-class Queue:
+class FairLock:
     """A lock that threads get in the order in which they asked, so that nobody waits for longer than all before."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Database:
         self._reader = self.engine if self.sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
         # Threads of one process queue here; SQLite's own waiting would poll.
-        self._turn: Any = Queue() if self.sqlite else nullcontext()
+        self._turn: Any = FairLock() if self.sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

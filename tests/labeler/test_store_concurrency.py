@@ -13,7 +13,7 @@ from threading import Barrier, Thread
 import sqlalchemy as sa
 from store_helpers import ask, people, project, ranking
 
-from labeler.database import Queue
+from labeler.database import FairLock
 from labeler.errors import ConflictError
 from labeler.store import Store
 
@@ -114,7 +114,7 @@ def test_a_killed_process_loses_no_acknowledged_answer(store: Store, database_ur
 
 
 def test_threads_get_their_turn_in_the_order_in_which_they_asked():
-    queue, order, threads = Queue(), [], []
+    queue, order, threads = FairLock(), [], []
 
     def wait(number: int) -> None:
         with queue:
@@ -137,8 +137,8 @@ def test_one_who_stops_waiting_for_a_turn_holds_nobody_up():
     """Ctrl-C during an import, as its thread waits behind a labeler."""
     code = (
         "import signal, threading\n"
-        "from labeler.database import Queue\n"
-        "queue = Queue()\n"
+        "from labeler.database import FairLock\n"
+        "queue = FairLock()\n"
         "queue.__enter__()\n"
         "me = threading.main_thread().ident\n"
         "threading.Timer(0.2, signal.pthread_kill, (me, signal.SIGINT)).start()\n"
