@@ -333,13 +333,19 @@ class Store:
             PermissionDeniedError: the task was never given to this person.
             DataError: the answer does not fit the task.
         """
-        try:
-            with self._on_task(user_id, submission.task_id) as (connection, seeker):
-                return work.submit(connection, seeker, submission)
-        except exc.IntegrityError as error:
-            raise ConflictError(
-                "this answer was recorded a moment ago by another request; nothing was changed"
-            ) from error
+        with self._once(), self._on_task(user_id, submission.task_id) as (connection, seeker):
+            return work.submit(connection, seeker, submission)
+
+    def submit_and_next(
+        self, user_id: int, submission: Submission, project_id: int
+    ) -> tuple[Judgment, Assignment | None]:
+        """`submit`, then `next_task`; in one transaction on SQLite, where each waits for others and the disk."""
+        if not self.database.sqlite:
+            return self.submit(user_id, submission), self.next_task(project_id, user_id)
+        with self._once(), self._on_task(user_id, submission.task_id) as (connection, seeker):
+            judgment = work.submit(connection, seeker, submission)
+            member = directory.member(connection, project_id, user_id)
+            return judgment, work.next_task(connection, Seeker(*member, seeker.now))
 
     def undo(self, project_id: int, user_id: int, judgment_id: int | None = None) -> Assignment | None:
         """Bring this person's last judgment, or the named one, back for correction; None if there is none.
@@ -375,6 +381,15 @@ class Store:
         with self.database.read() as connection:
             user, project = directory.member(connection, project_id, user_id, lock=False)
             return work.history(connection, Seeker(user, project, self.clock()), limit, before)
+
+    @contextmanager
+    def _once(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.IntegrityError as error:
+            raise ConflictError(
+                "this answer was recorded a moment ago by another request; nothing was changed"
+            ) from error
 
     @contextmanager
     def _seeker(self, project_id: int, user_id: int) -> Iterator[tuple[sa.Connection, Seeker]]:

@@ -47,6 +47,10 @@ class Browser:
         self.cookies: dict[str, str] = {}
         self.connection = http.client.HTTPConnection(self.host, timeout=PATIENCE_SECONDS)
 
+    def close(self) -> None:
+        """Hang up."""
+        self.connection.close()
+
     def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
         """The body of the answer; `Failed` unless it is 2xx or 3xx."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -75,6 +79,8 @@ class Browser:
 
 class Player(Protocol):
     """A labeler at the screen of some tool."""
+
+    browser: Browser
 
     def begin(self) -> None:
         """Sign in and get the first task."""
@@ -219,6 +225,8 @@ def play(players: Sequence[Player], *, seconds: float, think: float, processes: 
         thread.start()
     for thread in threads:
         thread.join()
+    for player in players:
+        player.browser.close()
     passed, after = time.monotonic() - began, _processor_seconds(processes)
     return Outcome(tuple(turns), tuple(failures), passed, None if after is None or spent is None else after - spent)
 

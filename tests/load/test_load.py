@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from driver import Failed, Labeler, Outcome, play, prepare
+from driver import Browser, Failed, Labeler, Outcome, play, prepare
 
 from labeler.store import Store
 
@@ -60,6 +60,7 @@ class Stubborn:
     """Answers, fails, answers, and is done."""
 
     def __init__(self) -> None:
+        self.browser = Browser("http://127.0.0.1:1")
         self.turns = 0
 
     def begin(self) -> None:
