@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from labeler import ledger
 from labeler.database import encoded
-from labeler.entities import Judgment, Project, TaskState
+from labeler.entities import ImportCounts, Judgment, Project, TaskState
 from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.formats import demonstration_to_row, group_to_row, parse_demonstration, parse_group
 from labeler.label_schema import LabelSchema
