@@ -29,6 +29,15 @@ ANSWERED = (
     .correlate(tasks)
 )
 """The person answered it already."""
+_NOT_ANSWERED = (
+    sa.select(_answers.c.id)
+    .where(_answers.c.annotator == sa.bindparam("seeker_name"), _answers.c.task_id == tasks.c.id)
+    .correlate(tasks)
+    .limit(1)
+    .scalar_subquery()
+    .is_(None)
+)
+"""The same denied, to look at a few tasks: for EXISTS as a column PostgreSQL reads all that the person answered."""
 FREE = tasks.c.remaining > (
     sa.select(sa.func.count())
     .where(
@@ -76,7 +85,7 @@ _RUN_AFTER = (
     _RUN.where(tasks.c.priority < sa.bindparam("at_priority")),
 )
 _IN_RUN = (
-    sa.select(tasks.c.id, (~ANSWERED & FREE).label("takable"))
+    sa.select(tasks.c.id, (_NOT_ANSWERED & FREE).label("takable"))
     .where(*OPEN, tasks.c.priority == sa.bindparam("at_priority"), tasks.c.stage == sa.bindparam("at_stage"))
     .order_by(tasks.c.shuffle, tasks.c.id)
     .offset(sa.bindparam("skipped", type_=sa.Integer))
