@@ -48,9 +48,10 @@ def draft(store: Store, user: User, body: Json) -> Json:
 
 def submit(store: Store, user: User, body: Json) -> Json:
     """Record an answer; the next task comes with the reply."""
+    project_id = field(body, "project", int)
     shown = store.shown(user.id, field(body, "task", int))
-    store.submit(user.id, wire.submission_in(body, shown))
-    return task(store, user, body)
+    _, following = store.submit_and_next(user.id, wire.submission_in(body, shown), project_id)
+    return _answer(store, user, project_id, following)
 
 
 def undo(store: Store, user: User, body: Json) -> Json:
