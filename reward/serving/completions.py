@@ -34,7 +34,7 @@ REFUSED = (
     "repetition_penalty",
 )
 """Fields that would change the answer and that this server does not know: better refused than passed over."""
-NEUTRAL = (None, False, 0, [], {}, {"type": "text"})
+NEUTRAL: tuple[object, ...] = (None, False, 0, [], {}, {"type": "text"})
 """Values with which they ask for nothing."""
 
 
