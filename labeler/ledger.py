@@ -9,12 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from labeler.chat import Dialogue, dialogue_of, dialogue_row
 from labeler.entities import Judgment, Submission
 from labeler.errors import NotFoundError
 from labeler.records import Ranking
-from labeler.schema import judgments, tasks
+from labeler.schema import judgments, tasks, visible
 
 _OWN_COLUMNS = ("annotator", "at", "seconds")
+DIALOGUE = "dialogue"
+"""Where the answer column holds a dialogue."""
 _KEPT = ("seconds", "at", "schema_version", "guidelines_version", "supersedes", "submission_id")
 _later = judgments.alias("later")
 
@@ -44,7 +47,8 @@ def _ranking(row: sa.Row[Any]) -> Ranking:
 
 def to_judgment(row: sa.Row[Any]) -> Judgment:
     """A row of `select` as a record."""
-    ranking = _ranking(row) if row.kind == "rank" else None
+    dialogue = dialogue_of(row.answer[DIALOGUE]) if DIALOGUE in row.answer else None
+    ranking = _ranking(row) if row.kind == "rank" and dialogue is None else None
     order = row.answer.get("order")
     return Judgment(
         **{
@@ -55,6 +59,7 @@ def to_judgment(row: sa.Row[Any]) -> Judgment:
         reason=row.answer.get("reason"),
         note=row.answer.get("note"),
         order=None if order is None else tuple(order),
+        dialogue=dialogue,
     )
 
 
@@ -70,14 +75,12 @@ _LATEST = (
     .order_by(judgments.c.id.desc())
     .limit(1)
 )
+_APPEND = sa.insert(judgments).returning(judgments.c.id)
 _LAST_ANSWER = (
     sa.select(judgments.c.id, judgments.c.created)
     .where(judgments.c.user_id == sa.bindparam("user"), judgments.c.project_id == sa.bindparam("project"))
     .order_by(judgments.c.id.desc())
     .limit(1)
-)
-_JUDGED = sa.select(sa.func.count(judgments.c.annotator.distinct())).where(
-    judgments.c.task_id == sa.bindparam("task"), judgments.c.kind == "rank", STANDS
 )
 
 
@@ -101,14 +104,9 @@ def last_answer(connection: sa.Connection, project_id: int, user_id: int) -> tup
     return (0, 0.0) if row is None else (row.id, row.created)
 
 
-def judged(connection: sa.Connection, task_id: int) -> int:
-    """How many different people's rankings of a task stand."""
-    return int(connection.execute(_JUDGED, {"task": task_id}).scalar_one())
-
-
 def append(connection: sa.Connection, values: Mapping[str, Any]) -> int:
     """Add one judgment; returns its id."""
-    return int(connection.execute(sa.insert(judgments).values(**values).returning(judgments.c.id)).scalar_one())
+    return int(connection.execute(_APPEND, dict(values)).scalar_one())
 
 
 def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Judgment]:
@@ -121,8 +119,13 @@ def page(
     connection: sa.Connection, project_id: int, after: int, limit: int, *, standing: bool
 ) -> tuple[tuple[Judgment, bool], ...]:
     """See `labeler.store.Store.judgment_page`."""
-    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, *([STANDS] if standing else [])]
-    query = select(*wanted).add_columns(STANDS.label("stands")).order_by(judgments.c.id).limit(limit)
+    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, visible(tasks)]
+    query = (
+        select(*wanted, *([STANDS] if standing else []))
+        .add_columns(STANDS.label("stands"))
+        .order_by(judgments.c.id)
+        .limit(limit)
+    )
     return tuple((to_judgment(row), bool(row.stands)) for row in connection.execute(query))
 
 
@@ -130,3 +133,8 @@ def answer_of_skip(submission: Submission, order: tuple[str, ...]) -> dict[str, 
     """The answer column for a skip; order as shown."""
     values = {"reason": submission.reason, "note": submission.note, "order": order}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def answer_of_dialogue(submission: Submission, dialogue: Dialogue) -> dict[str, Any]:
+    """The answer column for a dialogue."""
+    return {DIALOGUE: dialogue_row(dialogue), **({"note": submission.note} if submission.note else {})}

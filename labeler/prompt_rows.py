@@ -9,7 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from labeler.ledger import STANDS
-from labeler.schema import judgments, tasks
+from labeler.schema import judgments, tasks, visible
 
 CATEGORY = "use_case"
 """The key of a group's `meta` that holds its prompt's category."""
@@ -52,7 +52,9 @@ def prompts(connection: sa.Connection, project_id: int) -> list[PromptRow]:
 
     The parts of a row are taken from it here: PostgreSQL's operators refuse JSON with an escaped NUL anywhere in it.
     """
-    columns = sa.select(tasks.c.id, tasks.c.group_id, tasks.c.content).where(tasks.c.project_id == project_id)
+    columns = sa.select(tasks.c.id, tasks.c.group_id, tasks.c.content).where(
+        tasks.c.project_id == project_id, visible(tasks)
+    )
     query = columns.order_by(tasks.c.id).execution_options(yield_per=AT_ONCE)
     return [_row(task_id, group_id, content) for task_id, group_id, content in connection.execute(query)]
 
@@ -72,14 +74,20 @@ def conversation(prompt: Sequence[dict[str, Any]]) -> str:
 
 def stamp(connection: sa.Connection, project_id: int) -> tuple[int, int]:
     """Changes when there are other prompts: the number of tasks, and the id of the last."""
-    query = sa.select(sa.func.count(), sa.func.max(tasks.c.id)).where(tasks.c.project_id == project_id)
+    query = sa.select(sa.func.count(), sa.func.max(tasks.c.id)).where(tasks.c.project_id == project_id, visible(tasks))
     count, last = connection.execute(query).one()
     return int(count), int(last or 0)
 
 
+def holds(connection: sa.Connection, project_id: int, task_id: int) -> bool:
+    """Whether the task is one of the project's."""
+    query = sa.select(tasks.c.id).where(tasks.c.id == task_id, tasks.c.project_id == project_id, visible(tasks))
+    return connection.execute(query).first() is not None
+
+
 def task_ids(connection: sa.Connection, project_id: int) -> dict[str, int]:
     """Group → task."""
-    query = sa.select(tasks.c.group_id, tasks.c.id).where(tasks.c.project_id == project_id)
+    query = sa.select(tasks.c.group_id, tasks.c.id).where(tasks.c.project_id == project_id, visible(tasks))
     return {row.group_id: row.id for row in connection.execute(query)}
 
 
@@ -94,5 +102,5 @@ def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
     query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining)
     return {
         row.id: TaskWork(row.priority, row.overlap, row.remaining, counted.get(row.id, 0))
-        for row in connection.execute(query.where(tasks.c.project_id == project_id))
+        for row in connection.execute(query.where(tasks.c.project_id == project_id, visible(tasks)))
     }

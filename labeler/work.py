@@ -7,15 +7,15 @@ a double click of one person take turns.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 
-from labeler import answers, claims, directory, ledger
+from labeler import answers, claims, directory, ledger, offers
+from labeler.chat import Turn, finished, messages_of
 from labeler.claims import Seeker
 from labeler.content import task_group
 from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown, Submission
@@ -23,8 +23,9 @@ from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDe
 from labeler.formats import parse_group
 from labeler.label_schema import LabelSchema
 from labeler.queue import label, shown_order
-from labeler.records import Group, Ranking, check_json, check_plain
-from labeler.schema import drafts, judgments, tasks
+from labeler.records import SCENARIO, Group, Ranking, check_json, check_plain
+from labeler.schema import drafts, hours, judgments, tallies, tasks
+from labeler.tallies import recounted
 
 PREVIEW = 120
 """Characters of a prompt in the history."""
@@ -37,15 +38,23 @@ _CORRECTIONS = (
     .where(drafts.c.correction_of.is_not(None))
     .order_by(drafts.c.correction_of)
 )
-_COUNT = sa.select(sa.func.count())
-_MINE = (judgments.c.user_id == sa.bindparam("seeker"), judgments.c.project_id == sa.bindparam("project"))
-_OWN = sa.select(judgments.c.task_id).where(judgments.c.annotator == sa.bindparam("seeker_name"))
-_SECONDS = sa.select(sa.func.sum(judgments.c.seconds)).where(judgments.c.created >= sa.bindparam("today"))
+_MINE = (tallies.c.project_id == sa.bindparam("project"), tallies.c.annotator == sa.bindparam("seeker_name"))
+_TODAY = (
+    sa.select(sa.func.sum(hours.c.seconds))
+    .where(hours.c.project_id == sa.bindparam("project"), hours.c.annotator == sa.bindparam("seeker_name"))
+    .where(hours.c.hour >= sa.bindparam("today"))
+)
+_OPEN_TASKS = sa.select(sa.func.sum(tallies.c.tasks - tallies.c.finished)).where(
+    tallies.c.project_id == sa.bindparam("project")
+)
 _PROGRESS = sa.select(
-    _COUNT.select_from(judgments).where(*_MINE, judgments.c.kind == "rank", ledger.STANDS).scalar_subquery(),
-    _COUNT.select_from(tasks).where(*claims.OPEN).scalar_subquery(),
-    _COUNT.select_from(tasks).where(*claims.OPEN, tasks.c.id.in_(_OWN)).scalar_subquery(),
-    _SECONDS.where(*_MINE, ledger.STANDS).scalar_subquery(),
+    sa.select(tallies.c.judgments).where(*_MINE).scalar_subquery(),
+    _OPEN_TASKS.scalar_subquery(),
+    sa.select(tallies.c.answered).where(*_MINE).scalar_subquery(),
+    _TODAY.scalar_subquery(),
+)
+_SUBMITTED = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint).where(
+    judgments.c.submission_id == sa.bindparam("submission")
 )
 _DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), drafts.c.task_id == sa.bindparam("task"))
 
@@ -86,6 +95,7 @@ def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assi
     group, overlap = task_group(connection, task_id)
     draft = _draft(connection, seeker.user.id, task_id)
     corrected = ledger.by_id(connection, draft.correction_of) if draft and draft.correction_of else None
+    chats = seeker.project.schema.task == "chat"
     return Assignment(
         task_id=task_id,
         lease=claims.lease(connection, seeker.user.id, task_id),
@@ -98,7 +108,14 @@ def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assi
         draft_version=draft.version if draft else 0,
         correction_of=corrected.id if corrected else None,
         skip_of=corrected.id if corrected and corrected.kind == "skip" else None,
+        scenario=_scenario(group) if chats else None,
+        offers=tuple(offers.given(connection, seeker.user.id, task_id).values()) if chats else (),
     )
+
+
+def _scenario(group: Group) -> str | None:
+    text = group.meta.get(SCENARIO)
+    return text if isinstance(text, str) else None
 
 
 def _shown(group: Group, seeker: Seeker) -> tuple[Shown, ...]:
@@ -154,37 +171,50 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     repeated = _replayed(connection, seeker, submission, fingerprint)
     if repeated is not None:
         return repeated
-    claims.lock_task(connection, submission.task_id)
-    group, _ = task_group(connection, submission.task_id)
+    group, _ = task_group(connection, submission.task_id, lock=True)
     schema_version, guidelines_version, schema = _asked(connection, seeker, submission)
     order = tuple(shown.completion_id for shown in _shown(group, seeker))
     ranking = answers.ranking_of(submission, group, schema, order)
     answer = ledger.answer_of_ranking(ranking) if ranking else ledger.answer_of_skip(submission, order)
+    if ranking and schema.task == "chat":
+        given = offers.given(connection, seeker.user.id, submission.task_id)
+        answer = ledger.answer_of_dialogue(submission, finished(submission.dialogue, group.prompt, schema, given))
+    elif submission.dialogue is not None:
+        raise DataError("is not asked for in this project", field="dialogue")
     replaced = _replaced(connection, seeker, submission)
     _check_dwell(connection, seeker)
-    judgment_id = ledger.append(
-        connection,
-        {
-            "project_id": seeker.project.id,
-            "task_id": submission.task_id,
-            "user_id": seeker.user.id,
-            "annotator": seeker.user.name,
-            "origin": "app",
-            "kind": submission.kind,
-            "answer": answer,
-            "seconds": submission.seconds,
-            "at": ledger.rfc3339(seeker.now),
-            "schema_version": schema_version,
-            "guidelines_version": guidelines_version,
-            "supersedes": replaced,
-            "submission_id": submission.submission_id,
-            "fingerprint": fingerprint,
-            "created": seeker.now,
-        },
-    )
-    claims.refresh(connection, submission.task_id)
     claims.drop(connection, seeker.user.id, submission.task_id)
+    with recounted(connection, submission.task_id, by=seeker.user.name):
+        judgment_id = ledger.append(
+            connection,
+            {
+                "project_id": seeker.project.id,
+                "task_id": submission.task_id,
+                "user_id": seeker.user.id,
+                "annotator": seeker.user.name,
+                "origin": "app",
+                "kind": submission.kind,
+                "answer": answer,
+                "seconds": submission.seconds,
+                "at": ledger.rfc3339(seeker.now),
+                "schema_version": schema_version,
+                "guidelines_version": guidelines_version,
+                "supersedes": replaced,
+                "submission_id": submission.submission_id,
+                "fingerprint": fingerprint,
+                "created": seeker.now,
+            },
+        )
     return ledger.by_id(connection, judgment_id)
+
+
+def begin_offer(connection: sa.Connection, seeker: Seeker, task_id: int, turns: Sequence[Turn]) -> offers.Request:
+    """See `labeler.store.Store.begin_offer`."""
+    group, _ = task_group(connection, task_id)
+    said = messages_of(group.prompt, turns)
+    if not said or said[-1].role != "user":
+        raise DataError("must end with a turn of the user", field="turns")
+    return offers.begin(connection, seeker, task_id, said)
 
 
 def _fingerprint(submission: Submission) -> str:
@@ -195,8 +225,7 @@ def _replayed(connection: sa.Connection, seeker: Seeker, submission: Submission,
     if not submission.submission_id:
         raise DataError("the submission has no id", field="submission_id")
     check_plain(submission.submission_id, "submission_id")
-    known = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint)
-    row = connection.execute(known.where(judgments.c.submission_id == submission.submission_id)).first()
+    row = connection.execute(_SUBMITTED, {"submission": submission.submission_id}).first()
     if row is None:
         return None
     if (row.user_id, row.fingerprint) != (seeker.user.id, fingerprint):
@@ -279,9 +308,9 @@ def cancel_correction(connection: sa.Connection, seeker: Seeker, task_id: int) -
 
 def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     """See `labeler.entities.Progress`."""
-    today = datetime.fromtimestamp(seeker.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    today = ledger.rfc3339(seeker.now)[:10]
     done, wanted, answered, seconds = connection.execute(_PROGRESS, seeker.values | {"today": today}).one()
-    return Progress(done, done + wanted - answered, seconds or 0.0)
+    return Progress(done or 0, (done or 0) + (wanted or 0) - (answered or 0), seconds or 0.0)
 
 
 def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int | None) -> tuple[HistoryItem, ...]:
@@ -295,7 +324,7 @@ def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int |
 
 
 def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
-    text = " ".join(group.prompt[-1].content.split())
+    text = " ".join((group.prompt[-1].content if group.prompt else _scenario(group) or "").split())
     preview = text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
     return HistoryItem(judgment.id, judgment.task_id, judgment.at or "", preview, summary(judgment, group))
 
@@ -303,6 +332,8 @@ def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
 def summary(judgment: Judgment, group: Group) -> str:
     """The judgment in the letters that the person saw: ``B = D > A > C · A 5, B 7, C 2, D 7``."""
     ranking = judgment.ranking
+    if judgment.dialogue:
+        return f"a dialogue of {len(judgment.dialogue.turns)} turns"
     if ranking is None:
         return f"skipped: {judgment.reason}"
     order = judgment.order or tuple(completion.id for completion in group.completions)

@@ -26,6 +26,7 @@ from reward.config.ppo import OveroptConfig, PpoConfig
 from reward.config.quickstart import QuickstartConfig
 from reward.config.rounds import RoundsConfig
 from reward.config.select import SelectConfig
+from reward.config.serve import ServeConfig
 from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.process import tune_process
@@ -35,6 +36,7 @@ COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "evaluate": (EvaluateConfig, "reward.assess"),
     "evaluate-policies": (EvaluatePoliciesConfig, "reward.policies.evaluate"),
     "rerank": (RerankConfig, "reward.rerank"),
+    "serve": (ServeConfig, "reward.serve"),
     "generate": (GenerateConfig, "reward.generate"),
     "sft": (SftConfig, "reward.sft"),
     "select": (SelectConfig, "reward.select"),

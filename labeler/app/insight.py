@@ -92,7 +92,7 @@ def fresh(project: Project) -> int:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading …")
 def sample(database: str, project_id: int, stamp: int) -> tuple[Judged, bool]:
-    """At most `LIMIT` judged tasks with their judgments, and whether these are all."""
+    """Judged tasks of a project, at most `LIMIT`; whether these are all. Kept until `fresh` changes."""
     with services().store.frozen(project_id) as frozen:
         return frozen.sample(LIMIT)
 

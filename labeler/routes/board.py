@@ -48,9 +48,10 @@ def draft(store: Store, user: User, body: Json) -> Json:
 
 def submit(store: Store, user: User, body: Json) -> Json:
     """Record an answer; the next task comes with the reply."""
+    project_id = field(body, "project", int)
     shown = store.shown(user.id, field(body, "task", int))
-    store.submit(user.id, wire.submission_in(body, shown))
-    return task(store, user, body)
+    _, following = store.submit_and_next(user.id, wire.submission_in(body, shown), project_id)
+    return _answer(store, user, project_id, following)
 
 
 def undo(store: Store, user: User, body: Json) -> Json:
@@ -92,13 +93,14 @@ def board_routes(services: Services) -> list[BaseRoute]:
 
 def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        if request.headers.get(DRAWN_FOR, str(request.state.user.id)) != str(request.state.user.id):
-            return refusal(401, f"{request.state.user.name} has signed in here meanwhile.")
+        refused = other_user(request)
+        if refused:
+            return refused
         try:
-            body = _query(request) if request.method == "GET" else await _body(request)
+            body = _query(request) if request.method == "GET" else await checked_body(request)
             return JSONResponse(await run_in_threadpool(action, services.store, request.state.user, body))
-        except _TooLarge:
-            return refusal(413, f"The request is larger than {BODY_BYTES // 1024} KiB.")
+        except TooLargeError as error:
+            return refusal(413, str(error))
         except ProductError as error:
             return answer_for(error)
         except ClientDisconnect:
@@ -107,8 +109,18 @@ def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
     return endpoint
 
 
-class _TooLarge(Exception):  # noqa: N818  (never seen outside)
+def other_user(request: Request) -> Response | None:
+    """The refusal of a request from a page that was drawn for somebody else."""
+    user = request.state.user
+    same = request.headers.get(DRAWN_FOR, str(user.id)) == str(user.id)
+    return None if same else refusal(401, f"{user.name} has signed in here meanwhile.")
+
+
+class TooLargeError(Exception):
     """The body is over the limit."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The request is larger than {BODY_BYTES // 1024} KiB.")
 
 
 def _query(request: Request) -> Json:
@@ -116,14 +128,20 @@ def _query(request: Request) -> Json:
     return {"project": int(value)} if value.isdecimal() and len(value) < 10 else {}
 
 
-async def _body(request: Request) -> Json:
+async def checked_body(request: Request) -> Json:
+    """A small JSON object.
+
+    Raises:
+        DataError: it is something else.
+        TooLargeError: it is not small.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise DataError("send JSON with the content type application/json")
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
         if len(received) > BODY_BYTES:
-            raise _TooLarge
+            raise TooLargeError
     try:
         body = json.loads(received, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -1,0 +1,213 @@
+"""Counters of a project, changed in the transaction that changes what they count, so that no page has to count.
+
+What a task with its answers adds to a project's counters is `contribution`, a pure function; whoever changes a task
+does so inside `recounted`, which adds the difference between after and before. Every person's doing goes to rows of
+their own, and the project's figures are sums over these, so that people who label at once do not wait for each other.
+Rows are taken last in a transaction and in the order of their keys, so that no two transactions wait in a circle.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from labeler.entities import AnnotatorCounts, ProjectCounts
+from labeler.queue import stage
+from labeler.schema import COUNTED, hours, judgments, leases, tallies, tasks
+
+NOBODY = ""
+"""Whose doing an import is; no annotator has this name."""
+EVER = ""
+"""In the place of an hour: counted for all time."""
+Key = tuple[str, str, str]
+"""Annotator, hour (or `EVER`), and what is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A judgment, as far as it counts."""
+
+    id: int
+    annotator: str
+    kind: str
+    seconds: float | None
+    at: str | None
+    supersedes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Standing rankings of one person in one hour (as in their times, ``2026-01-31T09``), and all attention time."""
+
+    hour: str
+    annotator: str
+    rankings: int
+    seconds: float
+
+
+def contribution(by: str, overlap: int, remaining: int, answers: Iterable[Answer]) -> dict[Key, float]:
+    """What one task adds to its project's counters.
+
+    Args:
+        by: to whose rows the task itself counts.
+        overlap: people that it wants.
+        remaining: people that it still wants.
+        answers: its judgments, standing or not.
+    """
+    added: dict[Key, float] = defaultdict(float)
+    added[by, EVER, "tasks"] += 1
+    added[by, EVER, "finished"] += remaining == 0
+    added[by, EVER, "started"] += 0 < remaining < overlap
+    added[by, EVER, "wanted"] += remaining
+    given = list(answers)
+    replaced = {answer.supersedes for answer in given}
+    for answer in given:
+        added[answer.annotator, EVER, "corrections"] += answer.supersedes is not None
+        if answer.id not in replaced:
+            _count_standing(added, answer)
+    for annotator in {answer.annotator for answer in given} if remaining else ():
+        added[annotator, EVER, "answered"] += 1
+    return added
+
+
+def _count_standing(added: dict[Key, float], answer: Answer) -> None:
+    ranked, seconds = answer.kind == "rank", answer.seconds or 0.0
+    added[answer.annotator, EVER, "judgments"] += ranked
+    added[answer.annotator, EVER, "skips"] += answer.kind == "skip"
+    added[answer.annotator, EVER, "seconds"] += seconds
+    if answer.at:
+        hour = answer.at[:13]
+        added[answer.annotator, hour, "judgments"] += ranked
+        added[answer.annotator, hour, "seconds"] += seconds
+
+
+def judged(answers: Iterable[Answer]) -> int:
+    """How many different people's rankings of a task stand."""
+    given = list(answers)
+    replaced = {answer.supersedes for answer in given}
+    return len({answer.annotator for answer in given if answer.kind == "rank" and answer.id not in replaced})
+
+
+# Built once, since they run for every answer.
+_STATE = (
+    sa.select(
+        tasks.c.project_id,
+        tasks.c.overlap,
+        tasks.c.remaining,
+        *(judgments.c[name] for name in ("id", "annotator", "kind", "seconds", "at", "supersedes")),
+    )
+    .outerjoin_from(tasks, judgments)
+    .where(tasks.c.id == sa.bindparam("task"))
+    .order_by(judgments.c.id)
+)
+_SETTLE = (
+    sa.update(tasks)
+    .where(tasks.c.id == sa.bindparam("task"))
+    .values(remaining=sa.bindparam("still"), stage=sa.bindparam("now_at"))
+)
+
+
+def _adding(table: sa.Table, names: Iterable[str]) -> sa.TextClause:
+    """Add to a row, or make it: in the words that both databases understand, which SQLAlchemy has one each for."""
+    key = ", ".join(column.name for column in table.primary_key)
+    every = [column.name for column in table.primary_key] + list(names)
+    sums = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in names)
+    values = ", ".join(f":{name}" for name in every)
+    insert = f"INSERT INTO {table.name} ({', '.join(every)}) VALUES ({values})"  # noqa: S608  (names of columns)
+    return sa.text(f"{insert} ON CONFLICT ({key}) DO UPDATE SET {sums}")
+
+
+_SUMS = (*COUNTED, "seconds")
+_ADD_TALLY = _adding(tallies, _SUMS)
+_ADD_HOUR = _adding(hours, ("judgments", "seconds"))
+
+
+@contextmanager
+def recounted(connection: sa.Connection, task_id: int, *, by: str) -> Iterator[None]:
+    """Around whatever changes a locked task or its judgments: its slots are recounted, and the counters follow.
+
+    Args:
+        connection: in a transaction that takes no more locks after this.
+        task_id: which.
+        by: the annotator whose doing it is.
+    """
+    project_id, overlap, remaining, answers = _state(connection, task_id)
+    change = contribution(by, overlap, remaining, answers)
+    for key, amount in change.items():
+        change[key] = -amount
+    yield
+    _, overlap, _, answers = _state(connection, task_id)
+    number = judged(answers)
+    remaining = max(overlap - number, 0)
+    connection.execute(_SETTLE, {"task": task_id, "still": remaining, "now_at": stage(overlap, number)})
+    for key, amount in contribution(by, overlap, remaining, answers).items():
+        change[key] = change.get(key, 0.0) + amount
+    add(connection, project_id, change)
+
+
+def _state(connection: sa.Connection, task_id: int) -> tuple[int, int, int, list[Answer]]:
+    """Project, overlap, slots left and judgments of a task."""
+    rows = connection.execute(_STATE, {"task": task_id}).all()
+    project_id, overlap, remaining = rows[0][:3]
+    return project_id, overlap, remaining, [Answer(*row[3:]) for row in rows if row.id is not None]
+
+
+def add(connection: sa.Connection, project_id: int, change: Mapping[Key, float]) -> None:
+    """Add to a project's counters."""
+    rows: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for (annotator, hour, name), amount in change.items():
+        if amount:
+            rows[annotator, hour][name] = amount
+    ever = [_row(project_id, rows[key], _SUMS, annotator=key[0]) for key in sorted(rows) if key[1] == EVER]
+    by_hour = [
+        _row(project_id, rows[key], ("judgments", "seconds"), annotator=key[0], hour=key[1])
+        for key in sorted(rows)
+        if key[1] != EVER
+    ]
+    for statement, values in ((_ADD_TALLY, ever), (_ADD_HOUR, by_hour)):
+        if values:
+            connection.execute(statement, values)
+
+
+def _row(project_id: int, amounts: Mapping[str, float], names: Iterable[str], **key: str) -> dict[str, Any]:
+    counted = {name: amounts.get(name, 0) if name == "seconds" else int(amounts.get(name, 0)) for name in names}
+    return {"project_id": project_id, **key, **counted}
+
+
+def counts(connection: sa.Connection, project_id: int, now: float) -> ProjectCounts:
+    """How the project stands."""
+    names = ("tasks", "finished", "started", "judgments", "skips", "corrections", "demonstrations")
+    sums = (sa.func.coalesce(sa.func.sum(tallies.c[name]), 0).label(name) for name in names)
+    row = connection.execute(sa.select(*sums).where(tallies.c.project_id == project_id)).one()
+    live = sa.select(sa.func.count()).select_from(leases).join(tasks)
+    live = live.where(tasks.c.project_id == project_id, leases.c.expires > now)
+    return ProjectCounts(
+        **{name: int(row._mapping[name]) for name in names}, live_leases=connection.execute(live).scalar_one()
+    )
+
+
+def annotator_counts(connection: sa.Connection, project_id: int) -> tuple[AnnotatorCounts, ...]:
+    """What each annotator did in the project, by name."""
+    names = ("annotator", "judgments", "skips", "corrections", "seconds")
+    columns = [tallies.c[name] for name in names]
+    did = sa.or_(*(tallies.c[name] > 0 for name in ("judgments", "skips", "corrections")))
+    query = sa.select(*columns).where(tallies.c.project_id == project_id, did).order_by(tallies.c.annotator)
+    return tuple(AnnotatorCounts(*row) for row in connection.execute(query))
+
+
+def wanted(connection: sa.Connection, project_id: int) -> int:
+    """How many rankings are still wanted."""
+    query = sa.select(sa.func.sum(tallies.c.wanted)).where(tallies.c.project_id == project_id)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def pace(connection: sa.Connection, project_id: int) -> list[Pace]:
+    """Rankings by hour and person; those without a time are left out."""
+    columns = (hours.c.hour, hours.c.annotator, hours.c.judgments, hours.c.seconds)
+    query = sa.select(*columns).where(hours.c.project_id == project_id, hours.c.judgments > 0)
+    return [Pace(*row) for row in connection.execute(query.order_by(hours.c.hour, hours.c.annotator))]
