@@ -45,8 +45,8 @@ class SetProject(Command):
 
     Attributes:
         name: which project.
-        file: .json or .toml, with any of task (rank, rate, pair), ranking, top, strength, all_bad, flags and
-            prompt_flags; what it leaves out is as usual for its task.
+        file: .json or .toml, with any of task (rank, rate, pair, demonstrate), ranking, top, strength, all_bad, edit
+            (optional, required), flags and prompt_flags; what it leaves out is as usual for its task.
     """
 
     name: Positional[str]

@@ -10,6 +10,7 @@ from pathlib import Path
 from labeler.agreement import reliability
 from labeler.api import typed
 from labeler.api.models import (
+    EditInfo,
     ExportQuery,
     Guidelines,
     Imported,
@@ -28,6 +29,7 @@ from labeler.api.models import (
     SnapshotQuery,
     Stats,
     TaskInfo,
+    WrittenInfo,
 )
 from labeler.cleaning import Cleaning
 from labeler.entities import ImportCounts, Judgment, Project
@@ -41,6 +43,7 @@ from labeler.routes.rest.declare import Archive, Call, Upload, operation
 from labeler.routes.rest.paging import after, page_of
 from labeler.selection import Export, Selection
 from labeler.snapshot import freeze
+from labeler.writing_report import writing_report
 
 PROJECTS, CONTENT, RESULTS = "Projects", "Content", "Results"
 _ARCHIVES = {"zip": "zip", "tar.gz": "gztar"}
@@ -151,7 +154,8 @@ def get_stats(call: Call, project: Project) -> Stats:
         groups = tuple(frozen.groups())
         marks, counts = rating_report(groups, frozen.label_schemas()), frozen.counts()
     annotators = call.store.annotator_counts(project.id)
-    return Stats(counts, annotators, reliability(group for group, _ in groups), marks)
+    agreement = reliability(group for group, _ in groups)
+    return Stats(counts, annotators, agreement, marks, writing_report(groups))
 
 
 @operation("GET", "/projects/{project}/snapshot", tag=RESULTS, least="manager")
@@ -221,6 +225,8 @@ def _judgment(judgment: Judgment, *, stands: bool) -> JudgmentInfo:
         origin=judgment.origin,
         kind=judgment.kind,
         ranking=_ranking(judgment.ranking) if judgment.ranking else None,
+        edit=judgment.edit and EditInfo(judgment.edit.of, judgment.edit.text),
+        written=judgment.written and WrittenInfo(judgment.written.text, judgment.written.prompt_flags),
         reason=judgment.reason,
         note=judgment.note or (judgment.ranking.note if judgment.ranking else None),
         seconds=judgment.seconds,
