@@ -23,6 +23,10 @@ LIMIT = 1000
 CATEGORY = "use_case"
 """The key of a group's `meta` that holds its prompt's category."""
 NO_CATEGORY = "none"
+NOTHING_TO_AGREE_ON = (
+    "Labelers write answers in this project and judge none: there is nothing to agree on and no model to compare. How "
+    "much they write is on the overview, how fast on the page Throughput."
+)
 FRESH = 200
 """What was computed is kept until one part in so many of the judgments is new."""
 
@@ -66,6 +70,9 @@ def open_page(title: str) -> View | None:
     names = [project.name for project in projects]
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
+    if project.schema.writes:
+        st.info(NOTHING_TO_AGREE_ON)
+        return None
     database, stamp = services().store.database.url.render_as_string(), fresh(project)
     judged, complete = sample(database, project.id, stamp)
     if not judged:
