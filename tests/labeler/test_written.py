@@ -39,7 +39,7 @@ def test_what_is_written_is_kept_exactly_and_comes_back_for_correction(store: St
     (kept,) = store.judgments(answers.id)
     assert kept == judgment
     (item,) = store.history(answers.id, ann.id)
-    assert item.summary.startswith("13 words: Two spaces, ")
+    assert item.summary.startswith("11 words: Two spaces, ")
     assert store.progress(answers.id, ann.id).done == 1
 
     back = store.undo(answers.id, ann.id)
