@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from labeler.agreement import Reliability
 from labeler.api.typed import Limit
 from labeler.edits import LONGEST
-from labeler.entities import AnnotatorCounts, Kind, Progress, ProjectCounts, UserRole
+from labeler.entities import AnnotatorCounts, Edit, Kind, Progress, ProjectCounts, UserRole, Written
 from labeler.label_schema import Editing
 from labeler.label_schema import Task as TaskKind
 from labeler.rating_report import RatingReport
@@ -356,26 +356,6 @@ class RankingInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class EditInfo:
-    """A better text than all that were ranked.
-
-    Attributes:
-        of: id of the completion that it was made from, null where it was written anew.
-    """
-
-    of: str | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenInfo:
-    """The answer that was written to a prompt."""
-
-    text: str
-    prompt_flags: tuple[str, ...] | None
-
-
-@dataclass(frozen=True, slots=True)
 class JudgmentInfo:
     """An answer as recorded.
 
@@ -398,8 +378,8 @@ class JudgmentInfo:
     origin: Literal["app", "import"]
     kind: Kind
     ranking: RankingInfo | None
-    edit: EditInfo | None
-    written: WrittenInfo | None
+    edit: Edit | None
+    written: Written | None
     reason: str | None
     note: str | None
     seconds: float | None

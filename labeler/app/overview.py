@@ -19,7 +19,10 @@ from labeler.writing_report import WritingReport, writing_report
 
 PAPER = {"InstructGPT, training labelers": INSTRUCTGPT_TRAINING, "InstructGPT, held-out labelers": INSTRUCTGPT_HELD_OUT}
 """Agreement in Ouyang et al. 2022, section 3.4."""
-SAMPLED = "Agreement, ratings, lengths and median seconds are of a random sample of {:,} judged tasks; all else counts everything."
+SAMPLED = (
+    "Agreement, ratings, lengths and median seconds are of a random sample of {:,} judged tasks; all else counts "
+    "everything."
+)
 RANKINGS = ("Rankings per day", "rankings", "No rankings with a date yet.")
 ANSWERS = ("Answers per day", "answers", "No answers with a date yet.")
 """Titles of the picture of throughput, of its axis, and what stands in its place."""

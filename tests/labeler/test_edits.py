@@ -19,10 +19,12 @@ from labeler.comparisons import comparisons
 from labeler.edits import free_name, with_edits
 from labeler.entities import Edit, Judgment
 from labeler.errors import DataError
+from labeler.exporting import export
 from labeler.formats import group_to_row, parse_group, read, write_groups
 from labeler.label_schema import LabelSchema, preset
 from labeler.quality import quality
 from labeler.records import Completion, Group, Message, Ranking
+from labeler.selection import Export, Selection
 from labeler.snapshot import freeze, read_snapshot
 from labeler.store import Project, Store
 from reward.biases import position
@@ -236,6 +238,15 @@ def test_the_snapshot_has_edited_above_chosen_above_rejected(snapshot: Path, tmp
     )
     write_groups((first, second), tmp_path / "openrlhf.jsonl", format="openrlhf")
     assert len((tmp_path / "openrlhf.jsonl").read_text().splitlines()) == 6
+
+
+def test_an_export_of_pairs_has_them_too(store: Store, snapshot: Path, tmp_path: Path):
+    pairs = store.project("essays")
+    export(store, pairs, Export(to="trl", selection=Selection(annotators=("ann",))), tmp_path / "out")
+    rows = [json.loads(line) for line in (tmp_path / "out" / "pairs.jsonl").read_text().splitlines()]
+    said = [(row["chosen"], row["rejected"]) for row in rows if row["prompt"] == "Question 0?"]
+    better, best, worse = "Ann's better g0.", "Answer 0 to 0.", "Answer 1 to 0."
+    assert sorted(said) == [(best, worse), (better, best), (better, worse)]
 
 
 @pytest.mark.parametrize("name", ["again.jsonl", "again.parquet", "again.csv"])

@@ -10,9 +10,11 @@ from store_helpers import ask, group, people, ranking, skip, wrote
 
 from labeler.edits import LONGEST
 from labeler.errors import ConflictError, DataError
+from labeler.exporting import export
 from labeler.formats import read
 from labeler.label_schema import Flag, LabelSchema, preset
 from labeler.records import Demonstration, Group, Message, Ranking
+from labeler.selection import Export, Selection
 from labeler.snapshot import freeze, read_snapshot
 from labeler.store import Project, Store
 from reward.demonstrations import read_splits, to_chat
@@ -217,6 +219,14 @@ def test_reward_sft_reads_them_with_their_split(store: Store, answered: Project,
         ("user", "Why?"),
         ("assistant", "Bea's g0."),
     ]
+
+
+def test_an_export_has_those_that_its_filters_leave(store: Store, answered: Project, tmp_path: Path):
+    wanted = Export(to="trl-conversational", selection=Selection(annotators=("bea",)))
+    manifest = export(store, answered, wanted, tmp_path / "out")
+    rows = [json.loads(line) for line in (tmp_path / "out" / "demonstrations.jsonl").read_text().splitlines()]
+    assert [row["completion"][0]["content"] for row in rows] == ["Yes.", "Bea's g0."]
+    assert manifest["counts"]["demonstrations"] == 2
 
 
 def test_only_the_answer_that_stands_is_in_the_snapshot(store: Store, tmp_path: Path):

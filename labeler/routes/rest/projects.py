@@ -10,7 +10,6 @@ from pathlib import Path
 from labeler.agreement import reliability
 from labeler.api import typed
 from labeler.api.models import (
-    EditInfo,
     ExportQuery,
     Guidelines,
     Imported,
@@ -29,7 +28,6 @@ from labeler.api.models import (
     SnapshotQuery,
     Stats,
     TaskInfo,
-    WrittenInfo,
 )
 from labeler.cleaning import Cleaning
 from labeler.entities import ImportCounts, Judgment, Project
@@ -225,8 +223,8 @@ def _judgment(judgment: Judgment, *, stands: bool) -> JudgmentInfo:
         origin=judgment.origin,
         kind=judgment.kind,
         ranking=_ranking(judgment.ranking) if judgment.ranking else None,
-        edit=judgment.edit and EditInfo(judgment.edit.of, judgment.edit.text),
-        written=judgment.written and WrittenInfo(judgment.written.text, judgment.written.prompt_flags),
+        edit=judgment.edit,
+        written=judgment.written,
         reason=judgment.reason,
         note=judgment.note or (judgment.ranking.note if judgment.ranking else None),
         seconds=judgment.seconds,
