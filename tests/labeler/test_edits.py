@@ -246,7 +246,7 @@ def test_an_export_of_pairs_has_them_too(store: Store, snapshot: Path, tmp_path:
     rows = [json.loads(line) for line in (tmp_path / "out" / "pairs.jsonl").read_text().splitlines()]
     said = [(row["chosen"], row["rejected"]) for row in rows if row["prompt"] == "Question 0?"]
     better, best, worse = "Ann's better g0.", "Answer 0 to 0.", "Answer 1 to 0."
-    assert sorted(said) == [(best, worse), (better, best), (better, worse)]
+    assert sorted(said) == [(better, best), (better, worse), (best, worse)]
 
 
 @pytest.mark.parametrize("name", ["again.jsonl", "again.parquet", "again.csv"])
