@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from labeler.entities import Submission
+from labeler.edits import check_writing, edit_of
+from labeler.entities import Edit, Submission, Written
 from labeler.errors import DataError
 from labeler.label_schema import Flag, LabelSchema
 from labeler.records import Group, Ranking, Ranks, check_text
 
 
-def ranking_of(submission: Submission, group: Group, schema: LabelSchema, order: tuple[str, ...]) -> Ranking | None:
-    """What the answer says of the group, None for a skip. The annotator stands as ``-``.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an answer says, all None for a skip. The annotator of the ranking stands as ``-``."""
+
+    ranking: Ranking | None = None
+    edit: Edit | None = None
+    written: Written | None = None
+
+
+def said(submission: Submission, group: Group, schema: LabelSchema, order: tuple[str, ...]) -> Said:
+    """What the answer says of the group.
 
     Args:
         submission: the answer.
@@ -29,9 +39,26 @@ def ranking_of(submission: Submission, group: Group, schema: LabelSchema, order:
     if submission.kind == "skip":
         if not (submission.reason or "").strip():
             raise DataError("say why the task is skipped", field="reason")
-        return None
-    if submission.kind != "rank":
-        raise DataError(f"the kind is {submission.kind!r}; it must be rank or skip", field="kind")
+        return Said()
+    wanted = "write" if schema.writes else "rank"
+    if submission.kind != wanted:
+        raise DataError(f"the kind is {submission.kind!r}; it must be {wanted} or skip", field="kind")
+    if schema.writes:
+        return Said(written=_written(submission, schema))
+    ranking = _ranking(submission, group, schema, order)
+    return Said(ranking, edit_of(submission, ranking, group, schema))
+
+
+def _written(submission: Submission, schema: LabelSchema) -> Written:
+    if submission.ranks or submission.ratings or submission.flags:
+        raise DataError("are of completions, which this project does not ask about", field="ranks")
+    flags = _known(submission.prompt_flags, schema.prompt_flags, "prompt_flags")
+    return Written(check_writing(submission.written or "", "written"), flags)
+
+
+def _ranking(submission: Submission, group: Group, schema: LabelSchema, order: tuple[str, ...]) -> Ranking:
+    if submission.written is not None:
+        raise DataError("is not asked for in this project", field="written")
     if submission.all_bad and not schema.all_bad:
         raise DataError("is not asked for in this project", field="all_bad")
     ids = [completion.id for completion in group.completions]

@@ -196,15 +196,17 @@ class Users:
 
 @dataclass(frozen=True, kw_only=True)
 class Import(Command):
-    """Add prompts with completions to rank, rankings made elsewhere, and demonstrations to a project; all or nothing.
+    """Add prompts, with or without completions, judgments made elsewhere and demonstrations to a project.
+
+    All or nothing.
 
     Attributes:
         source: a file (.jsonl, .json, .csv, .tsv, .parquet, also .gz), a snapshot folder, a saved dataset's folder, or
             hf:NAME[:CONFIG][/SPLIT].
         project: into which project; it is made if there is none of this name.
         task: what labelers do in a new project: rank the completions, rate each from 1 to 7 and then rank them,
-            choose of a pair and say how much better it is, or write both sides of a dialogue in a chat (rank where
-            nothing is said).
+            choose of a pair and say how much better it is, demonstrate the ideal answer to prompts alone by writing
+            it, or write both sides of a dialogue in a chat (rank where nothing is said).
         rate_only: with --task rate, ask for no ranking.
         settings: a file (.json or .toml) with all that a new project asks, see `labeler project show`.
         format: name of the format; auto looks at the first rows.
@@ -224,7 +226,7 @@ class Import(Command):
 
     source: Positional[str]
     project: str
-    task: Literal["rank", "rate", "pair", "chat"] | None = None
+    task: Literal["rank", "rate", "pair", "demonstrate", "chat"] | None = None
     rate_only: bool = False
     settings: Path | None = None
     format: str = "auto"
@@ -355,6 +357,8 @@ class Stats(Command):
         from labeler.leaderboard import leaderboard
         from labeler.quality import quality, skipping
         from labeler.rating_report import lines, rating_report
+        from labeler.writing_report import lines as writing_lines
+        from labeler.writing_report import writing_report
 
         with self.store() as store:
             project = store.project(self.project)
@@ -363,8 +367,10 @@ class Stats(Command):
             with store.frozen(project.id) as frozen:
                 judged = tuple(frozen.groups())
                 marks = rating_report(judged, frozen.label_schemas())
+        writing = writing_report(judged)
         if not self.json:
-            text = [*_count_lines(project.name, counts, people), *_agreement_lines(agreement), *lines(marks)]
+            agreeing = [NOTHING_TO_AGREE_ON] if project.schema.writes else _agreement_lines(agreement)
+            text = [*_count_lines(project.name, counts, people), *agreeing, *lines(marks), *writing_lines(writing)]
             print("\n".join(text))
             return
         table = comparisons([group for group, _ in judged], skipping(judged))
@@ -376,10 +382,14 @@ class Stats(Command):
             "reliability": asdict(agreement),
             "instructgpt_agreement": references,
             "marks": asdict(marks),
+            "writing": asdict(writing),
             "leaderboard": asdict(leaderboard(table)),
             "quality": asdict(quality(judged, table)),
         }
         print(json.dumps(figures, ensure_ascii=False, indent=2))
+
+
+NOTHING_TO_AGREE_ON = "agreement: none to measure, since labelers write answers here instead of judging them"
 
 
 def _count_lines(name: str, counts: ProjectCounts, people: tuple[AnnotatorCounts, ...]) -> list[str]:

@@ -162,6 +162,8 @@ def _check_count(group_id: str, k: int, schema: LabelSchema) -> None:
 
 def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
     _check_count(group.id, len(group.completions), project.schema)
+    if group.rankings and not group.completions:
+        raise DataError(f"of group {group.id!r} rank nothing; leave them out", field="rankings")
     priority = group.meta.get("priority", 0)
     urgent = isinstance(priority, int) and not isinstance(priority, bool)  # anything else is somebody's own meaning
     if urgent and priority not in PRIORITIES:

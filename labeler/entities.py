@@ -12,8 +12,8 @@ from labeler.records import Prompt, Ranking
 
 UserRole = Literal["labeler", "manager", "admin"]
 USER_ROLES: tuple[UserRole, ...] = ("labeler", "manager", "admin")
-Kind = Literal["rank", "skip"]
-"""An answer of whatever the project asks, or a refusal with a reason."""
+Kind = Literal["rank", "write", "skip"]
+"""A judgment of completions, an answer written to the prompt, or a refusal with a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Project:
 
     @property
     def task(self) -> str:
-        """What labelers do: rank, rate or pair."""
+        """What labelers do, see `labeler.label_schema.Task`."""
         return self.schema.task
 
 
@@ -109,6 +109,32 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A better text than all that were ranked.
+
+    Attributes:
+        of: id of the completion that it was made from, one of the best; None: written anew, since all were bad.
+        text: exactly as typed.
+    """
+
+    of: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The answer that a labeler wrote to a prompt.
+
+    Attributes:
+        text: exactly as typed.
+        prompt_flags: names of flags of the prompt; None where none are asked for.
+    """
+
+    text: str
+    prompt_flags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """An answer on its way in.
 
@@ -120,6 +146,8 @@ class Submission:
         flags: names of the flags that are set, by completion id.
         prompt_flags: names of the prompt's flags that are set.
         strength: for two completions, 1 negligibly to 4 significantly better.
+        written: the answer to the prompt, where the project asks for one.
+        edit: the best completion improved, where the project asks for that.
         reason: why it is skipped; needed for a skip.
         seconds: attention time.
         schema_version: of the schema that the person had before them; None: the newest.
@@ -136,6 +164,8 @@ class Submission:
     prompt_flags: tuple[str, ...] = ()
     all_bad: bool = False
     strength: int | None = None
+    written: str | None = None
+    edit: Edit | None = None
     note: str | None = None
     reason: str | None = None
     seconds: float | None = None
@@ -146,7 +176,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """An answer as recorded, for good: a `ranking` or a `dialogue`, both None for a skip, which has a `reason`."""
+    """An answer as recorded, for good.
+
+    One of `ranking` (with or without an `edit`), `written`, `dialogue` and, for a skip, `reason` is there.
+    """
 
     id: int
     task_id: int
@@ -165,7 +198,15 @@ class Judgment:
     guidelines_version: int | None
     supersedes: int | None
     submission_id: str | None
+    written: Written | None = None
+    edit: Edit | None = None
     dialogue: Dialogue | None = None
+
+    @property
+    def prompt_flags(self) -> tuple[str, ...] | None:
+        """Names of flags of the prompt; None where none were asked for."""
+        said = self.ranking or self.written
+        return said.prompt_flags if said else None
 
     def as_draft(self, completion_ids: tuple[str, ...]) -> dict[str, Any]:
         """The answer under the names of `Submission`, to go on from.
@@ -184,9 +225,11 @@ class Judgment:
             "ranks": by_id(said.chosen) if self.ranking else {},
             "ratings": by_id(said.ratings),
             "flags": {name: list(flags) for name, flags in by_id(said.flags).items()},
-            "prompt_flags": list(said.prompt_flags or ()),
+            "prompt_flags": list(self.prompt_flags or ()),
             "all_bad": said.all_bad,
             "strength": said.strength,
+            "written": self.written.text if self.written else None,
+            "edit": {"of": self.edit.of, "text": self.edit.text} if self.edit else None,
             "note": self.note,
             "reason": self.reason,
             "seconds": self.seconds,

@@ -17,9 +17,9 @@ from labeler.errors import UsageError
 from labeler.folders import MANIFEST, file_facts, replacing_folder, write_manifest
 from labeler.formats import FORMATS, group_rows, prompt_key, write_demonstrations, write_groups
 from labeler.formats.labelstudio import labeling_config
-from labeler.records import Group
+from labeler.records import Demonstration, Group
 from labeler.selection import Export, Format
-from labeler.snapshot import prompt_splits, ranked_by_ratings, split_by_prompt
+from labeler.snapshot import demonstrations, prompt_splits, ranked_by_ratings, split_by_prompt
 from labeler.store import Frozen, Project, Store
 
 KIND = "labeler export"
@@ -53,7 +53,7 @@ def export(store: Store, project: Project, wanted: Export, out: str | Path) -> d
         rows = write_groups(tally.of(chosen(frozen, wanted)), folder / name, format=wanted.to, ties=wanted.ties)
         shown = 0
         if FORMATS[wanted.to].write_demonstration:
-            shown = write_demonstrations(frozen.demonstrations(), folder / DEMONSTRATIONS, format=wanted.to)
+            shown = write_demonstrations(_demonstrations(frozen, wanted), folder / DEMONSTRATIONS, format=wanted.to)
         if not rows and not shown:
             raise UsageError("nothing is left by these filters, or nothing was judged yet; nothing was written")
         if not shown:
@@ -98,6 +98,16 @@ def chosen(frozen: Frozen, wanted: Export) -> Iterator[Group]:
     """The groups of an export with their splits, in the order of import."""
     splits, _ = prompt_splits(group for group, _ in frozen.groups())
     return _left(frozen, wanted, splits)
+
+
+def _demonstrations(frozen: Frozen, wanted: Export) -> Iterator[Demonstration]:
+    """The imported ones, and the written ones that the filters leave."""
+    splits, _ = prompt_splits(group for group, _ in frozen.groups())
+    selection = wanted.selection
+    for demonstration, judgment in demonstrations(frozen, splits):
+        split = demonstration.meta.get("split")
+        if judgment is None or (selection.wants(judgment) and (not selection.splits or split in selection.splits)):
+            yield demonstration
 
 
 def _left(frozen: Frozen, wanted: Export, splits: Mapping[str, str]) -> Iterator[Group]:

@@ -17,8 +17,9 @@ from labeler.endpoint_settings import MOST_REPLIES, Endpoint, endpoint_from
 from labeler.errors import DataError
 from labeler.records import check_plain
 
-Task = Literal["rank", "rate", "pair", "chat"]
+Task = Literal["rank", "rate", "pair", "demonstrate", "chat"]
 TASKS: tuple[Task, ...] = get_args(Task)
+Editing = Literal["optional", "required"]
 RATINGS = range(1, 8)
 COMMAND_KEYS = frozenset("ghmnrsuvx")
 """Letters that the labeling screen keeps for its commands; flags have the others."""
@@ -121,11 +122,13 @@ class LabelSchema:
 
     Attributes:
         task: ``rank`` the completions; ``rate`` each from 1 to 7 and then, with `ranking`, rank them; choose of a
-            ``pair``; write both sides of a dialogue in a ``chat``.
-        ranking: whether a ranking follows the ratings; always so for the other tasks.
+            ``pair``; ``demonstrate`` the ideal answer by writing it; write both sides of a dialogue in a ``chat``.
+        ranking: whether completions are ranked; ``rate`` may do without, ``demonstrate`` always does.
         top: rank only the best so many, None for all.
         strength: of two completions, how much better the one is (1 negligibly to 4 significantly, Llama 2's scale).
         all_bad: may say that no completion is acceptable, instead of a ranking.
+        edit: whether the best completion may (``optional``) or must (``required``) be improved after the ranking, or a
+            better one be written where all are bad (Llama 3's edited > chosen > rejected, arXiv 2407.21783, 4.1.2).
         flags: of each completion.
         prompt_flags: of the prompt.
         suggest: in a chat, what writes suggestions for the assistant's turns; None for none.
@@ -138,6 +141,7 @@ class LabelSchema:
     top: int | None = None
     strength: bool = False
     all_bad: bool = True
+    edit: Editing | None = None
     flags: tuple[Flag, ...] = ()
     prompt_flags: tuple[Flag, ...] = ()
     suggest: Endpoint | None = None
@@ -146,8 +150,14 @@ class LabelSchema:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise DataError(f"the task is {self.task!r}; it must be one of {', '.join(TASKS)}", field="task")
-        if not self.ranking and self.task != "rate":
+        if self.task == "demonstrate":
+            self._check_writing()
+        elif not self.ranking and self.task != "rate":
             raise DataError(f"the task {self.task} is a ranking; only rate goes without", field="ranking")
+        if self.edit not in (None, *get_args(Editing)):
+            raise DataError(f"is {self.edit!r}; it must be {' or '.join(get_args(Editing))}", field="edit")
+        if self.edit and not self.ranking:
+            raise DataError("goes with a ranking; leave it out", field="edit")
         if self.top is not None and self.top < 1:
             raise DataError("must be 1 or more, or null for all", field="top")
         if self.top is not None and (self.task == "pair" or not self.ranking):
@@ -162,7 +172,8 @@ class LabelSchema:
                 raise DataError(error.problem, field=f"{name}.{error.field}") from error
 
     def _check_chat(self) -> None:
-        of_completions, of_chats = ("top", "strength", "all_bad", "flags", "prompt_flags"), ("suggest", "replies")
+        of_completions = ("top", "strength", "all_bad", "edit", "flags", "prompt_flags")
+        of_chats = ("suggest", "replies")
         others = of_completions if self.task == "chat" else of_chats
         wrong = next((name for name in others if getattr(self, name)), None)
         if wrong:
@@ -180,6 +191,17 @@ class LabelSchema:
         """How many replies are asked of the model for each of the assistant's turns."""
         return self.replies or (self.suggest.number if self.suggest else 0)
 
+    def _check_writing(self) -> None:
+        """Nothing can be asked of completions where there are none."""
+        for name in ("ranking", "top", "strength", "all_bad", "edit", "flags"):
+            if getattr(self, name):
+                raise DataError("is for completions, of which the task demonstrate has none; leave it out", field=name)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the answer to the prompt is written, instead of answers being judged."""
+        return self.task == "demonstrate"
+
     @property
     def rates(self) -> bool:
         """Whether each completion is rated."""
@@ -195,26 +217,33 @@ class LabelSchema:
 
     def check_count(self, k: int) -> None:
         """Raise `DataError` if k completions are too few or too many for the task."""
-        if self.task == "chat":
+        if self.task in ("chat", "demonstrate"):
             if k:
-                raise DataError(f"has {k} completions; a chat goes on from a prompt alone", field="completions")
+                raise DataError(
+                    f"has {k} completions; the task {self.task} needs prompts alone, leave them out",
+                    field="completions",
+                )
             return
         if self.task == "pair" and k != 2:
             raise DataError(f"has {k} completions; the task pair needs two", field="completions")
         if k < (2 if self.ranking else 1):
             wanted = "two completions to rank" if self.ranking else "one completion to rate"
-            raise DataError(f"needs at least {wanted}", field="completions")
+            hint = "" if k else " (for prompts alone there is the task demonstrate)"
+            raise DataError(f"needs at least {wanted}{hint}", field="completions")
 
 
 def preset(task: Task, *, ranking: bool = True) -> LabelSchema:
     """What a task asks for where nothing more is said."""
+    if task == "demonstrate":
+        return LabelSchema(task, ranking=False, all_bad=False, prompt_flags=PROMPT_FLAGS)
     if task == "rate":
         return LabelSchema("rate", ranking, flags=OUTPUT_FLAGS, prompt_flags=PROMPT_FLAGS)
     return LabelSchema(task, ranking, strength=task == "pair", all_bad=task != "chat")
 
 
 _NAMES = frozenset(field.name for field in fields(LabelSchema))
-_KINDS = {"ranking": bool, "top": int, "strength": bool, "all_bad": bool, "replies": int}
+_KINDS = {"ranking": bool, "top": int, "strength": bool, "all_bad": bool, "edit": str, "replies": int}
+_KIND_NAMES: dict[type, str] = {bool: "true or false", int: "a number", str: "a word"}
 
 
 def schema_from(settings: Mapping[str, Any]) -> LabelSchema:
@@ -237,9 +266,7 @@ def schema_from(settings: Mapping[str, Any]) -> LabelSchema:
         value = settings.get(name)
         if value is not None:
             if type(value) is not kind:
-                raise DataError(
-                    f"is {value!r}; it must be {'true or false' if kind is bool else 'a number'}", field=name
-                )
+                raise DataError(f"is {value!r}; it must be {_KIND_NAMES[kind]}", field=name)
             values[name] = value
     if settings.get("suggest") is not None:
         values["suggest"] = endpoint_from(settings["suggest"])

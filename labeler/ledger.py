@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from labeler.chat import Dialogue, dialogue_of, dialogue_row
-from labeler.entities import Judgment, Submission
+from labeler.entities import Edit, Judgment, Submission, Written
 from labeler.errors import NotFoundError
 from labeler.records import Ranking
 from labeler.schema import judgments, tasks, visible
@@ -30,32 +30,39 @@ def rfc3339(moment: float) -> str:
     return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def answer_of_ranking(ranking: Ranking) -> dict[str, Any]:
-    """What of a ranking goes into the answer column; absent optionals are left out."""
+def answer_of_ranking(ranking: Ranking, edit: Edit | None = None) -> dict[str, Any]:
+    """What of a ranking and an edit goes into the answer column; absent optionals are left out."""
     values = {f.name: getattr(ranking, f.name) for f in fields(ranking) if f.name not in _OWN_COLUMNS}
-    return {name: value for name, value in values.items() if value is not None and value is not False}
+    found = {name: value for name, value in values.items() if value is not None and value is not False}
+    return found | ({"edit": asdict(edit)} if edit else {})
 
 
 def _ranking(row: sa.Row[Any]) -> Ranking:
     given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.answer.items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.answer.items() if name != "edit"
     }
     if "flags" in given:
         given["flags"] = tuple(tuple(names) for names in given["flags"])
     return Ranking(annotator=row.annotator, at=row.at, seconds=row.seconds, **given)
 
 
+def _written(answer: Mapping[str, Any]) -> Written:
+    flags = answer.get("prompt_flags")
+    return Written(answer["text"], None if flags is None else tuple(flags))
+
+
 def to_judgment(row: sa.Row[Any]) -> Judgment:
     """A row of `select` as a record."""
+    order, edit = row.answer.get("order"), row.answer.get("edit")
     dialogue = dialogue_of(row.answer[DIALOGUE]) if DIALOGUE in row.answer else None
-    ranking = _ranking(row) if row.kind == "rank" and dialogue is None else None
-    order = row.answer.get("order")
     return Judgment(
         **{
             name: getattr(row, name) for name in ("id", "task_id", "group_id", "annotator", "user_id", "origin", "kind")
         },
         **{name: getattr(row, name) for name in _KEPT},
-        ranking=ranking,
+        ranking=_ranking(row) if row.kind == "rank" and dialogue is None else None,
+        written=_written(row.answer) if row.kind == "write" else None,
+        edit=Edit(**edit) if edit else None,
         reason=row.answer.get("reason"),
         note=row.answer.get("note"),
         order=None if order is None else tuple(order),
@@ -127,6 +134,12 @@ def page(
         .limit(limit)
     )
     return tuple((to_judgment(row), bool(row.stands)) for row in connection.execute(query))
+
+
+def answer_of_written(written: Written, note: str | None) -> dict[str, Any]:
+    """The answer column for what was written to a prompt."""
+    values = {"text": written.text, "prompt_flags": written.prompt_flags, "note": note}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def answer_of_skip(submission: Submission, order: tuple[str, ...]) -> dict[str, Any]:

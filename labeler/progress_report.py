@@ -17,7 +17,7 @@ from labeler.tallies import Pace
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Standing rankings of one person on one day (UTC, ``2026-01-31``)."""
+    """Standing answers of one person on one day (UTC, ``2026-01-31``)."""
 
     day: str
     annotator: str
@@ -34,7 +34,7 @@ class AgreementReport:
 
 
 def throughput(pace: Iterable[Pace]) -> tuple[Throughput, ...]:
-    """Rankings per day and person, from those by hour."""
+    """Answers per day and person, from those by hour."""
     found: Counter[tuple[str, str]] = Counter()
     for part in pace:
         found[part.hour[:10], part.annotator] += part.rankings
@@ -42,10 +42,10 @@ def throughput(pace: Iterable[Pace]) -> tuple[Throughput, ...]:
 
 
 def median_seconds(judgments: Iterable[Judgment]) -> dict[str, float]:
-    """Median attention time of each person's rankings, where it is known."""
+    """Median attention time of each person's answers, where it is known."""
     times: dict[str, list[float]] = defaultdict(list)
     for item in judgments:
-        if item.kind == "rank" and item.seconds:
+        if item.kind != "skip" and item.seconds:
             times[item.annotator].append(item.seconds)
     return {annotator: float(np.median(values)) for annotator, values in times.items()}
 

@@ -45,8 +45,9 @@ class SetProject(Command):
 
     Attributes:
         name: which project.
-        file: .json or .toml, with any of task (rank, rate, pair, chat), ranking, top, strength, all_bad, flags,
-            prompt_flags, suggest and replies; what it leaves out is as usual for its task.
+        file: .json or .toml, with any of task (rank, rate, pair, demonstrate, chat), ranking, top, strength, all_bad,
+            edit (optional, required), flags, prompt_flags, suggest and replies; what it leaves out is as usual for its
+            task.
     """
 
     name: Positional[str]

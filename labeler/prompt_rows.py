@@ -95,7 +95,7 @@ def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
     """How far every task is, by its id."""
     ranked = (
         sa.select(judgments.c.task_id, sa.func.count())
-        .where(judgments.c.project_id == project_id, judgments.c.kind == "rank", STANDS)
+        .where(judgments.c.project_id == project_id, judgments.c.kind.in_(("rank", "write")), STANDS)
         .group_by(judgments.c.task_id)
     )
     counted = {task_id: int(count) for task_id, count in connection.execute(ranked)}

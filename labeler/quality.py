@@ -171,7 +171,7 @@ def _answers(judged: Judged, table: Comparisons) -> _Answers:
 
 def _first_on_top(group: Group, ranking: Ranking) -> float:
     top = [place for place, rank in enumerate(ranking.ranks) if rank == 1]
-    if not ranking.order or len(top) != 1 or None in ranking.ranks:
+    if not ranking.order or len(top) != 1 or None in ranking.ranks or len(ranking.order) < len(ranking.ranks):
         return float("nan")
     return float(group.completions[top[0]].id == ranking.order[0])
 

@@ -105,8 +105,7 @@ class _Asked:
         return self._flags.get(judgment.schema_version, ()) if judgment.ranking and judgment.ranking.flags else ()
 
     def of_prompt(self, judgment: Judgment) -> tuple[str, ...]:
-        given = judgment.ranking and judgment.ranking.prompt_flags is not None
-        return self._prompt.get(judgment.schema_version, ()) if given else ()
+        return self._prompt.get(judgment.schema_version, ()) if judgment.prompt_flags is not None else ()
 
 
 def _names(flags: Iterable[Flag]) -> tuple[str, ...]:
@@ -137,7 +136,7 @@ def _sums(group: Group, judgments: Iterable[Judgment], said: Said, asked: _Asked
         answers[group.completions[index].model or UNKNOWN, what] += values.values()
     for judgment in judgments:
         for flag in asked.of_prompt(judgment):
-            answers[None, flag].append(int(flag in ((judgment.ranking and judgment.ranking.prompt_flags) or ())))
+            answers[None, flag].append(int(flag in (judgment.prompt_flags or ())))
     return {key: (sum(values), len(values)) for key, values in answers.items()}
 
 

@@ -22,6 +22,9 @@ SPLITS = ("train", "valid", "test")
 SCENARIO = "scenario"
 """Where ``meta`` holds a text for the people who write a dialogue; with it, and without completions, a group's prompt
 may be empty: the dialogue begins with what they write."""
+EDITS = "edits"
+"""The key of a group's `meta` that says which completions annotators made from others: by the id of the edit,
+``{"of": id of the completion it was made from or null, "annotator": who}``."""
 Ranks = tuple[int | None, ...]
 """One rank per completion: 1 is best, equal numbers are a tie, None was not ranked."""
 
@@ -132,7 +135,7 @@ class Ranking:
         all_bad: the annotator found no completion acceptable.
         note: free text of the annotator.
         seconds: attention time, hidden and idle time not counted.
-        order: completion ids as they were shown, left to right.
+        order: completion ids as they were shown, left to right; edits that were made after need not be among them.
         at: RFC 3339 time of the judgment.
         weight: how much this judgment counts (None: 1).
         prompt_flags: names of flags of the prompt.
@@ -240,16 +243,35 @@ class Group:
 
     def _check_ranking(self, ranking: Ranking, where: str) -> None:
         k = len(self.completions)
-        for name in ("ranks", "ratings", "flags", "order"):
+        for name in ("ranks", "ratings", "flags"):
             values = getattr(ranking, name)
             if values is not None and len(values) != k:
                 raise DataError(
                     f"has {len(values)} entries for {k} completions; give one per completion", field=f"{where}.{name}"
                 )
-        if ranking.strength is not None and k != 2:
+        if ranking.strength is not None and 2 not in (k, len(self.shown(ranking))):
             raise DataError("strength is for groups of two completions", field=f"{where}.strength")
-        if ranking.order is not None and sorted(ranking.order) != sorted(c.id for c in self.completions):
+        if ranking.order is None:
+            return
+        ids, order = {c.id for c in self.completions}, {*ranking.order}
+        if len(order) < len(ranking.order) or not ids - self.edits.keys() <= order <= ids:
             raise DataError("must hold each completion id once", field=f"{where}.order")
+
+    @property
+    def edits(self) -> Mapping[str, Any]:
+        """By id the completions that annotators made from others, see `EDITS`."""
+        found = self.meta.get(EDITS)
+        return found if isinstance(found, Mapping) else {}
+
+    def shown(self, ranking: Ranking) -> tuple[str, ...]:
+        """Ids of the completions that stood before the person; where that is not known, all that are no edits."""
+        return ranking.order or tuple(c.id for c in self.completions if c.id not in self.edits)
+
+    def strength_of(self, ranking: Ranking, i: int, j: int) -> int | None:
+        """How much better the one of completions i and j is; nobody says that of an edit that was not shown."""
+        if ranking.strength is None or len(self.completions) == 2:
+            return ranking.strength
+        return ranking.strength if {*self.shown(ranking)} == {self.completions[i].id, self.completions[j].id} else None
 
     def tallies(self) -> Iterator[Tally]:
         """One tally per pair of completions (i < j) that at least one person compared."""

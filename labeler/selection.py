@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from labeler.edits import with_edits
 from labeler.entities import Judgment
 from labeler.errors import UsageError
 from labeler.formats import group_rows
@@ -50,15 +51,17 @@ class Selection:
                 raise UsageError(f"--splits {split!r} must be one of {', '.join(SPLITS)}")
 
     def group(self, group: Group, judgments: Iterable[Judgment]) -> Group | None:
-        """The group with the rankings that are left; None where it is not wanted."""
+        """The group with the rankings that are left, and their edits; None where it is not wanted."""
         if self.splits and group.split not in self.splits:
             return None
-        rankings = tuple(said.ranking for said in judgments if said.ranking and self._wants(said))
-        if len({ranking.annotator for ranking in rankings}) < self.min_overlap:
+        left = [said for said in judgments if said.ranking and self.wants(said)]
+        if len({said.annotator for said in left}) < self.min_overlap:
             return None
-        return replace(group, rankings=rankings)
+        rankings = tuple(said.ranking for said in left if said.ranking)
+        return with_edits(replace(group, rankings=rankings), left)
 
-    def _wants(self, said: Judgment) -> bool:
+    def wants(self, said: Judgment) -> bool:
+        """Whether a judgment is among those chosen, of whichever group."""
         day = said.at[:10] if said.at else ""
         return (
             (self.schema_version is None or said.schema_version == self.schema_version)

@@ -3,6 +3,22 @@
 A snapshot is a folder: ``groups.jsonl`` (each judged group with everybody's standing rankings and its split),
 ``demonstrations.jsonl`` and ``manifest.json`` (what is in there, with the SHA-256 of each file). It holds no time of
 its own making: the same judgments give the same bytes. Annotators appear under their account names.
+
+Demonstrations are those that were imported, then those that labelers wrote, one for each standing answer: its id is the
+group's and the annotator's, its meta the group's with ``group``, ``seconds``, ``at``, ``prompt_flags`` and ``note``
+where there are any, and the ``split`` where the group came with one.
+
+Where labelers improve the best completion, each standing edit is one more completion of its group (see
+`labeler.edits.with_edits`), and who wrote it has it above all else::
+
+    before  completions c0 c1 c2      ann ranks 1 2 2, edits c0      bea ranks 2 1 3, edits nothing
+    after   … edited-by-ann           ann ranks 2 3 3 1              bea ranks 2 1 3 null
+    meta    "edits": {"edited-by-ann": {"of": "c0", "annotator": "ann"}}
+
+Of tied best ones the edit was made from one and stands above all. Where all were bad and nothing was ranked, ``of`` is
+null, and the ranks are 1 for the text written anew and 2 for the rest, ``top_only``; a partial ranking moves down as it
+is. Edits of several annotators are several completions, each unranked by the others. A correction takes its edit along:
+only that of the standing judgment is there. ``order`` has what was shown, and so no edit of that judgment.
 """
 
 from __future__ import annotations
@@ -10,12 +26,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from labeler import dialogues
+from labeler.edits import free_name, with_edits
+from labeler.entities import Judgment
 from labeler.errors import DataError
 from labeler.folders import digest, file_facts, read_manifest, replacing_folder, write_manifest, write_text
 from labeler.formats import (
@@ -87,11 +105,12 @@ def read_snapshot(folder: str | Path) -> Snapshot:
 def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, Any]:
     excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
     splits, moved = prompt_splits(group for group, _ in frozen.groups())
-    tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
+    tally = _Tally(Counter(), Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
     judged = _judged(frozen, splits, tally, excluded)
     kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
-    shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, _demonstrations(frozen)))
+    shown = tally.of(demonstrations(frozen, splits))
+    written = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, shown))
     excluded["corrected_judgments"] = frozen.counts().corrections
     project = frozen.project
     manifest = {
@@ -100,14 +119,15 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, 
         "project": {"name": project.name, "task": project.task, "overlap": project.overlap, "seed": project.seed},
         "guidelines": [{"version": n, "text": text} for n, text in frozen.guideline_versions().items()],
         "label_schemas": [
-            {"version": n, **schema_row(schema), "rankings": tally.versions[n]}
+            {"version": n, **schema_row(schema), "rankings": tally.versions[n], "demonstrations": tally.written[n]}
             for n, schema in frozen.label_schemas().items()
         ],
         "counts": {
             "groups": tally.groups.total(),
             "rankings": tally.annotators.total(),
-            "annotators": len(tally.annotators),
-            "demonstrations": shown,
+            "edits": tally.edits,
+            "annotators": len(tally.annotators.keys() | tally.writers),
+            "demonstrations": written,
         },
         "splits": {name: {"groups": tally.groups[name], "prompts": len(tally.prompts[name])} for name in SPLITS},
         "ranks_from_ratings": ranks_from_ratings,
@@ -119,28 +139,40 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, 
     return manifest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Tally:
-    """What went into the file: groups by split, rankings by annotator and by schema version, prompts by split."""
+    """What went into the files.
+
+    Attributes:
+        groups, prompts: by split.
+        annotators: rankings by annotator.
+        versions: rankings by the version of what was asked.
+        written: demonstrations likewise.
+        writers: who wrote a demonstration.
+        edits: how many.
+    """
 
     groups: Counter[str]
     annotators: Counter[str]
     versions: Counter[int]
+    written: Counter[int]
     prompts: dict[str, set[str]]
+    writers: set[str] = field(default_factory=set)
+    edits: int = 0
+
+    def of(self, shown: Iterable[tuple[Demonstration, Judgment | None]]) -> Iterator[Demonstration]:
+        """Demonstrations on their way into the file."""
+        for demonstration, judgment in shown:
+            if judgment:
+                self.writers.add(judgment.annotator)
+                self.written[judgment.schema_version or 0] += 1
+            yield demonstration
 
     def count(self, group: Group, key: str) -> None:
         """Add a group, whose split is known and whose prompt has this key."""
         self.groups[str(group.split)] += 1
         self.prompts[str(group.split)].add(key)
         self.annotators.update(ranking.annotator for ranking in group.rankings)
-
-
-def _demonstrations(frozen: Frozen) -> Iterator[Demonstration]:
-    """Those that were imported, then the dialogues that people wrote."""
-    yield from frozen.demonstrations()
-    for group, judgments in frozen.groups():
-        found = (dialogues.demonstration(group, judgment) for judgment in judgments)
-        yield from (each for each in found if each is not None)
 
 
 def prompt_splits(groups: Iterable[Group]) -> tuple[dict[str, str], int]:
@@ -171,13 +203,53 @@ def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: 
         if any(judgment.dialogue for judgment in judgments) and not group.rankings:
             continue
         if not group.rankings:
-            excluded["groups_without_ranking"] += 1
+            excluded["groups_without_ranking"] += bool(group.completions)
             continue
         key = prompt_key(group.prompt)
         split = split_by_prompt(key, splits, frozen.project.seed)
         tally.count(replace(group, split=split), key)
         tally.versions.update(item.schema_version for item in judgments if item.ranking and item.schema_version)
-        yield replace(group, split=split)
+        tally.edits += sum(judgment.edit is not None for judgment in judgments)
+        yield replace(with_edits(group, judgments), split=split)
+
+
+def demonstrations(frozen: Frozen, splits: Mapping[str, str]) -> Iterator[tuple[Demonstration, Judgment | None]]:
+    """The imported ones, then answers and dialogues that labelers wrote, each with its judgment.
+
+    Args:
+        frozen: the project.
+        splits: of prompts, as of `prompt_splits`.
+    """
+    taken = set()
+    for demonstration in frozen.demonstrations():
+        taken.add(demonstration.id)
+        yield demonstration, None
+    if not any(schema.writes or schema.task == "chat" for schema in frozen.label_schemas().values()):
+        return
+    for group, judgments in frozen.groups():
+        for judgment in judgments:
+            if judgment.written:
+                name = free_name(f"{group.id}-{judgment.annotator}", taken)
+                taken.add(name)
+                meta = {**group.meta, **_facts(group, judgment, splits.get(prompt_key(group.prompt)))}
+                text = judgment.written.text
+                yield Demonstration(name, group.prompt, text, judgment.annotator, group.source, meta), judgment
+            dialogue = dialogues.demonstration(group, judgment)
+            if dialogue:
+                yield dialogue, judgment
+
+
+def _facts(group: Group, judgment: Judgment, split: str | None) -> dict[str, Any]:
+    """What else is known of a written answer; what is not known is left out."""
+    values = {
+        "group": group.id,
+        "seconds": judgment.seconds,
+        "at": judgment.at,
+        "prompt_flags": None if judgment.prompt_flags is None else list(judgment.prompt_flags),
+        "note": judgment.note,
+        "split": split,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def ranked_by_ratings(group: Group) -> Group:

@@ -76,21 +76,21 @@ def contribution(by: str, overlap: int, remaining: int, answers: Iterable[Answer
 
 
 def _count_standing(added: dict[Key, float], answer: Answer) -> None:
-    ranked, seconds = answer.kind == "rank", answer.seconds or 0.0
-    added[answer.annotator, EVER, "judgments"] += ranked
+    given, seconds = answer.kind != "skip", answer.seconds or 0.0
+    added[answer.annotator, EVER, "judgments"] += given
     added[answer.annotator, EVER, "skips"] += answer.kind == "skip"
     added[answer.annotator, EVER, "seconds"] += seconds
     if answer.at:
         hour = answer.at[:13]
-        added[answer.annotator, hour, "judgments"] += ranked
+        added[answer.annotator, hour, "judgments"] += given
         added[answer.annotator, hour, "seconds"] += seconds
 
 
 def judged(answers: Iterable[Answer]) -> int:
-    """How many different people's rankings of a task stand."""
+    """How many different people's answers to a task stand."""
     given = list(answers)
     replaced = {answer.supersedes for answer in given}
-    return len({answer.annotator for answer in given if answer.kind == "rank" and answer.id not in replaced})
+    return len({answer.annotator for answer in given if answer.kind != "skip" and answer.id not in replaced})
 
 
 # Built once, since they run for every answer.

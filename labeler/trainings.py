@@ -68,9 +68,12 @@ def start(store: Store, runs: Path, project: Project, base: str, epochs: int) ->
     """Freeze the judgments as they are now, then train on them and evaluate in a process of its own.
 
     Raises:
-        UsageError: nothing has been ranked yet.
+        UsageError: nothing has been ranked yet, or never is.
         ConflictError: another training runs.
     """
+    if project.schema.writes:
+        problem = f"in {project.name!r} answers are written and none ranked; a policy learns from them: reward sft"
+        raise UsageError(problem)
     judgments = store.counts(project.id).judgments
     if not judgments:
         raise UsageError(f"nothing has been ranked in {project.name!r} yet")

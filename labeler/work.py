@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from labeler import answers, claims, directory, ledger, offers
+from labeler.answers import Said
 from labeler.chat import Turn, finished, messages_of
 from labeler.claims import Seeker
 from labeler.content import task_group
@@ -28,7 +29,7 @@ from labeler.schema import drafts, hours, judgments, tallies, tasks
 from labeler.tallies import recounted
 
 PREVIEW = 120
-"""Characters of a prompt in the history."""
+"""Characters of a prompt, and of what was written to it, in the history."""
 
 # Built once, since they run for every answer.
 _CORRECTIONS = (
@@ -62,7 +63,7 @@ _DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), draft
 def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
     """A running correction first, then the task already held, then a new one; None when nothing is left."""
     for draft in _corrections(connection, seeker):
-        slot_kept = ledger.by_id(connection, draft.correction_of).kind == "rank"
+        slot_kept = ledger.by_id(connection, draft.correction_of).kind != "skip"
         # A taken-back skip whose slot others took is not in the way; looked at before it is locked, so that a
         # transaction does not hold one task while it waits for another.
         if slot_kept or (
@@ -174,9 +175,8 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     group, _ = task_group(connection, submission.task_id, lock=True)
     schema_version, guidelines_version, schema = _asked(connection, seeker, submission)
     order = tuple(shown.completion_id for shown in _shown(group, seeker))
-    ranking = answers.ranking_of(submission, group, schema, order)
-    answer = ledger.answer_of_ranking(ranking) if ranking else ledger.answer_of_skip(submission, order)
-    if ranking and schema.task == "chat":
+    answer = _answer(submission, answers.said(submission, group, schema, order), order)
+    if schema.task == "chat" and submission.kind != "skip":
         given = offers.given(connection, seeker.user.id, submission.task_id)
         answer = ledger.answer_of_dialogue(submission, finished(submission.dialogue, group.prompt, schema, given))
     elif submission.dialogue is not None:
@@ -215,6 +215,14 @@ def begin_offer(connection: sa.Connection, seeker: Seeker, task_id: int, turns: 
     if not said or said[-1].role != "user":
         raise DataError("must end with a turn of the user", field="turns")
     return offers.begin(connection, seeker, task_id, said)
+
+
+def _answer(submission: Submission, said: Said, order: tuple[str, ...]) -> dict[str, Any]:
+    if said.ranking:
+        return ledger.answer_of_ranking(said.ranking, said.edit)
+    if said.written:
+        return ledger.answer_of_written(said.written, submission.note)
+    return ledger.answer_of_skip(submission, order)
 
 
 def _fingerprint(submission: Submission) -> str:
@@ -266,7 +274,7 @@ def _replaced(connection: sa.Connection, seeker: Seeker, submission: Submission)
         raise ConflictError("you have answered this task already; bring it back with undo to correct it")
     if before is None and claims.lease(connection, seeker.user.id, task_id) is None:
         raise PermissionDeniedError(f"task {task_id} was not given to {seeker.user.name}; ask for the next task")
-    needs_slot = submission.kind == "rank" and (before is None or before.kind == "skip")
+    needs_slot = submission.kind != "skip" and (before is None or before.kind == "skip")
     if needs_slot and not claims.is_free(connection, seeker, task_id):
         raise ConflictError(
             "your reservation of this task ran out and others took it; the draft is kept, go on with the next task"
@@ -324,13 +332,19 @@ def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int |
 
 
 def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
-    text = " ".join((group.prompt[-1].content if group.prompt else _scenario(group) or "").split())
-    preview = text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
+    preview = _preview(group.prompt[-1].content if group.prompt else _scenario(group) or "")
     return HistoryItem(judgment.id, judgment.task_id, judgment.at or "", preview, summary(judgment, group))
 
 
+def _preview(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
+
+
 def summary(judgment: Judgment, group: Group) -> str:
-    """The judgment in the letters that the person saw: ``B = D > A > C · A 5, B 7, C 2, D 7``."""
+    """The judgment in the letters that the person saw: ``B = D > A > C · A 5, B 7, C 2, D 7``; or what they wrote."""
+    if judgment.written:
+        return f"{len(judgment.written.text.split()):,} words: {_preview(judgment.written.text)}"
     ranking = judgment.ranking
     if judgment.dialogue:
         return f"a dialogue of {len(judgment.dialogue.turns)} turns"
@@ -344,6 +358,7 @@ def summary(judgment: Judgment, group: Group) -> str:
         _tiers(ranking, shown),
         f"strength {ranking.strength}" if ranking.strength else "",
         ", ".join(f"{letter} {rating}" for letter, rating in rated if rating),
+        "with a better text" if judgment.edit else "",
     )
     text = " · ".join(filter(None, parts))
     return " ".join(part for part in (text, "(all bad)" if ranking.all_bad else "") if part)

@@ -229,8 +229,8 @@ def position(groups: Sequence[Group], seed: int = 0) -> Position:
             if ranking.order is None:
                 continue
             place = {name: index for index, name in enumerate(ranking.order)}
-            shown = [place[completion.id] for completion in group.completions]
-            for i, j in combinations(range(len(shown)), 2):
+            shown = {k: place[c.id] for k, c in enumerate(group.completions) if c.id in place}  # all but later edits
+            for i, j in combinations(shown, 2):
                 if verdict := ranking.compare(i, j):
                     where.append(cluster)
                     earlier.append(float((shown[i] < shown[j]) == (verdict > 0)))

@@ -72,11 +72,12 @@ def single_judgments(group: Group, kept: Sequence[int]) -> Judgments:
         ranked = [(k, index) for k, index in enumerate(kept) if ranking.ranks[index] is not None]
         for (i, left), (j, right) in combinations(ranked, 2):
             person = people.setdefault(ranking.annotator, len(people))
-            shift = places[right] - places[left] if places else 0
+            shift = places[right] - places[left] if left in places and right in places else 0
             verdict = ranking.compare(left, right)
             if verdict is None:
                 continue
-            rows.append((i, j, verdict, person, weight, ranking.strength or 0, shift, 2 / len(ranked)))
+            strength = group.strength_of(ranking, left, right) or 0
+            rows.append((i, j, verdict, person, weight, strength, shift, 2 / len(ranked)))
     return _columns(rows, tuple(people))
 
 
@@ -99,9 +100,7 @@ NONE = _columns((), ())
 """No judgments, of a group that nobody has judged."""
 
 
-def _places(group: Group, ranking: Ranking) -> list[int]:
-    """Where each completion of the group was shown, counted from the left; nothing where that is not known."""
-    if ranking.order is None:
-        return []
-    shown = {name: place for place, name in enumerate(ranking.order)}
-    return [shown[completion.id] for completion in group.completions]
+def _places(group: Group, ranking: Ranking) -> dict[int, int]:
+    """Where each completion of the group was shown, counted from the left; without those of which it is not known."""
+    shown = {name: place for place, name in enumerate(ranking.order or ())}
+    return {k: shown[completion.id] for k, completion in enumerate(group.completions) if completion.id in shown}

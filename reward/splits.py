@@ -12,7 +12,7 @@ import numpy as np
 from labeler.errors import DataError
 from labeler.formats import prompt_key, split_of
 from labeler.formats.spec import split_name
-from labeler.records import Completion, Demonstration, Group, Prompt
+from labeler.records import Completion, Demonstration, Group, Prompt, Ranking
 from reward.shelf import View, join, pick
 
 T = TypeVar("T")
@@ -108,13 +108,18 @@ def select_completions(group: Group, kept: Sequence[int]) -> Group:
         return None if values is None else tuple(values[k] for k in kept)
 
     ids = {group.completions[k].id for k in kept}
+
+    def strength(ranking: Ranking) -> int | None:
+        shown = group.shown(ranking)
+        return ranking.strength if len(shown) == 2 and ids.issuperset(shown) else None
+
     rankings = tuple(
         replace(
             r,
             ranks=tuple(r.ranks[k] for k in kept),
             ratings=pick(r.ratings),
             flags=pick(r.flags),
-            strength=r.strength if len(kept) == 2 else None,
+            strength=strength(r),
             order=None if r.order is None else tuple(name for name in r.order if name in ids),
         )
         for r in group.rankings

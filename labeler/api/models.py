@@ -11,15 +11,19 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from labeler.agreement import Reliability
 from labeler.api.typed import Limit
 from labeler.chat import Dialogue, Turn, Unfinished, WrittenDialogue
+from labeler.edits import LONGEST
 from labeler.endpoint_settings import LONGEST_WAIT, MOST_REPLIES, MOST_TOKENS
-from labeler.entities import AnnotatorCounts, Kind, Progress, ProjectCounts, UserRole
+from labeler.entities import AnnotatorCounts, Edit, Kind, Progress, ProjectCounts, UserRole, Written
+from labeler.label_schema import Editing
 from labeler.label_schema import Task as TaskKind
 from labeler.rating_report import RatingReport
 from labeler.selection import Format
+from labeler.writing_report import WritingReport
 
 T = TypeVar("T")
 Name = Annotated[str, Limit(1, 100)]
 Note = Annotated[str | None, Limit(high=10_000)]
+LongText = Annotated[str, Limit(high=LONGEST)]
 SubmissionId = Annotated[str, Limit(1, 200)]
 Seconds = Annotated[float, Limit(low=0)]
 Overlap = Annotated[int, Limit(1, 1000)]
@@ -179,10 +183,11 @@ class Settings:
     """What is asked about one task. What a request leaves out, or null, is as usual for the task.
 
     Attributes:
-        ranking: whether a ranking follows the ratings; always so for the other tasks.
+        ranking: whether completions are ranked; only ``rate`` and ``demonstrate`` go without.
         top: rank only the best so many, null for all.
         strength: of two completions, how much better the one is, from 1 to 4.
         all_bad: may say that no completion is acceptable.
+        edit: whether the best completion may or must be improved after the ranking, null for neither.
         flags: of each completion.
         prompt_flags: of the prompt.
         suggest: in a chat, what writes suggestions; null for none, and for those who only label.
@@ -194,6 +199,7 @@ class Settings:
     top: Annotated[int | None, Limit(low=1)] = None
     strength: bool | None = None
     all_bad: bool | None = None
+    edit: Editing | None = None
     flags: tuple[FlagSetting, ...] | None = None
     prompt_flags: tuple[FlagSetting, ...] | None = None
     suggest: EndpointSetting | None = None
@@ -383,7 +389,9 @@ class JudgmentInfo:
         task: id of the task.
         group: id of the group.
         origin: whether it was given here or came with an import.
-        ranking: null for a skip and for a dialogue.
+        ranking: null for a skip, and for an answer or a dialogue that was written.
+        edit: of the ranking's best.
+        written: null for everything but an answer that was written.
         dialogue: null for everything else.
         order: ids of the completions as they were shown.
         supersedes: id of the judgment that it corrects.
@@ -397,6 +405,8 @@ class JudgmentInfo:
     origin: Literal["app", "import"]
     kind: Kind
     ranking: RankingInfo | None
+    edit: Edit | None
+    written: Written | None
     dialogue: Dialogue | None
     reason: str | None
     note: str | None
@@ -470,12 +480,14 @@ class Stats:
 
     Attributes:
         marks: mean ratings and flag rates by model, and agreement on them.
+        writing: how much was written, and how many rankings come with a better text.
     """
 
     counts: ProjectCounts
     annotators: tuple[AnnotatorCounts, ...]
     reliability: Reliability
     marks: RatingReport
+    writing: WritingReport
 
 
 # Labeling
@@ -498,6 +510,18 @@ class ShownInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class BetterText:
+    """One of the best completions improved, or a better one where all are bad.
+
+    Attributes:
+        of: letter of the completion that it was made from, null where it was written anew.
+    """
+
+    of: str | None
+    text: LongText
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """An unfinished answer, by letter; see ``Answer``.
 
@@ -516,6 +540,8 @@ class Draft:
     trail: tuple[str, ...] = ()
     tie: bool = False
     all_bad: bool = False
+    written: LongText | None = None
+    edit: BetterText | None = None
     note: Note = None
     reason: Note = None
     seconds: Seconds = 0.0
@@ -607,6 +633,8 @@ class Answer:
         prompt_flags: likewise, of the prompt.
         strength: of a preference between two, from 1 (negligibly) to 4 (significantly).
         all_bad: no completion is acceptable.
+        written: the answer to the prompt, where the project asks for that and has no completions.
+        edit: a better text than the best, where the project asks for one.
         seconds: attention time.
         schema_version: of the settings under which the answer was made; null for the newest.
         guidelines_version: likewise.
@@ -620,6 +648,8 @@ class Answer:
     prompt_flags: tuple[str, ...] = ()
     strength: int | None = None
     all_bad: bool = False
+    written: LongText | None = None
+    edit: BetterText | None = None
     note: Note = None
     seconds: Seconds = 0.0
     schema_version: Version = None

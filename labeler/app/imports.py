@@ -20,7 +20,12 @@ from labeler.jobs import Job
 from labeler.label_schema import Task
 from labeler.uploads import ENDINGS
 
-TASKS: dict[Task, str] = {"rank": "Rank", "rate": "Rate, then rank", "pair": "Choose of a pair"}
+TASKS: dict[Task, str] = {
+    "rank": "Rank",
+    "rate": "Rate, then rank",
+    "pair": "Choose of a pair",
+    "demonstrate": "Demonstrate: write the ideal answer",
+}
 STAGES = {"read": "Reading", "clean": "Cleaning", "store": "Storing", "embed": "Comparing meanings"}
 OUR_COLUMNS = (
     *("prompt", "completion_a", "completion_b", "completion_c", "completion_d", "winner", "chosen", "rejected"),

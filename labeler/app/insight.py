@@ -21,6 +21,10 @@ from labeler.quality import Judged, skipping
 
 LIMIT = 1000
 """So many judged tasks are looked at; a project with more is sampled."""
+NOTHING_TO_AGREE_ON = (
+    "Labelers write answers in this project and judge none: there is nothing to agree on and no model to compare. How "
+    "much they write is on the overview, how fast on the page Throughput."
+)
 FRESH = 200
 """What was computed is kept until one part in so many of the judgments is new."""
 
@@ -64,6 +68,9 @@ def open_page(title: str) -> View | None:
     names = [project.name for project in projects]
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
+    if project.schema.writes:
+        st.info(NOTHING_TO_AGREE_ON)
+        return None
     database, stamp = services().store.database.url.render_as_string(), fresh(project)
     judged, complete = sample(database, project.id, stamp)
     if not judged:

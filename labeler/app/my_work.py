@@ -8,12 +8,13 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import Estimate
-from labeler.app import account, insight
+from labeler.app import account, insight, writing
 from labeler.app.charts import BLUE, chart
 from labeler.app.insight import percent, written
 from labeler.app.session import current_user, services
 from labeler.comparisons import comparisons
 from labeler.quality import PersonQuality, quality
+from labeler.writing_report import Writer, writing_report
 
 LIMIT = 1000
 """So many of a person's latest tasks are looked at."""
@@ -36,21 +37,30 @@ def draw() -> None:
         return
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     database, stamp = services().store.database.url.render_as_string(), insight.fresh(projects[name])
-    _draw(*_own(database, projects[name].id, me.id, me.name, (done[name], stamp)))
+    written, ranked, days = _own(database, projects[name].id, me.id, me.name, (done[name], stamp))
+    if written:
+        writing.own(written)
+    else:
+        _draw(ranked, days)
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting …")
 def _own(
     database: str, project_id: int, user_id: int, name: str, stamp: tuple[int, int]
-) -> tuple[PersonQuality | None, dict[str, int]]:
-    """One person's measures, and their rankings by day."""
+) -> tuple[Writer | None, PersonQuality | None, dict[str, int]]:
+    """What one person wrote, the measures of what they ranked, and their rankings by day."""
     with services().store.frozen(project_id) as frozen:
         judged = frozen.own_work(user_id, LIMIT)
     groups = [group for group, _ in judged]
     rankings = [ranking for group in groups for ranking in group.rankings if ranking.annotator == name]
     days = Counter(ranking.at[:10] for ranking in rankings if ranking.at)
     people = quality(judged, comparisons(groups)).people
-    return next((person for person in people if person.annotator == name), None), dict(days)
+    ranked = next((person for person in people if person.annotator == name), None)
+    return (
+        next((person for person in writing_report(judged).people if person.annotator == name), None),
+        ranked,
+        dict(days),
+    )
 
 
 def _draw(mine: PersonQuality | None, days: dict[str, int]) -> None:

@@ -9,18 +9,23 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estimate
-from labeler.app import account, insight, ratings
+from labeler.app import account, insight, ratings, writing
 from labeler.app.charts import chart
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, ProjectCounts
 from labeler.progress_report import AgreementReport, Throughput, agreement_report, median_seconds, throughput
 from labeler.rating_report import RatingReport, rating_report
+from labeler.writing_report import WritingReport, writing_report
 
 PAPER = {"InstructGPT, training labelers": INSTRUCTGPT_TRAINING, "InstructGPT, held-out labelers": INSTRUCTGPT_HELD_OUT}
 """Agreement in Ouyang et al. 2022, section 3.4."""
 SAMPLED = (
-    "Agreement, ratings and median seconds are of a random sample of {:,} judged tasks; all else counts everything."
+    "Agreement, ratings, lengths and median seconds are of a random sample of {:,} judged tasks; all else counts "
+    "everything."
 )
+RANKINGS = ("Rankings per day", "rankings", "No rankings with a date yet.")
+ANSWERS = ("Answers per day", "answers", "No answers with a date yet.")
+"""Titles of the picture of throughput, of its axis, and what stands in its place."""
 STATES = {"finished": "#3f73d1", "started": "#9dbcf0", "open": "#b3b6b0"}
 
 
@@ -39,16 +44,20 @@ def draw() -> None:
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
     database, stamp = services().store.database.url.render_as_string(), insight.fresh(project)
-    agreement, seconds, marks = _figures(database, project.id, stamp)
+    agreement, seconds, marks, written = _figures(database, project.id, stamp)
     judged, complete = insight.sample(database, project.id, stamp)
     if not complete:
         st.caption(SAMPLED.format(len(judged)))
     left, right = st.columns(2, gap="large")
     with left:
-        _agreement(agreement)
+        if project.schema.writes:
+            writing.lengths(written)
+        else:
+            _agreement(agreement)
     with right:
-        _throughput(_days(project))
+        _throughput(_days(project), *(ANSWERS if project.schema.writes else RANKINGS))
     ratings.draw(marks)
+    writing.edits(written)
     _people(project, agreement, seconds)
 
 
@@ -97,12 +106,15 @@ def _states(count: ProjectCounts) -> dict[str, int]:
 
 
 @st.cache_data(max_entries=32, show_spinner="Counting …")
-def _figures(database: str, project_id: int, stamp: int) -> tuple[AgreementReport, dict[str, float], RatingReport]:
+def _figures(
+    database: str, project_id: int, stamp: int
+) -> tuple[AgreementReport, dict[str, float], RatingReport, WritingReport]:
     """Kept until enough is new, see `labeler.app.insight.fresh`."""
     found, _ = insight.sample(database, project_id, stamp)
     schemas = services().store.label_schemas(project_id)
     seconds = median_seconds(judgment for _, items in found for judgment in items)
-    return agreement_report(group for group, _ in found), seconds, rating_report(found, schemas)
+    agreement = agreement_report(group for group, _ in found)
+    return agreement, seconds, rating_report(found, schemas), writing_report(found)
 
 
 def _days(project: Project) -> tuple[Throughput, ...]:
@@ -149,17 +161,17 @@ def _percent(estimate: Estimate | None) -> str:
     return f"{100 * estimate.value:.1f} % ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
 
 
-def _throughput(days: tuple[Throughput, ...]) -> None:
-    st.subheader("Rankings per day", anchor=False)
+def _throughput(days: tuple[Throughput, ...], title: str, what: str, none: str) -> None:
+    st.subheader(title, anchor=False)
     if not days:
-        st.write("No rankings with a date yet.")
+        st.write(none)
         return
     bars = (
         chart([asdict(item) for item in days])
         .mark_bar(size=max(3, min(32, 480 // len({item.day for item in days}))))
         .encode(
             x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("judgments:Q", title="rankings", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("judgments:Q", title=what, axis=alt.Axis(tickMinStep=1)),
             color=alt.Color("annotator:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=["day:O", "annotator:N", "judgments:Q"],
         )

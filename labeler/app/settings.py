@@ -13,7 +13,17 @@ from labeler.app import account, chat_settings
 from labeler.app.session import require_manager, services
 from labeler.entities import Project
 from labeler.errors import ProductError
-from labeler.label_schema import OUTPUT_FLAGS, PROMPT_FLAGS, Flag, LabelSchema, Task, preset, schema_from, schema_row
+from labeler.label_schema import (
+    OUTPUT_FLAGS,
+    PROMPT_FLAGS,
+    Editing,
+    Flag,
+    LabelSchema,
+    Task,
+    preset,
+    schema_from,
+    schema_row,
+)
 from labeler.settings_file import settings_text
 
 KINDS: dict[str, tuple[Task, bool]] = {
@@ -22,8 +32,15 @@ KINDS: dict[str, tuple[Task, bool]] = {
     "Rate only": ("rate", False),
     "Choose of a pair": ("pair", True),
     "Write dialogues": ("chat", True),
+    "Demonstrate: write the ideal answer": ("demonstrate", False),
 }
 """What a task is called on the page; `LabelSchema.task` and `.ranking`."""
+EDITING: dict[str, Editing | None] = {
+    "No": None,
+    "Labelers may": "optional",
+    "Labelers must": "required",
+}
+"""What `LabelSchema.edit` is called on the page."""
 COLUMNS = ("name", "text", "key", "about")
 SAVED = "settings-saved"
 
@@ -61,8 +78,10 @@ def _start(schema: LabelSchema, key: str) -> LabelSchema:
     usual = preset(task, ranking=ranking)
     if "chat" in (task, schema.task):
         return usual
-    flags, prompt_flags = schema.flags or usual.flags, schema.prompt_flags or usual.prompt_flags
-    return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags)
+    prompt_flags = schema.prompt_flags or usual.prompt_flags
+    if usual.writes or schema.writes:
+        return replace(usual, prompt_flags=prompt_flags)
+    return replace(usual, all_bad=schema.all_bad, flags=schema.flags or usual.flags, prompt_flags=prompt_flags)
 
 
 def _form(project: Project) -> None:
@@ -74,19 +93,35 @@ def _form(project: Project) -> None:
         _chat_form(project, schema, key)
         return
     with st.form(f"settings-{key}"):
-        left, right = st.columns(2)
-        top = left.number_input(
-            "Rank only the best", min_value=0, value=schema.top or 0, help="0: all of them", key=f"top-{key}"
-        )
-        with right:
-            strength = st.checkbox("Of two, ask how much better", schema.strength, key=f"strength-{key}")
-            all_bad = st.checkbox("Allow “all bad” instead of a ranking", schema.all_bad, key=f"bad-{key}")
-        flags = _flag_editor("Flags of each completion", schema.flags, OUTPUT_FLAGS, f"flags-{key}")
+        asked = {} if schema.writes else _of_completions(schema, key)
         prompt_flags = _flag_editor("Flags of the prompt", schema.prompt_flags, PROMPT_FLAGS, f"prompt-{key}")
         guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
         if st.form_submit_button("Save as a new version", type="primary"):
-            asked = {"task": schema.task, "ranking": schema.ranking, "strength": strength, "all_bad": all_bad}
-            _save(project, {**asked, "top": int(top) or None, "flags": flags, "prompt_flags": prompt_flags}, guidelines)
+            task = {"task": schema.task, "ranking": schema.ranking, "prompt_flags": prompt_flags}
+            _save(project, task | asked, guidelines)
+
+
+def _of_completions(schema: LabelSchema, key: str) -> dict[str, Any]:
+    """What is asked of completions, as settings."""
+    left, right = st.columns(2)
+    top = left.number_input(
+        "Rank only the best", min_value=0, value=schema.top or 0, help="0: all of them", key=f"top-{key}"
+    )
+    editing = None
+    if schema.ranking:
+        named = left.selectbox(
+            "Improve the best completion",
+            list(EDITING),
+            list(EDITING.values()).index(schema.edit),
+            help="After the ranking; the improved text is exported as one more completion, above the best.",
+            key=f"edit-{key}",
+        )
+        editing = EDITING[named]
+    with right:
+        strength = st.checkbox("Of two, ask how much better", schema.strength, key=f"strength-{key}")
+        all_bad = st.checkbox("Allow “all bad” instead of a ranking", schema.all_bad, key=f"bad-{key}")
+    flags = _flag_editor("Flags of each completion", schema.flags, OUTPUT_FLAGS, f"flags-{key}")
+    return {"top": int(top) or None, "strength": strength, "all_bad": all_bad, "edit": editing, "flags": flags}
 
 
 def _chat_form(project: Project, schema: LabelSchema, key: str) -> None:
@@ -159,6 +194,7 @@ def _summary(schema: LabelSchema) -> str:
         kind,
         f"the best {schema.top}" if schema.top else "",
         "with strength" if schema.strength else "",
+        f"improving the best is {schema.edit}" if schema.edit else "",
         f"{len(schema.flags)} flags" if schema.flags else "",
         f"{len(schema.prompt_flags)} flags of the prompt" if schema.prompt_flags else "",
         f"suggestions of {schema.suggest.model}" if schema.suggest else "",

@@ -10,7 +10,9 @@ A string prompt is one user message, ranks may have any spacing, and null stands
 fields are refused: a misspelt ``rankngs`` must not read as "nobody ranked this"; free-form data belongs under ``meta``.
 Beside its flags per completion a ranking may have ``prompt_flags``, names of flags of the prompt, and ``top_only``:
 only the best were asked for, and those in the last rank were left over, not compared with each other. Programs that
-know neither lose nothing else by passing them over.
+know neither lose nothing else by passing them over. A completion that an annotator made from another has an entry in
+the group's ``meta``, ``"edits": {"c2": {"of": "c0", "annotator": "ann"}}``; an ``order`` may leave it out, since nobody
+was shown it when it was made, and a ``strength`` is one of the two completions that are no such edits.
 
 What ``reward rerank`` adds to a group (``ranking`` and ``best``, ``score`` and ``rank`` of its completions) is passed
 over, so that its output can be labelled or reranked again.

@@ -196,9 +196,10 @@ def judged_pairs(group: Group) -> Iterator[tuple[Ranking, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A preference, or one direction of a tie."""
+    """A preference, or one direction of a tie; with its strength where somebody said that of these two."""
 
     ranking: Ranking
+    strength: int | None
     chosen: str
     rejected: str
     tie: bool
@@ -213,9 +214,10 @@ def _pairs(group: Group, *, ties: bool) -> Iterator[_Pair]:
             if verdict is None or (verdict == 0 and not ties):
                 continue
             above, below = (i, j) if verdict >= 0 else (j, i)
-            yield _Pair(ranking, texts[above], texts[below], verdict == 0)
+            strength = group.strength_of(ranking, i, j)
+            yield _Pair(ranking, strength, texts[above], texts[below], verdict == 0)
             if verdict == 0:
-                yield _Pair(ranking, texts[below], texts[above], True)
+                yield _Pair(ranking, strength, texts[below], texts[above], True)
 
 
 def _told(row: dict[str, Any], group: Group, pair: _Pair, *, ties: bool) -> dict[str, Any]:
@@ -225,8 +227,8 @@ def _told(row: dict[str, Any], group: Group, pair: _Pair, *, ties: bool) -> dict
     """
     row = {**row, "annotator": pair.ranking.annotator, **({"tie": pair.tie} if ties else {})}
     margin = group.meta.get("margin") if len(group.completions) == 2 else None
-    if margin is None and pair.ranking.strength is not None:
-        margin = _MARGINS[pair.ranking.strength]
+    if margin is None and pair.strength is not None:
+        margin = _MARGINS[pair.strength]
     if pair.tie:
         margin = 0.0
     return row if margin is None else {**row, "margin": margin}

@@ -4,8 +4,8 @@ A task on its way out (a draft looks the same in both directions)::
 
     {"id": 7, "prompt": [{"role": "user", "content": "…"}], "completions": [{"label": "A", "text": "…"}, …],
      "draft": {"ranks": {"B": 1, "A": 2}, "trail": ["B", "A"], "tie": false, "ratings": {"A": 5},
-               "flags": {"A": ["hallucination"]}, "prompt_flags": [], "strength": null, "all_bad": false, "note": "",
-               "reason": null, "seconds": 12.5},
+               "flags": {"A": ["hallucination"]}, "prompt_flags": [], "strength": null, "all_bad": false,
+               "written": null, "edit": {"of": "A", "text": "…"}, "note": "", "reason": null, "seconds": 12.5},
      "draft_version": 3, "correction": null, "schema_version": 1, "guidelines_version": 1,
      "scenario": null, "offers": []}
 
@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from labeler.api import typed
 from labeler.chat import Offer, Unfinished, WrittenDialogue
-from labeler.entities import Assignment, HistoryItem, Progress, Project, Shown, Submission
+from labeler.edits import LONGEST
+from labeler.entities import Assignment, Edit, HistoryItem, Progress, Project, Shown, Submission
 from labeler.errors import DataError
 from labeler.label_schema import RATINGS, schema_row
 
@@ -43,12 +45,24 @@ def field(body: Mapping[str, Any], name: str, kind: type, *, optional: bool = Fa
     return value
 
 
-def text(body: Mapping[str, Any], name: str) -> str | None:
+def text(body: Mapping[str, Any], name: str, longest: int = LONGEST_NOTE) -> str | None:
     """A text that may be missing; empty counts as missing."""
     value: str | None = field(body, name, str, optional=True)
-    if value is not None and len(value) > LONGEST_NOTE:
-        raise DataError(f"must be at most {LONGEST_NOTE} characters long", field=name)
+    if value is not None and len(value) > longest:
+        raise DataError(f"must be at most {longest} characters long", field=name)
     return value or None
+
+
+def edit(body: Mapping[str, Any], shown: Sequence[Shown]) -> Edit | None:
+    """A better text, made from the completion of a letter or from none; it may be missing."""
+    given: Json | None = field(body, "edit", dict, optional=True)
+    if given is None:
+        return None
+    of = field(given, "of", str, optional=True)
+    ids = {item.label: item.completion_id for item in shown}
+    if of is not None and of not in ids:
+        raise DataError(f"there is no completion {of!r}", field="edit.of")
+    return Edit(None if of is None else ids[of], text(given, "text", LONGEST) or "")
 
 
 def seconds(body: Mapping[str, Any]) -> float:
@@ -96,6 +110,7 @@ def marks_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
         "prompt_flags": names(body.get("prompt_flags") or [], "prompt_flags"),
         "strength": field(body, "strength", int, optional=True),
         "all_bad": field(body, "all_bad", bool),
+        "written": text(body, "written", LONGEST),
     }
 
 
@@ -103,15 +118,17 @@ def draft_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
     """A draft from the page as the store keeps it, under the names of `Submission`."""
     ids = {item.label: item.completion_id for item in shown}
     trail = field(body, "trail", list)
-    written = dialogue_in(body, Unfinished)
+    dialogue = dialogue_in(body, Unfinished)
+    better = edit(body, shown)
     return {
         **marks_in(body, shown),
+        "edit": better and asdict(better),
         "trail": [ids[label] for label in trail if isinstance(label, str) and label in ids],
         "tie": field(body, "tie", bool),
         "note": text(body, "note"),
         "reason": text(body, "reason"),
         "seconds": seconds(body),
-        **({} if written is None else {"dialogue": typed.to_json(written)}),
+        **({} if dialogue is None else {"dialogue": typed.to_json(dialogue)}),
     }
 
 
@@ -126,6 +143,7 @@ def draft_out(draft: Mapping[str, Any] | None, shown: Sequence[Shown]) -> Json |
     if draft is None:
         return None
     labels = {item.completion_id: item.label for item in shown}
+    better = draft.get("edit")
 
     def by_label(name: str) -> Json:
         kept = draft.get(name) or {}
@@ -140,6 +158,8 @@ def draft_out(draft: Mapping[str, Any] | None, shown: Sequence[Shown]) -> Json |
         "trail": [labels[name] for name in draft.get("trail") or ()],
         "tie": bool(draft.get("tie")),
         "all_bad": bool(draft.get("all_bad")),
+        "written": draft.get("written"),
+        "edit": better and {"of": labels.get(better["of"]), "text": better["text"]},
         "note": draft.get("note") or "",
         "reason": draft.get("reason"),
         "seconds": draft.get("seconds") or 0.0,
@@ -154,7 +174,7 @@ def submission_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Submission
         submission_id=field(body, "submission_id", str),
         task_id=field(body, "task", int),
         kind=kind,
-        **(marks_in(body, shown) if kind == "rank" else {}),
+        **(marks_in(body, shown) | {"edit": edit(body, shown)} if kind != "skip" else {}),
         note=text(body, "note"),
         reason=text(body, "reason") if kind == "skip" else None,
         seconds=seconds(body),

@@ -9,6 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from labeler import schema
+from labeler.entities import Edit, Judgment, Written
 from labeler.records import Completion, Group, Message, Ranking
 from labeler.store import AnnotatorCounts, Assignment, Project, ProjectCounts, Store, Submission, User
 
@@ -66,7 +67,7 @@ def check_counters(store: Store, project: Project) -> None:
         tasks=len(tasks),
         finished=sum(task.remaining == 0 for task in tasks),
         started=sum(0 < task.remaining < task.overlap for task in tasks),
-        judgments=sum(row.kind == "rank" for row in standing),
+        judgments=sum(row.kind != "skip" for row in standing),
         skips=sum(row.kind == "skip" for row in standing),
         corrections=sum(row.supersedes is not None for row in rows),
         demonstrations=len(shown),
@@ -78,19 +79,19 @@ def check_counters(store: Store, project: Project) -> None:
         mine = [row for row in standing if row.annotator == person.annotator]
         expected = AnnotatorCounts(
             person.annotator,
-            sum(row.kind == "rank" for row in mine),
+            sum(row.kind != "skip" for row in mine),
             sum(row.kind == "skip" for row in mine),
             sum(row.supersedes is not None for row in rows if row.annotator == person.annotator),
             sum(row.seconds or 0.0 for row in mine),
         )
         assert _rounded(person) == _rounded(expected)
-    by_hour = Counter((row.at[:13], row.annotator) for row in standing if row.kind == "rank" and row.at)
+    by_hour = Counter((row.at[:13], row.annotator) for row in standing if row.kind != "skip" and row.at)
     with store.frozen(project.id) as frozen:
         assert frozen.slots_left() == sum(task.remaining for task in tasks)
         assert {(part.hour, part.annotator): part.rankings for part in frozen.pace()} == by_hour
     for user in store.users():
         mine = [row for row in standing if row.annotator == user.name]
-        done = {row.task_id for row in mine if row.kind == "rank"}
+        done = {row.task_id for row in mine if row.kind != "skip"}
         may_come = {task.id for task in tasks if task.remaining} - {row.task_id for row in mine}
         progress = store.progress(project.id, user.id)
         assert (progress.done, progress.total) == (len(done), len(done | may_come))
@@ -98,3 +99,21 @@ def check_counters(store: Store, project: Project) -> None:
 
 def _rounded(counts: AnnotatorCounts) -> AnnotatorCounts:
     return replace(counts, seconds=round(counts.seconds, 6))
+
+
+def wrote(task: Assignment, text: str = "The answer.", **changes: object) -> Submission:
+    """An answer written to a prompt."""
+    number = next(_submission_numbers)
+    values = {"submission_id": f"s{number}", "task_id": task.task_id, "kind": "write", "written": text}
+    return Submission(**(values | changes))  # type: ignore[arg-type]
+
+
+def said(what: Ranking | Written | None, edit: Edit | None = None, number: int = 1, **known: object) -> Judgment:
+    """A judgment as the store gives it, without a store: a ranking, an answer or a skip."""
+    who = what.annotator if isinstance(what, Ranking) else "ann"
+    values = dict.fromkeys(Judgment.__dataclass_fields__) | {"id": number, "annotator": who, "edit": edit}
+    if isinstance(what, Ranking):
+        values |= {"kind": "rank", "ranking": what}
+    else:
+        values |= {"kind": "write" if what else "skip", "written": what}
+    return Judgment(**(values | known))  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ def test_the_defaults_are_instructgpts():
     assert preset("rate").flags == OUTPUT_FLAGS
     assert preset("pair").strength
     assert preset("rank") == LabelSchema()
+    assert (preset("demonstrate").prompt_flags, preset("demonstrate").flags) == (PROMPT_FLAGS, ())
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -61,7 +62,17 @@ def test_toml_says_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"task": "draw"}, "task: the task is 'draw'; it must be one of rank, rate, pair"),
+        ({"task": "draw"}, "task: the task is 'draw'; it must be one of rank, rate, pair, demonstrate"),
+        ({"edit": "always"}, "edit: is 'always'; it must be optional or required"),
+        ({"edit": True}, "edit: is True; it must be a word"),
+        ({"task": "rate", "ranking": False, "edit": "optional"}, "edit: goes with a ranking"),
+        (
+            {"task": "demonstrate", "ranking": True},
+            "ranking: is for completions, of which the task",
+        ),
+        ({"task": "demonstrate", "top": 1}, "top: is for completions"),
+        ({"task": "demonstrate", "flags": ["a"]}, "flags: is for completions"),
+        ({"task": "demonstrate", "edit": "required"}, "edit: is for completions"),
         ({"tsak": "rank"}, "tsak: is no setting; did you mean 'task'?"),
         ({"ranking": False}, "ranking: the task rank is a ranking"),
         ({"task": "rate", "ranking": False, "top": 2}, "top: goes with a ranking"),

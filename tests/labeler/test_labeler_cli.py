@@ -13,6 +13,7 @@ import pytest
 
 from labeler.accounts import Accounts
 from labeler.cli import COMMANDS, main
+from labeler.entities import Submission
 from labeler.label_schema import preset, schema_from
 from labeler.snapshot import read_snapshot
 from labeler.store import Store
@@ -88,6 +89,35 @@ def test_stats_for_people_and_programs(db: str, groups: Path, run):
     quality = {person["annotator"]: person for person in figures["quality"]["people"]}
     assert quality["x"]["agreement"]["value"] == 0.75
     assert quality["x"]["judgments"] == 4
+
+
+def test_prompts_to_write_answers_to_and_figures_of_what_was_written(db: str, tmp_path: Path, run):
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"id": "a", "prompt": "Why?"}\n{"id": "b", "prompt": "How?"}\n')
+    code, _, said = run("import", path, "--project", "letters")
+    assert code == 1
+    assert "for prompts alone there is the task demonstrate" in said
+    code, said, _ = run("import", path, "--project", "letters", "--task", "demonstrate", "--overlap", 2)
+    assert (code, said) == (0, "imported into letters (prompts): 2 groups, 0 judgments, 0 demonstrations\n")
+    store = Store.open(db)
+    letters, ann = store.project("letters"), store.add_user("ann", "labeler")
+    task = store.next_task(letters.id, ann.id)
+    assert task
+    store.submit(ann.id, Submission("s", task.task_id, "write", written="Because it is."))
+    store.close()
+    code, said, _ = run("stats", "--project", "letters")
+    assert code == 0
+    assert "agreement: none to measure, since labelers write answers here" in said
+    assert "written answers: 1, median 3 (" in said
+    assert "InstructGPT" not in said
+    figures = json.loads(run("stats", "--project", "letters", "--json")[1])
+    assert (figures["writing"]["answers"], figures["writing"]["characters"]["median"]) == (1, 14.0)
+    assert figures["quality"]["people"] == []
+    code, said, _ = run("snapshot", "--project", "letters", "--out", tmp_path / "snap")
+    assert (code, said.split(": ", 1)[1].split(" (")[0]) == (
+        0,
+        "0 groups, 0 rankings, 0 edits, 1 annotators, 1 demonstrations",
+    )
 
 
 def test_an_import_that_fails_stores_nothing(db: str, groups: Path, tmp_path: Path, run):

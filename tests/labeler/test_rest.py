@@ -187,6 +187,53 @@ def test_the_same_submission_is_recorded_once(asked, people: Store):
     assert_problem(asked("labeler", "POST", f"/tasks/{task}/answer", json=other), 409)
 
 
+def test_an_answer_is_written_over_the_api(asked, people: Store):
+    settings = {"task": "demonstrate", "prompt_flags": [{"name": "vague"}]}
+    project = asked(
+        "admin", "POST", "/projects", json={"name": "letters", "settings": settings, "dwell_seconds": 0}
+    ).json()
+    assert (project["settings"]["task"], project["settings"]["ranking"]) == ("demonstrate", False)
+    at = f"/projects/{project['id']}"
+    rows = b'{"id": "a", "prompt": "Why?"}\n'
+    asked("manager", "POST", f"{at}/import", content=rows, headers={"content-type": bodies.JSON_LINES})
+    task = asked("labeler", "POST", f"{at}/next-task").json()["task"]
+    assert task["completions"] == []
+    draft = {"draft": {"written": "Because", "prompt_flags": ["vague"]}, "version": 1}
+    asked("labeler", "PUT", f"/tasks/{task['id']}/draft", json=draft)
+    assert asked("labeler", "POST", f"{at}/next-task").json()["task"]["draft"]["written"] == "Because"
+    answer = {"submission_id": "w", "written": "Because.\n", "prompt_flags": ["vague"]}
+    recorded = asked("labeler", "POST", f"/tasks/{task['id']}/answer", json=answer).json()
+    assert recorded["kind"] == "write"
+    (judgment,) = asked("manager", "GET", f"{at}/judgments").json()["items"]
+    assert judgment["written"] == {"text": "Because.\n", "prompt_flags": ["vague"]}
+    assert (judgment["ranking"], judgment["edit"]) == (None, None)
+    stats = asked("manager", "GET", f"{at}/stats").json()
+    assert (stats["writing"]["answers"], stats["writing"]["words"]["median"]) == (1, 1.0)
+    assert stats["reliability"]["agreement"]["value"] is None
+    assert stats["marks"]["prompt_flags"][0]["what"] == "vague"
+    assert_problem(asked("admin", "POST", f"{at}/trainings", json={}), 400)
+
+
+def test_the_best_is_improved_over_the_api(asked, people: Store):
+    asked("manager", "PUT", "/projects/1/settings", json={"task": "rank", "edit": "required"})
+    task = asked("labeler", "POST", "/projects/1/next-task").json()["task"]
+    path = f"/tasks/{task['id']}"
+    draft = {"draft": {"ranks": {"A": 1}, "edit": {"of": "A", "text": "Bet"}}, "version": 1}
+    asked("labeler", "PUT", f"{path}/draft", json=draft)
+    kept = asked("labeler", "POST", "/projects/1/next-task").json()["task"]["draft"]
+    assert kept["edit"] == {"of": "A", "text": "Bet"}
+    answer = {"submission_id": "e", "ranks": {"A": 1, "B": 2}}
+    assert assert_problem(asked("labeler", "POST", f"{path}/answer", json=answer), 400)["field"] == "edit"
+    for of in ("B", "C"):
+        wrong = {**answer, "edit": {"of": of, "text": "Better."}}
+        assert assert_problem(asked("labeler", "POST", f"{path}/answer", json=wrong), 400)["field"] == "edit.of"
+    asked("labeler", "POST", f"{path}/answer", json={**answer, "edit": {"of": "A", "text": "Better."}})
+    (judgment,) = asked("manager", "GET", "/projects/1/judgments").json()["items"]
+    best = judgment["ranking"]["ranks"].index(1)
+    assert judgment["edit"] == {"of": f"secret-{best}", "text": "Better."}
+    assert asked("manager", "GET", "/projects/1/stats").json()["writing"]["edits"]["edited"] == 1
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -42,7 +42,7 @@ def labeled(store: Store):
 def test_what_is_in_it(store: Store, labeled, tmp_path: Path):
     essays, first, second = labeled
     manifest = freeze(store, essays, tmp_path / "snap")
-    assert manifest["counts"] == {"groups": 2, "rankings": 3, "annotators": 2, "demonstrations": 1}
+    assert manifest["counts"] == {"groups": 2, "rankings": 3, "edits": 0, "annotators": 2, "demonstrations": 1}
     assert manifest["excluded"] == {"skipped_judgments": 1, "corrected_judgments": 1, "groups_without_ranking": 3}
     snapshot = read_snapshot(tmp_path / "snap")
     by_id = {g.id: g for g in snapshot.groups}

@@ -4,9 +4,11 @@
 //           ratings: {A: 5},                  1 to 7 by label
 //           flags: {A: ["made_up"]},          names of set flags by label
 //           promptFlags: ["ambiguous"],
-//           strength: null, allBad: false, note: "", reason: null}
+//           strength: null, allBad: false, note: "", reason: null,
+//           written: "", edit: null}        see editing.js
 // schema = what the project asks, as the server sends it: see labeler/label_schema.py
 
+import * as editing from "./editing.js";
 import * as ranking from "./ranking.js";
 
 /** Where flags belong to the prompt instead of a completion. */
@@ -28,13 +30,16 @@ export function fromDraft(labels, schema, draft) {
     allBad: schema.all_bad && Boolean(draft?.all_bad),
     note: draft?.note ?? "",
     reason: draft?.reason ?? null,
+    written: editing.writes(schema) ? (draft?.written ?? "") : "",
+    edit: editing.editFromDraft(labels, schema, draft),
   };
 }
 
 /** What is judged, under the names of the server. */
 function marks(answer) {
-  const { ratings, flags, promptFlags, strength, allBad } = answer;
-  return { ranks: ranking.ranksOf(answer.ranking), ratings, flags, prompt_flags: promptFlags, strength, all_bad: allBad };
+  const { ratings, flags, promptFlags, strength, allBad, edit } = answer;
+  const written = answer.written || null;
+  return { ranks: ranking.ranksOf(answer.ranking), ratings, flags, prompt_flags: promptFlags, strength, all_bad: allBad, written, edit };
 }
 
 export function toDraft(answer) {
@@ -43,7 +48,7 @@ export function toDraft(answer) {
 }
 
 export function toSubmission(answer) {
-  return { kind: "rank", ...marks(answer) };
+  return { kind: answer.written ? "write" : "rank", ...marks(answer) };
 }
 
 export function rates(schema) {
@@ -113,9 +118,10 @@ export function isRanked(answer, schema) {
 
 /** Why the answer cannot be submitted yet, as a short sentence; null if it can. */
 export function obstacle(answer, schema) {
+  if (editing.writes(schema)) return editing.writtenObstacle(answer.written);
   const open = unrated(answer, schema);
   if (open.length) return `Rate ${open.join(", ")} first.`;
-  return rankingObstacle(answer, schema) ?? strengthObstacle(answer, schema);
+  return rankingObstacle(answer, schema) ?? strengthObstacle(answer, schema) ?? editing.editObstacle(answer, schema);
 }
 
 function rankingObstacle(answer, schema) {
@@ -147,6 +153,7 @@ export function done(answer, schema) {
 export function describe(answer, schema) {
   const rated = Object.entries(answer.ratings).sort().map(([label, rating]) => `${label} rated ${rating}`);
   const strength = answer.strength ? `${preferred(answer.ranking)} is ${STRENGTHS[answer.strength - 1]} better.` : "";
-  const parts = [answer.allBad ? "All bad." : "", rated.length ? `${rated.join(", ")}.` : "", schema.ranking ? ranking.describe(answer.ranking) : "", strength];
+  const better = answer.edit ? "With a better text." : "";
+  const parts = [answer.allBad ? "All bad." : "", rated.length ? `${rated.join(", ")}.` : "", schema.ranking ? ranking.describe(answer.ranking) : "", strength, better];
   return parts.filter(Boolean).join(" ");
 }

@@ -8,6 +8,8 @@ import { Draft } from "./draft.js";
 import { drawCards, drawPrompt, markCards } from "./cards.js";
 import * as dialogs from "./dialogs.js";
 import { uuid } from "./dom.js";
+import { editObstacle, writes } from "./editing.js";
+import { EditStep } from "./editstep.js";
 import { Frame } from "./frame.js";
 import { ApiError, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
@@ -16,6 +18,7 @@ import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
 import { RateStep } from "./ratestep.js";
 import { foldLong, toggleAllFolds } from "./text.js";
+import { WriteStep } from "./writestep.js";
 
 // Without a touch on the new task, a submit sooner than this belongs to the task before: a double click or press.
 const SETTLE = 500;
@@ -34,7 +37,7 @@ class Board {
     this.steps = { read: () => this.answer, change: (answer) => this.#change(answer), redraw: () => this.#draw(), say: (text) => this.say(text) };
     this.ownRanking = new RankStep(this.steps);
     this.clock = new AttentionClock(() => this.#drawTime());
-    this.task = this.draft = this.sending = this.rating = this.chat = null;
+    this.task = this.draft = this.sending = this.rating = this.writing = this.editing = this.chat = null;
     this.failing = null;
     this.lastAnswer = -Infinity;
     this.enterHeld = this.enterStale = false;
@@ -108,7 +111,7 @@ class Board {
     const { schema_version: schema, guidelines_version: guidelines } = this.project;
     if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) await this.#loadProjects(this.project.id);
     this.sending = null;
-    this.draft = this.compare = this.rating = this.chat = null;
+    this.draft = this.compare = this.rating = this.writing = this.editing = this.chat = null;
     this.failing = null;
     this.task = task;
     this.progress = progress;
@@ -140,6 +143,7 @@ class Board {
     const { reason } = this.answer;
     if (task.correction) this.frame.say(reason ? `You skipped this one: ${reason}` : "Correcting an earlier judgment: it stands until you submit.");
     this.#draw();
+    this.writing?.start();
     if (unsent) this.draft.changed();
   }
 
@@ -158,9 +162,16 @@ class Board {
     this.view = drawCards(task.completions, (label) => this.ranking.tap(label));
     if (answers.asksMarks(schema)) this.#openRating(schema, labels, prompt.tags);
     this.ranking.open(schema, labels);
-    this.frame.showTask(task, schema, prompt.node, this.view.node, this.answer.note);
+    if (schema.edit) this.#openEditing(schema, task.completions);
+    this.writing = writes(schema) ? new WriteStep(this.steps) : null;
+    this.frame.showTask(task, schema, prompt.node, this.writing?.node ?? this.view.node, this.answer.note);
     this.frame.place.replaceChildren(...(this.rating ? [this.rating.panel.node] : []), this.ranking.node);
     foldLong([...prompt.folds, ...this.view.folds]);
+  }
+
+  #openEditing(schema, completions) {
+    this.editing = new EditStep(schema, completions, { ...this.steps, isRanked: () => answers.isRanked(this.answer, schema) });
+    this.view.node.append(this.editing.node);
   }
 
   #openRating(schema, labels, promptTags) {
@@ -266,11 +277,15 @@ class Board {
     return this.chat ? this.chat.obstacle() : answers.obstacle(this.answer, this.project.schema);
   }
 
-  enter(repeated) {
+  /** Enter goes on to what is missing, or submits; with `sends` (Ctrl) it submits, also from within a text. */
+  enter(repeated, { sends = false } = {}) {
     if (repeated || this.enterStale || this.chat?.enter()) return;
     const { schema } = this.project;
-    const toRank = this.rating?.active && !answers.unrated(this.answer, schema).length && !answers.isRanked(this.answer, schema);
-    if (toRank) this.toRanking();
+    const ranked = answers.isRanked(this.answer, schema);
+    if (sends) this.submit();
+    else if (this.writing) this.writing.focus();
+    else if (this.rating?.active && !answers.unrated(this.answer, schema).length && !ranked) this.toRanking();
+    else if (this.editing && ranked && editObstacle(this.answer, schema)) this.editing.focus();
     else this.submit();
   }
 
@@ -383,6 +398,8 @@ class Board {
     this.ranking.node.hidden = rating || !schema.ranking;
     markCards(this.view.cards, ranking.ranksOf(this.answer.ranking), schema.ranking);
     this.rating?.draw(this.answer, off);
+    this.writing?.draw(this.answer, off);
+    this.editing?.draw(this.answer, off);
     this.frame.setStep(rating, answers.done(this.answer, schema));
     this.frame.setAllBad(this.answer.allBad);
     this.frame.tie.setAttribute("aria-pressed", String(this.answer.ranking.tie));

@@ -2,7 +2,10 @@
 
 import { asksMarks } from "./answer.js";
 import { button, el } from "./dom.js";
+import { writes } from "./editing.js";
+import { EDIT_KEYS } from "./editstep.js";
 import { exactNodes } from "./text.js";
+import { PROMPT_FLAG_KEYS, WRITE_KEYS } from "./writestep.js";
 
 const REASONS = [
   "I cannot judge the subject",
@@ -47,13 +50,15 @@ const CHAT_KEYS = [
 ];
 const PROMPT_KEYS = [["0", "flags of the prompt"]];
 const STEP_KEYS = [["r", "between rating and ranking"]];
-const KEYS = [
-  ["Enter", "submit, or go on to the ranking"],
+const RANKING_KEYS = [
+  ["Enter", "submit, or go on to what is missing"],
   ["x", "all bad"],
+  ["v", "compare two completions, differences marked"],
+];
+const KEYS = [
   ["s", "skip, with a reason"],
   ["n", "note"],
   ["u", "bring the last one back to correct it"],
-  ["v", "compare two completions, differences marked"],
   ["m", "unfold or fold every long text"],
   ["g", "guidelines"],
   ["h", "history"],
@@ -75,15 +80,17 @@ function open(root, title, content, { side = false, testid = null } = {}) {
 /** @param {object} [schema] of the project: keys of what it does not ask for are left out */
 export function openHelp(root, schema) {
   const marks = schema && asksMarks(schema);
-  const sections = [
+  const writing = schema && writes(schema);
+  const sections = writing ? [["Writing", [...WRITE_KEYS, ...(marks ? PROMPT_FLAG_KEYS : [])]], ["Out of the text", KEYS]] : [
     ["Rating and flags", [...(marks ? RATE_KEYS : []), ...(marks && schema.prompt_flags.length ? PROMPT_KEYS : []), ...(marks && schema.ranking ? STEP_KEYS : [])]],
     ["Dialogue", schema?.task === "chat" ? CHAT_KEYS : []],
     ["Ranking", !schema || (schema.ranking && schema.task !== "chat") || schema.replies ? (schema?.strength ? STRENGTH_KEYS : RANK_KEYS) : []],
-    ["Always", KEYS.filter(([key]) => key !== "x" || (schema?.all_bad ?? true))],
+    ["Improving the best", schema?.edit ? EDIT_KEYS : []],
+    ["Always", [...(schema?.task === "chat" ? [] : RANKING_KEYS.filter(([key]) => key !== "x" || (schema?.all_bad ?? true))), ...KEYS]],
   ].filter(([, keys]) => keys.length);
   const rows = sections.map(([title, keys]) => [el("h3", {}, title), el("dl", { class: "lb-keys" }, ...keys.flatMap(keyRow))]).flat();
   const mouse = el("p", {}, "Where a completion has the letter of a command, Shift with that letter gives the command. Chips can also be dragged: onto a rank for a tie, between ranks for a rank of their own, and back to the unranked ones. Tapping chips or letters ranks them in that order.");
-  return open(root, "Keys", el("div", {}, ...rows, mouse), { testid: "help" });
+  return open(root, "Keys", el("div", {}, ...rows, writing ? null : mouse), { testid: "help" });
 }
 
 const keyRow = ([keys, meaning]) => [el("dt", {}, el("kbd", {}, keys)), el("dd", {}, meaning)];

@@ -3,6 +3,7 @@
 import { backoff, request } from "./http.js";
 
 const QUIET = 250; // milliseconds without a change before a save
+const LATEST = 2000; // milliseconds from a change to its save, however fast somebody goes on typing
 
 export class Draft {
   /**
@@ -21,6 +22,7 @@ export class Draft {
     this.dirty = this.sending = this.closed = this.stopped = false;
     this.attempt = 0;
     this.timer = 0;
+    this.since = null; // when the first change came that is not on its way yet
   }
 
   /** The copy in this browser, if it is of the same answer and newer than what the server gave us. */
@@ -36,7 +38,8 @@ export class Draft {
     this.attempt = 0;
     this.#keep();
     this.onState("saving");
-    this.#later(QUIET);
+    this.since ??= performance.now();
+    this.#later(Math.max(0, Math.min(QUIET, this.since + LATEST - performance.now())));
   }
 
   /** Save now what is not saved yet; resolves when it is, or has failed. */
@@ -80,6 +83,7 @@ export class Draft {
   async #send() {
     this.sending = true;
     this.dirty = false;
+    this.since = null;
     this.#nextVersion();
     try {
       const { version } = await request("PUT", "/api/draft", this.#body(), { timeout: 10000 });

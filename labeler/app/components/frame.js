@@ -1,6 +1,7 @@
 // The parts of the screen that stay: the bar on top, the text in the middle, the ranking board below.
 
-import { button, el, flag } from "./dom.js";
+import { button, el, flag, takesText } from "./dom.js";
+import { writes } from "./editing.js";
 
 export class Frame {
   /** @param {object} board the commands; @param {boolean} bare there is no navigation above the board */
@@ -11,12 +12,20 @@ export class Frame {
     this.main = el("main", { class: "lb-main", tabindex: "-1", "aria-label": "Prompt and completions" }, el("p", { class: "lb-wait" }, "Loading …"));
     this.live = el("div", { class: "lb-live", role: "status", "aria-live": "polite" });
     const hint = el("div", { id: "lb-chip-keys", hidden: true }, "Digits put it at that rank, left and right move it, up ranks it next, down takes it off.");
-    this.root = el("div", { class: bare ? "lb lb-bare" : "lb" }, this.top, this.main, this.foot, this.live, hint);
+    // The mark keeps dialogs of the page around the board from holding the focus.
+    this.root = el("div", { class: bare ? "lb lb-bare" : "lb", "data-react-aria-top-layer": "true" }, this.top, this.main, this.foot, this.live, hint);
+    this.root.addEventListener("focusout", (event) => this.#keepTyping(event));
     // After a click the keyboard is back with the board, so that the next Enter does not press the same button again.
     this.root.addEventListener("click", (event) => {
       const pressed = event.target.closest?.("button, input[type=checkbox]");
       if (event.detail > 0 && pressed && !pressed.closest("dialog") && document.activeElement === pressed && !pressed.matches(".lb-chip")) board.focusBoard();
     });
+  }
+
+  /** While the server is away, the page around the board opens a dialog that takes the focus: who types goes on typing. */
+  #keepTyping({ target, relatedTarget }) {
+    const dialog = relatedTarget?.closest?.("[role=dialog]");
+    if (dialog && !this.root.contains(dialog) && takesText(target)) setTimeout(() => target.focus({ preventScroll: true }));
   }
 
   #top(board) {
@@ -52,6 +61,7 @@ export class Frame {
     this.message = el("span", { class: "lb-message", role: "status", "data-testid": "message" });
     this.allBad = el("input", { type: "checkbox", "data-testid": "all-bad", "aria-keyshortcuts": "x", onchange: () => board.toggleAllBad() });
     this.submit = button("Submit", { class: "lb-primary lb-submit", "data-testid": "submit", disabled: true, onclick: () => board.submit() }, "Enter");
+    this.submitKey = this.submit.querySelector("kbd");
     this.keep = button("keep as it was", { class: "lb-quiet", "data-testid": "keep", hidden: true, onclick: () => board.keepAsItWas() });
     const tools = el(
       "div",
@@ -59,6 +69,7 @@ export class Frame {
       button("undo", { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
       button("skip", { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
       button("note", { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
+      (this.improve = button("improve", { class: "lb-quiet lb-needs-task", "data-testid": "improve", title: "Improve the best", onclick: () => board.editing.focus() }, "e")),
       (this.tie = button("tie", { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: "The next one ties with the one before", "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
       (this.allBadLabel = el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, (this.allBadText = el("span", {})), el("kbd", { "aria-hidden": "true" }, "x"))),
       this.keep,
@@ -124,6 +135,9 @@ export class Frame {
     this.compareButton.setAttribute("aria-pressed", "false");
     this.main.replaceChildren(prompt, this.#dots(task.completions, cards), cards);
     this.main.scrollTop = 0;
+    this.compareButton.hidden = task.completions.length < 2;
+    this.submitKey.textContent = writes(schema) ? "Ctrl Enter" : "Enter";
+    this.improve.hidden = !schema.edit;
     this.tie.hidden = !schema.ranking;
     this.allBadLabel.hidden = !schema.all_bad;
     this.allBadText.textContent = task.completions.length === 2 ? "both bad" : "all bad";
@@ -137,9 +151,9 @@ export class Frame {
 
   /** Letters that jump to a card, where cards are swiped. */
   #dots(completions, cards) {
-    const jumps = completions.map(({ label }, index) =>
-      button(label, { class: "lb-jump", "aria-label": `Show completion ${label}`, onclick: () => cards.children[index].scrollIntoView({ inline: "start", block: "nearest" }) }),
-    );
+    const to = (text, name, index) => button(text, { class: "lb-jump", "aria-label": name, onclick: () => cards.children[index].scrollIntoView({ inline: "start", block: "nearest" }) });
+    const jumps = completions.map(({ label }, index) => to(label, `Show completion ${label}`, index));
+    if (cards.querySelector(".lb-edit")) jumps.push(to("✎", "Improve the best", jumps.length));
     let before = 0;
     const mark = () => {
       const at = Math.round(cards.scrollLeft / Math.max(1, cards.clientWidth));

@@ -15,15 +15,14 @@ export function listen(board) {
     if (event.key === "Enter") board.enterHeld = true;
     if (board.sending || event.isComposing || document.querySelector("dialog[open]")) return;
     if (takesText(event.target)) return board.chat?.inText(event) ? swallow(event) : leaveText(event, board);
+    if (board.task && !board.chat && isSend(event)) return take(event, () => board.enter(event.repeat, { sends: true }));
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = command(event, board);
-    if (!act) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    act();
+    if (act) take(event, act);
   };
   const up = (event) => {
-    if (event.key === "Enter") board.enterHeld = board.enterStale = false;
+    // While Cmd is held, macOS does not tell that Enter was let go.
+    if (event.key === "Enter" || event.key === "Meta") board.enterHeld = board.enterStale = false;
   };
   const blur = () => (board.enterHeld = false);
   window.addEventListener("keydown", down, { capture: true });
@@ -41,12 +40,19 @@ function swallow(event) {
   event.stopImmediatePropagation();
 }
 
+/** Do this instead of what the page would do with the key. */
+function take(event, act) {
+  swallow(event);
+  act();
+}
+
+const isSend = (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey);
+
+/** Escape and Ctrl+Enter end a text; where the text is the answer, Ctrl+Enter submits it. */
 function leaveText(event, board) {
-  const done = event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey));
-  if (!done || event.target.matches("select")) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  board.focusBoard();
+  if (!(event.key === "Escape" || isSend(event)) || event.target.matches("select")) return;
+  const submits = isSend(event) && event.target.matches("[data-submits]");
+  take(event, submits ? () => board.enter(event.repeat, { sends: true }) : () => board.focusBoard());
 }
 
 /** The action for a key press, or null to leave the key to the page. */
@@ -58,6 +64,7 @@ function command(event, board) {
   if (board.rating?.active) return rateKey(event, letter, board) ?? plain;
   // Where there are completions G, H and so on, they take the keys of commands; with Shift those still work.
   if (board.hasLabel(letter) && !(plain && event.shiftKey)) return () => board.ranking.typeLetter(letter, event.repeat);
+  if (board.writing) return plain;
   if (letter === "0" && board.rating) return () => board.rating.go(PROMPT);
   if (/^[1-9]$/.test(letter)) return digit(board, Number(letter));
   return arrow(event, board) ?? plain;
@@ -109,6 +116,7 @@ function plainKey(event, letter, board) {
     V: () => board.toggleCompare(),
     M: () => board.toggleFolds(),
     R: () => board.toggleStep(),
+    E: board.editing && (() => board.editing.focus()),
   };
   const act = commands[letter];
   return act && !(event.repeat && (COMMANDS.test(letter) || letter === "?")) ? act : null;

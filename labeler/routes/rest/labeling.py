@@ -44,7 +44,7 @@ def save_draft(call: Call, task: int, body: SaveDraft) -> Kept:
 @operation("POST", "/tasks/{task}/answer", tag=LABELING, least="labeler")
 def submit(call: Call, task: int, body: Answer) -> Recorded:
     """Record an answer; the same submission id with the same content again records nothing more."""
-    return _record(call, task, "rank", typed.to_json(body))
+    return _record(call, task, "rank" if body.written is None else "write", typed.to_json(body))
 
 
 @operation("POST", "/tasks/{task}/skip", tag=LABELING, least="labeler")

@@ -41,6 +41,7 @@ from labeler.routes.rest.declare import Archive, Call, Upload, operation
 from labeler.routes.rest.paging import after, page_of
 from labeler.selection import Export, Selection
 from labeler.snapshot import freeze
+from labeler.writing_report import writing_report
 
 PROJECTS, CONTENT, RESULTS = "Projects", "Content", "Results"
 _ARCHIVES = {"zip": "zip", "tar.gz": "gztar"}
@@ -151,7 +152,8 @@ def get_stats(call: Call, project: Project) -> Stats:
         groups = tuple(frozen.groups())
         marks, counts = rating_report(groups, frozen.label_schemas()), frozen.counts()
     annotators = call.store.annotator_counts(project.id)
-    return Stats(counts, annotators, reliability(group for group, _ in groups), marks)
+    agreement = reliability(group for group, _ in groups)
+    return Stats(counts, annotators, agreement, marks, writing_report(groups))
 
 
 @operation("GET", "/projects/{project}/snapshot", tag=RESULTS, least="manager")
@@ -224,6 +226,8 @@ def _judgment(judgment: Judgment, *, stands: bool) -> JudgmentInfo:
         origin=judgment.origin,
         kind=judgment.kind,
         ranking=_ranking(judgment.ranking) if judgment.ranking else None,
+        edit=judgment.edit,
+        written=judgment.written,
         dialogue=judgment.dialogue,
         reason=judgment.reason,
         note=judgment.note or (judgment.ranking.note if judgment.ranking else None),
