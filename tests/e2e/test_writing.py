@@ -142,12 +142,13 @@ def test_half_a_sentence_survives_a_restart_of_the_server_and_goes_on_elsewhere(
     board.page.reload()  # what was never sent is still in this browser
     board.wait()
     expect(box).to_have_value("One two three four")
+    typed(box, "!")
     board.saved()
     board.press("Control+Enter")
     board.gone(first)
     (judgment,) = judgments(own_site, "restart")
     assert judgment.written
-    assert judgment.written.text == "One two three four"
+    assert judgment.written.text == "One two three four!"
     visit.expect("ERR_CONNECTION|WebSocket|server endpoint|server is not responding|ERR_EMPTY")
 
 

@@ -134,6 +134,6 @@ def test_a_prompt_may_be_empty_only_where_a_scenario_stands_in_its_place():
     assert Group("g", (), (), meta={"scenario": "Play a customer."}).prompt == ()
     with pytest.raises(DataError, match="the prompt is empty"):
         Group("g", (), ())
-    with pytest.raises(DataError, match="has 1 completions; a chat goes on"):
+    with pytest.raises(DataError, match="has 1 completions; the task chat needs prompts alone"):
         CHAT.check_count(1)
     CHAT.check_count(0)

@@ -215,6 +215,8 @@ def test_drafts_undo_and_history(client: TestClient, clock):
         "prompt_flags": [],
         "strength": None,
         "all_bad": False,
+        "written": None,
+        "edit": None,
         "note": "hm",
         "reason": None,
         "seconds": 2,

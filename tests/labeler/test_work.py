@@ -145,6 +145,8 @@ def test_a_correction_replaces_the_judgment_only_when_submitted(store: Store):
         "ratings": {},
         "flags": {},
         "prompt_flags": [],
+        "written": None,
+        "edit": None,
         "all_bad": False,
         "strength": None,
         "note": "hm",
