@@ -16,6 +16,7 @@ import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
 import { RateStep } from "./ratestep.js";
 import { foldLong, toggleAllFolds } from "./text.js";
+import { texts } from "./texts.js";
 
 // Without a touch on the new task, a submit sooner than this belongs to the task before: a double click or press.
 const SETTLE = 500;
@@ -51,7 +52,7 @@ class Board {
     await this.#ask(async () => {
       await this.#loadProjects(Number(localStorage.getItem("labeler-project")));
       if (this.project) await this.#load();
-      else this.frame.showEmpty("You belong to no project yet. Ask a manager to add you to one.");
+      else this.frame.showEmpty(texts.noProject);
     });
   }
 
@@ -138,7 +139,7 @@ class Board {
     if (schema.task === "chat") this.#showChat(task, schema, saved);
     else this.#showCompletions(task, schema, labels);
     const { reason } = this.answer;
-    if (task.correction) this.frame.say(reason ? `You skipped this one: ${reason}` : "Correcting an earlier judgment: it stands until you submit.");
+    if (task.correction) this.frame.say(reason ? texts.main.skipped(reason) : texts.main.correcting);
     this.#draw();
     if (unsent) this.draft.changed();
   }
@@ -261,8 +262,8 @@ class Board {
 
   /** Why submitting is not possible now, as a short sentence; null if it is. */
   #obstacle() {
-    if (this.sending) return "Sending …";
-    if (this.failing) return "Submitting is off until the draft can be saved.";
+    if (this.sending) return texts.board.sending;
+    if (this.failing) return texts.board.unsaved;
     return this.chat ? this.chat.obstacle() : answers.obstacle(this.answer, this.project.schema);
   }
 
@@ -306,7 +307,7 @@ class Board {
     await this.#ask(async () => {
       const answer = await request("POST", "/api/undo", { project: this.project.id, judgment });
       if (answer.task) await this.#show(answer);
-      else this.say("There is nothing to take back yet.");
+      else this.say(texts.board.nothingToUndo);
     });
   }
 

@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { wordDiff } from "./diff.js";
 import { exactNodes } from "./text.js";
+import { texts } from "./texts.js";
 
 export class Compare {
   /** @param {{label: string, text: string}[]} completions */
@@ -22,7 +23,7 @@ export class Compare {
     const parts = pieces.map(({ text, same }) => (same ? exactNodes(text) : [el("mark", {}, ...exactNodes(text))])).flat();
     return el(
       "article",
-      { class: "lb-card", "aria-label": `Completion ${this.pair[side]}, differences marked` },
+      { class: "lb-card", "aria-label": texts.compare.side(this.pair[side]) },
       el("header", { class: "lb-card-head" }, this.#choice(side)),
       el("div", { class: "lb-text", dir: "auto" }, ...parts),
     );
@@ -30,7 +31,7 @@ export class Compare {
 
   #choice(side) {
     const options = [...this.texts.keys()].map((label) => el("option", { value: label, selected: label === this.pair[side] }, label));
-    const choice = el("select", { "aria-label": side ? "Right completion" : "Left completion" }, ...options);
+    const choice = el("select", { "aria-label": texts.compare.sides[side] }, ...options);
     choice.addEventListener("change", () => this.#choose(side, choice.value));
     return choice;
   }

@@ -1,6 +1,7 @@
 // Saving the draft of one task as it grows. A copy stays in the browser until the server has it.
 
 import { backoff, request } from "./http.js";
+import { texts } from "./texts.js";
 
 const QUIET = 250; // milliseconds without a change before a save
 
@@ -108,7 +109,7 @@ export class Draft {
 
   #lost() {
     this.close();
-    this.onState("lost", new Error("This task was answered, or its correction ended, in another window."));
+    this.onState("lost", new Error(texts.saving.lost));
   }
 
   #failed(error) {

@@ -1,6 +1,7 @@
 // The parts of the screen that stay: the bar on top, the text in the middle, the ranking board below.
 
 import { button, el, flag } from "./dom.js";
+import { texts } from "./texts.js";
 
 export class Frame {
   /** @param {object} board the commands; @param {boolean} bare there is no navigation above the board */
@@ -8,9 +9,9 @@ export class Frame {
     this.board = board;
     this.#top(board);
     this.#board(board);
-    this.main = el("main", { class: "lb-main", tabindex: "-1", "aria-label": "Prompt and completions" }, el("p", { class: "lb-wait" }, "Loading …"));
+    this.main = el("main", { class: "lb-main", tabindex: "-1", "aria-label": texts.main.name }, el("p", { class: "lb-wait" }, texts.loading));
     this.live = el("div", { class: "lb-live", role: "status", "aria-live": "polite" });
-    const hint = el("div", { id: "lb-chip-keys", hidden: true }, "Digits put it at that rank, left and right move it, up ranks it next, down takes it off.");
+    const hint = el("div", { id: "lb-chip-keys", hidden: true }, texts.foot.chipKeys);
     this.root = el("div", { class: bare ? "lb lb-bare" : "lb" }, this.top, this.main, this.foot, this.live, hint);
     // After a click the keyboard is back with the board, so that the next Enter does not press the same button again.
     this.root.addEventListener("click", (event) => {
@@ -33,11 +34,11 @@ export class Frame {
       this.saving,
       el(
         "nav",
-        { "aria-label": "Panels" },
-        (this.compareButton = button("compare", { class: "lb-quiet lb-needs-task", "data-testid": "compare-toggle", "aria-pressed": "false", onclick: () => board.toggleCompare() }, "v")),
-        button("guidelines", { class: "lb-quiet", "data-testid": "guidelines-open", onclick: () => board.openGuidelines() }, "g"),
-        button("history", { class: "lb-quiet", "data-testid": "history-open", onclick: () => board.openHistory() }, "h"),
-        button("keys", { class: "lb-quiet", "data-testid": "help-open", "aria-label": "Keys", onclick: () => board.openHelp() }, "?"),
+        { "aria-label": texts.top.panels },
+        (this.compareButton = button(texts.top.compare, { class: "lb-quiet lb-needs-task", "data-testid": "compare-toggle", "aria-pressed": "false", onclick: () => board.toggleCompare() }, "v")),
+        button(texts.top.guidelines, { class: "lb-quiet", "data-testid": "guidelines-open", onclick: () => board.openGuidelines() }, "g"),
+        button(texts.top.history, { class: "lb-quiet", "data-testid": "history-open", onclick: () => board.openHistory() }, "h"),
+        button(texts.top.keys, { class: "lb-quiet", "data-testid": "help-open", "aria-label": texts.top.keysName, onclick: () => board.openHelp() }, "?"),
       ),
       this.account,
     );
@@ -47,19 +48,19 @@ export class Frame {
     this.place = el("div", { class: "lb-place" });
     this.rateTab = button("", { class: "lb-quiet", "data-testid": "step-rate", onclick: () => board.toRating() });
     this.rankTab = button("", { class: "lb-quiet", "data-testid": "step-rank", onclick: () => board.toRanking() });
-    this.stepTabs = el("div", { class: "lb-steps", role: "group", "aria-label": "Steps", hidden: true }, this.rateTab, this.rankTab, el("kbd", { "aria-hidden": "true" }, "r"));
-    this.note = el("textarea", { class: "lb-note", rows: "2", maxlength: "10000", hidden: true, placeholder: "Note for the managers (Esc goes back to the board)", "aria-label": "Note", "data-testid": "note-text", oninput: () => board.setNote(this.note.value) });
+    this.stepTabs = el("div", { class: "lb-steps", role: "group", "aria-label": texts.foot.steps, hidden: true }, this.rateTab, this.rankTab, el("kbd", { "aria-hidden": "true" }, "r"));
+    this.note = el("textarea", { class: "lb-note", rows: "2", maxlength: "10000", hidden: true, placeholder: texts.foot.noteHint, "aria-label": texts.foot.noteName, "data-testid": "note-text", oninput: () => board.setNote(this.note.value) });
     this.message = el("span", { class: "lb-message", role: "status", "data-testid": "message" });
     this.allBad = el("input", { type: "checkbox", "data-testid": "all-bad", "aria-keyshortcuts": "x", onchange: () => board.toggleAllBad() });
-    this.submit = button("Submit", { class: "lb-primary lb-submit", "data-testid": "submit", disabled: true, onclick: () => board.submit() }, "Enter");
-    this.keep = button("keep as it was", { class: "lb-quiet", "data-testid": "keep", hidden: true, onclick: () => board.keepAsItWas() });
+    this.submit = button(texts.foot.submit, { class: "lb-primary lb-submit", "data-testid": "submit", disabled: true, onclick: () => board.submit() }, "Enter");
+    this.keep = button(texts.foot.keep, { class: "lb-quiet", "data-testid": "keep", hidden: true, onclick: () => board.keepAsItWas() });
     const tools = el(
       "div",
       { class: "lb-tools" },
-      button("undo", { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
-      button("skip", { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
-      button("note", { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
-      (this.tie = button("tie", { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: "The next one ties with the one before", "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
+      button(texts.foot.undo, { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
+      button(texts.foot.skip, { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
+      button(texts.foot.note, { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
+      (this.tie = button(texts.foot.tie, { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: texts.foot.tieHint, "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
       (this.allBadLabel = el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, (this.allBadText = el("span", {})), el("kbd", { "aria-hidden": "true" }, "x"))),
       this.keep,
       this.message,
@@ -69,26 +70,26 @@ export class Frame {
   }
 
   setUser(user, projects, current) {
-    const form = el("form", { method: "post", action: "/logout" }, el("button", { type: "submit", class: "lb-quiet", "data-testid": "sign-out" }, "sign out"));
+    const form = el("form", { method: "post", action: "/logout" }, el("button", { type: "submit", class: "lb-quiet", "data-testid": "sign-out" }, texts.top.signOut));
     this.account.replaceChildren(el("a", { class: "lb-muted", href: "/account", "data-testid": "account" }, user.name), form);
     if (projects.length < 2) return this.name.replaceChildren(current?.name ?? "");
     const options = projects.map(({ id, name }) => el("option", { value: id, selected: id === current.id }, name));
-    const choice = el("select", { "aria-label": "Project", "data-testid": "project" }, ...options);
+    const choice = el("select", { "aria-label": texts.top.project, "data-testid": "project" }, ...options);
     choice.addEventListener("change", () => (choice.blur(), this.board.switchProject(Number(choice.value))));
     this.name.replaceChildren(choice);
   }
 
   setProgress({ done, total }) {
-    this.done.textContent = `${done} of ${total}`;
+    this.done.textContent = texts.top.progress(done, total);
   }
 
   setMinutes(seconds) {
-    const text = ` · ${Math.floor(seconds / 60)} min today`;
+    const text = texts.top.minutes(Math.floor(seconds / 60));
     if (this.minutes.textContent !== text) this.minutes.textContent = text;
   }
 
   setSaving(state, error) {
-    const text = { saved: "saved", saving: "saving …", failed: `Not saved: ${error?.message ?? ""} Trying again …` }[state] ?? "";
+    const text = state === "failed" ? texts.saving.failed(error?.message ?? "") : ({ saved: texts.saving.saved, saving: texts.saving.saving }[state] ?? "");
     this.saving.textContent = text;
     flag(this.saving, "data-alarm", state === "failed");
     if (state === "failed") this.say(text, { alarm: true });
@@ -104,8 +105,8 @@ export class Frame {
     this.stepTabs.hidden = !done;
     flag(this.root, "data-rating", rating);
     if (!done) return;
-    this.rateTab.textContent = `1 · ${done.rated ? "rate" : "flag"} ${done.rated}`;
-    this.rankTab.textContent = `2 · rank ${done.ranked}`;
+    this.rateTab.textContent = texts.foot.rateStep(done.rated);
+    this.rankTab.textContent = texts.foot.rankStep(done.ranked);
     this.rateTab.setAttribute("aria-pressed", String(rating));
     this.rankTab.setAttribute("aria-pressed", String(!rating));
   }
@@ -126,7 +127,7 @@ export class Frame {
     this.main.scrollTop = 0;
     this.tie.hidden = !schema.ranking;
     this.allBadLabel.hidden = !schema.all_bad;
-    this.allBadText.textContent = task.completions.length === 2 ? "both bad" : "all bad";
+    this.allBadText.textContent = texts.foot.allBad(task.completions.length);
     this.note.value = note;
     this.note.hidden = !note;
     this.keep.hidden = !task.correction;
@@ -138,7 +139,7 @@ export class Frame {
   /** Letters that jump to a card, where cards are swiped. */
   #dots(completions, cards) {
     const jumps = completions.map(({ label }, index) =>
-      button(label, { class: "lb-jump", "aria-label": `Show completion ${label}`, onclick: () => cards.children[index].scrollIntoView({ inline: "start", block: "nearest" }) }),
+      button(label, { class: "lb-jump", "aria-label": texts.card.jump(label), onclick: () => cards.children[index].scrollIntoView({ inline: "start", block: "nearest" }) }),
     );
     let before = 0;
     const mark = () => {
@@ -149,10 +150,10 @@ export class Frame {
     };
     cards.addEventListener("scroll", mark, { passive: true });
     mark();
-    return el("nav", { class: "lb-jumps", "aria-label": "Completions" }, ...jumps);
+    return el("nav", { class: "lb-jumps", "aria-label": texts.card.jumps }, ...jumps);
   }
 
-  showEmpty(text = "No tasks are left for you here. Thank you!") {
+  showEmpty(text = texts.main.none) {
     delete this.foot.dataset.testid;
     delete this.foot.dataset.taskId;
     flag(this.root, "data-empty", true);
@@ -164,7 +165,7 @@ export class Frame {
   }
 
   showSignedOut() {
-    this.message.replaceChildren("You are signed out; your draft is kept. ", el("a", { href: "/login" }, "Sign in again"));
+    this.message.replaceChildren(texts.saving.signedOut, el("a", { href: "/login" }, texts.saving.signIn));
     flag(this.message, "data-alarm", true);
   }
 

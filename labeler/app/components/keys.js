@@ -2,6 +2,7 @@
 
 import { PROMPT } from "./answer.js";
 import { takesText } from "./dom.js";
+import { texts } from "./texts.js";
 
 // The same letters as COMMAND_KEYS of labeler/label_schema.py: no flag has them.
 const COMMANDS = /^[GHMNRSUVX]$/;
@@ -72,13 +73,13 @@ function rateKey(event, letter, board) {
   if (event.key === "ArrowRight") return () => rating.next(1);
   if (!/^[A-Z]$/.test(letter) || COMMANDS.test(letter)) return null;
   if (rating.flagsFor(rating.current).length === 0 && board.hasLabel(letter)) return () => board.ranking.typeLetter(letter, event.repeat);
-  return () => event.repeat || rating.typeFlag(letter) || board.say(`No flag has the letter ${letter}. The ranking comes after the ratings; r goes there.`);
+  return () => event.repeat || rating.typeFlag(letter) || board.say(texts.rating.noFlag(letter));
 }
 
 function digit(board, rank) {
   if (board.ranking.asksStrength) return () => board.ranking.setStrength(rank);
   const label = focusedLabel();
-  if (!label) return () => board.say("Go to a chip or a completion with Tab first; then digits put it at that rank.");
+  if (!label) return () => board.say(texts.board.focusFirst);
   return () => board.ranking.typeRank(label, rank);
 }
 

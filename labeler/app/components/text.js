@@ -1,6 +1,7 @@
 // Showing text exactly as it was generated: every character, no markup, and nothing hidden.
 
 import { button, el } from "./dom.js";
+import { texts } from "./texts.js";
 
 // Characters that are invisible or turn the direction of the text round them. Tab and newline are laid out as usual.
 const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
@@ -29,7 +30,7 @@ function isPictographJoiner(text, index) {
 }
 
 /**
- * Fold bodies that are taller than they may be. The text is never cut: folding hides its end behind a '▸ more' button.
+ * Fold bodies that are taller than they may be. The text is never cut: folding hides its end behind a button.
  * @param {{body: HTMLElement, foot: HTMLElement}[]} items the text and the place for its button.
  */
 export function foldLong(items) {
@@ -39,7 +40,7 @@ export function foldLong(items) {
   });
   items.forEach(({ body, foot }, index) => {
     if (!tall[index]) return body.classList.remove("lb-folded");
-    const more = button("▸ more", { class: "lb-more", "aria-expanded": "false" });
+    const more = button(texts.card.more, { class: "lb-more", "aria-expanded": "false" });
     more.addEventListener("click", () => setFolded(body, more, !body.classList.contains("lb-folded")));
     foot.append(more);
   });
@@ -47,7 +48,7 @@ export function foldLong(items) {
 
 function setFolded(body, more, folded) {
   body.classList.toggle("lb-folded", folded);
-  more.textContent = folded ? "▸ more" : "▾ less";
+  more.textContent = folded ? texts.card.more : texts.card.less;
   more.setAttribute("aria-expanded", String(!folded));
 }
 
