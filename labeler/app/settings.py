@@ -62,7 +62,8 @@ def _start(schema: LabelSchema, key: str) -> LabelSchema:
     if "chat" in (task, schema.task):
         return usual
     flags, prompt_flags = schema.flags or usual.flags, schema.prompt_flags or usual.prompt_flags
-    return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags)
+    care = {"content_warning": schema.content_warning, "break_minutes": schema.break_minutes}
+    return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags, **care)
 
 
 def _form(project: Project) -> None:
@@ -83,10 +84,26 @@ def _form(project: Project) -> None:
             all_bad = st.checkbox("Allow “all bad” instead of a ranking", schema.all_bad, key=f"bad-{key}")
         flags = _flag_editor("Flags of each completion", schema.flags, OUTPUT_FLAGS, f"flags-{key}")
         prompt_flags = _flag_editor("Flags of the prompt", schema.prompt_flags, PROMPT_FLAGS, f"prompt-{key}")
+        warning = st.text_area(
+            "Content warning",
+            schema.content_warning,
+            help="Shown before the first task of a sitting. Who then says “not today” gets no task whose meta.sensitive "
+            "is true until the end of their day.",
+            key=f"warning-{key}",
+        )
+        minutes = st.number_input(
+            "Suggest a break after so many minutes of attention",
+            min_value=0,
+            value=schema.break_minutes or 0,
+            help="0: never",
+            key=f"break-{key}",
+        )
         guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
         if st.form_submit_button("Save as a new version", type="primary"):
             asked = {"task": schema.task, "ranking": schema.ranking, "strength": strength, "all_bad": all_bad}
-            _save(project, {**asked, "top": int(top) or None, "flags": flags, "prompt_flags": prompt_flags}, guidelines)
+            asked |= {"top": int(top) or None, "flags": flags, "prompt_flags": prompt_flags}
+            asked |= {"content_warning": warning.strip(), "break_minutes": int(minutes) or None}
+            _save(project, asked, guidelines)
 
 
 def _chat_form(project: Project, schema: LabelSchema, key: str) -> None:

@@ -19,7 +19,7 @@ function drawTurn(message) {
   const body = el("div", { class: "lb-text", dir: "auto" }, ...exactNodes(message.content));
   const foot = el("div", { class: "lb-foot" });
   const role = el("div", { class: "lb-role" }, texts.prompt.roles[message.role]);
-  return { node: el("div", { class: "lb-turn", "data-role": message.role }, role, el("div", {}, body, foot)), body, foot };
+  return { node: el("div", { class: "lb-turn", "data-role": message.role }, role, el("div", {}, body, foot)), body, foot, text: message.content };
 }
 
 function earlierTurns(messages, turns) {
@@ -31,7 +31,8 @@ function earlierTurns(messages, turns) {
     box.hidden = !box.hidden;
     toggle.textContent = `${box.hidden ? "▸" : "▾"} ${name}`;
     toggle.setAttribute("aria-expanded", String(!box.hidden));
-    if (!box.hidden) foldLong(turns.filter((turn) => !turn.foot.hasChildNodes()));
+    if (!box.hidden && !box.dataset.measured) foldLong(turns);
+    box.dataset.measured = "";
   });
   return [toggle, box];
 }
@@ -59,7 +60,7 @@ function drawCard({ label, text }, onTap) {
     { class: "lb-card", "data-card": label, tabindex: "0", "aria-label": texts.card.name(label) },
     head, body, foot,
   );
-  return { label, node, head, tags, body, foot, letter, rank };
+  return { label, node, head, tags, body, foot, letter, rank, text };
 }
 
 /** Show on each card where it is ranked; `asked`: whether the project wants a ranking. */

@@ -15,8 +15,9 @@ export class Compare {
   }
 
   draw() {
-    const sides = wordDiff(...this.pair.map((label) => this.texts.get(label)));
-    this.node.replaceChildren(...sides.map((pieces, side) => this.#side(side, pieces)));
+    const { sides, exact } = wordDiff(...this.pair.map((label) => this.texts.get(label)));
+    const hint = exact ? null : el("p", { class: "lb-muted lb-compare-hint" }, texts.compare.long);
+    this.node.replaceChildren(...sides.map((pieces, side) => this.#side(side, pieces)), hint ?? "");
   }
 
   #side(side, pieces) {

@@ -12,7 +12,8 @@ export class Frame {
     this.main = el("main", { class: "lb-main", tabindex: "-1", "aria-label": texts.main.name }, el("p", { class: "lb-wait" }, texts.loading));
     this.live = el("div", { class: "lb-live", role: "status", "aria-live": "polite" });
     const hint = el("div", { id: "lb-chip-keys", hidden: true }, texts.foot.chipKeys);
-    this.root = el("div", { class: bare ? "lb lb-bare" : "lb" }, this.top, this.main, this.foot, this.live, hint);
+    this.find = el("div", { class: "lb-find-place" });
+    this.root = el("div", { class: bare ? "lb lb-bare" : "lb" }, this.top, this.find, this.main, this.foot, this.live, hint);
     // After a click the keyboard is back with the board, so that the next Enter does not press the same button again.
     this.root.addEventListener("click", (event) => {
       const pressed = event.target.closest?.("button, input[type=checkbox]");
@@ -26,22 +27,38 @@ export class Frame {
     this.minutes = el("span", { class: "lb-minutes" });
     this.saving = el("span", { class: "lb-saving", "data-testid": "saving" });
     this.account = el("span", { class: "lb-account" });
-    this.top = el(
-      "header",
-      { class: "lb-top" },
-      this.name,
-      el("span", { class: "lb-progress" }, this.done, this.minutes),
-      this.saving,
-      el(
-        "nav",
-        { "aria-label": texts.top.panels },
-        (this.compareButton = button(texts.top.compare, { class: "lb-quiet lb-needs-task", "data-testid": "compare-toggle", "aria-pressed": "false", onclick: () => board.toggleCompare() }, "v")),
-        button(texts.top.guidelines, { class: "lb-quiet", "data-testid": "guidelines-open", onclick: () => board.openGuidelines() }, "g"),
-        button(texts.top.history, { class: "lb-quiet", "data-testid": "history-open", onclick: () => board.openHistory() }, "h"),
-        button(texts.top.keys, { class: "lb-quiet", "data-testid": "help-open", "aria-label": texts.top.keysName, onclick: () => board.openHelp() }, "?"),
-      ),
-      this.account,
+    const panel = (text, testid, key, act, attributes = {}) => button(text, { class: "lb-quiet", "data-testid": testid, onclick: () => (this.#menu(false), act()), ...attributes }, key);
+    const pressed = { class: "lb-quiet lb-needs-task", "aria-pressed": "false" };
+    this.compareButton = panel(texts.top.compare, "compare-toggle", "v", () => board.toggleCompare(), pressed);
+    this.readingButton = panel(texts.top.reading, "reading-toggle", "*", () => board.toggleReading(), pressed);
+    this.warning = panel(texts.top.warning, "warning-open", "!", () => board.openWarning(), { hidden: true });
+    const nav = el(
+      "nav",
+      { "aria-label": texts.top.panels },
+      this.compareButton,
+      this.readingButton,
+      panel(texts.top.find, "find-open", "/", () => board.openFind(), { class: "lb-quiet lb-needs-task" }),
+      panel(texts.top.guidelines, "guidelines-open", "g", () => board.openGuidelines()),
+      panel(texts.top.history, "history-open", "h", () => board.openHistory()),
+      this.warning,
+      panel(texts.top.pause, "pause", ".", () => board.pause()),
+      panel(texts.top.keys, "help-open", "?", () => board.openHelp(), { "aria-label": texts.top.keysName }),
     );
+    this.menuButton = button(texts.top.menu, { class: "lb-quiet lb-menu-button", "data-testid": "menu", "aria-expanded": "false", "aria-controls": "lb-menu", onclick: () => this.#menu(!this.top.hasAttribute("data-menu")) });
+    this.menu = el("div", { class: "lb-menu", id: "lb-menu" }, nav, this.account);
+    this.top = el("header", { class: "lb-top" }, this.name, el("span", { class: "lb-progress" }, this.done, this.minutes), this.saving, this.menuButton, this.menu);
+  }
+
+  /** Open or close what a narrow screen keeps behind one button. */
+  #menu(open) {
+    flag(this.top, "data-menu", open);
+    this.menuButton.setAttribute("aria-expanded", String(open));
+  }
+
+  closeMenu() {
+    const open = this.top.hasAttribute("data-menu");
+    this.#menu(false);
+    return open;
   }
 
   #board(board) {
@@ -70,8 +87,9 @@ export class Frame {
   }
 
   setUser(user, projects, current) {
+    this.warning.hidden = !current?.schema.content_warning;
     const form = el("form", { method: "post", action: "/logout" }, el("button", { type: "submit", class: "lb-quiet", "data-testid": "sign-out" }, texts.top.signOut));
-    this.account.replaceChildren(el("a", { class: "lb-muted", href: "/account", "data-testid": "account" }, user.name), form);
+    this.account.replaceChildren(el("a", { class: "lb-name", href: "/account", title: texts.top.account, "data-testid": "account" }, user.name), form);
     if (projects.length < 2) return this.name.replaceChildren(current?.name ?? "");
     const options = projects.map(({ id, name }) => el("option", { value: id, selected: id === current.id }, name));
     const choice = el("select", { "aria-label": texts.top.project, "data-testid": "project" }, ...options);
@@ -118,12 +136,16 @@ export class Frame {
     if (node) cards.after(node);
   }
 
-  showTask(task, schema, prompt, cards, note) {
+  setReading(on) {
+    this.readingButton.setAttribute("aria-pressed", String(on));
+  }
+
+  showTask(task, schema, prompt, legend, cards, note) {
     this.foot.dataset.testid = "ranking-board";
     this.foot.dataset.taskId = task.id;
     this.foot.dataset.k = task.completions.length;
     this.compareButton.setAttribute("aria-pressed", "false");
-    this.main.replaceChildren(prompt, this.#dots(task.completions, cards), cards);
+    this.main.replaceChildren(prompt, legend, this.#dots(task.completions, cards), cards);
     this.main.scrollTop = 0;
     this.tie.hidden = !schema.ranking;
     this.allBadLabel.hidden = !schema.all_bad;
@@ -153,11 +175,11 @@ export class Frame {
     return el("nav", { class: "lb-jumps", "aria-label": texts.card.jumps }, ...jumps);
   }
 
-  showEmpty(text = texts.main.none) {
+  showEmpty(text, legend) {
     delete this.foot.dataset.testid;
     delete this.foot.dataset.taskId;
     flag(this.root, "data-empty", true);
-    this.main.replaceChildren(el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text));
+    this.main.replaceChildren(legend, el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text));
     this.place.replaceChildren();
     this.stepTabs.hidden = true;
     this.note.hidden = this.keep.hidden = this.submit.disabled = true;

@@ -15,6 +15,7 @@ export function listen(board) {
   const down = (event) => {
     if (event.key === "Enter") board.enterHeld = true;
     if (board.sending || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.target === board.shown.find.field) return board.shown.find.onKey(event) ? swallow(event) : event.stopImmediatePropagation();
     if (takesText(event.target)) return board.chat?.inText(event) ? swallow(event) : leaveText(event, board);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = command(event, board);
@@ -54,7 +55,7 @@ function leaveText(event, board) {
 function command(event, board) {
   const letter = event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const plain = plainKey(event, letter, board);
-  if (!board.task) return /^[UGH?]$/.test(letter) ? plain : null;
+  if (!board.task) return /^[UGH?.*!]$/.test(letter) ? plain : null;
   if (board.chat) return board.chat.command(event, letter) ?? plain;
   if (board.rating?.active) return rateKey(event, letter, board) ?? plain;
   // Where there are completions G, H and so on, they take the keys of commands; with Shift those still work.
@@ -101,6 +102,10 @@ function plainKey(event, letter, board) {
     Backspace: () => board.takeBack(),
     Escape: () => board.escape(),
     "?": () => board.openHelp(),
+    "/": () => board.openFind(),
+    "*": () => board.toggleReading(),
+    ".": () => board.pause(),
+    "!": () => board.openWarning(),
     G: () => board.openGuidelines(),
     H: () => board.openHistory(),
     X: () => board.toggleAllBad(),
@@ -112,7 +117,7 @@ function plainKey(event, letter, board) {
     R: () => board.toggleStep(),
   };
   const act = commands[letter];
-  return act && !(event.repeat && (COMMANDS.test(letter) || letter === "?")) ? act : null;
+  return act && !(event.repeat && (COMMANDS.test(letter) || "?/*.!".includes(letter))) ? act : null;
 }
 
 /** Enter on these presses them; on chips and completions it submits. */
