@@ -92,8 +92,14 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 @cache
 def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    options = {"allow_labels": False, "allow_space": False, "allow_digits": False, "allow_blank_lines": False}
-    dollarmath_plugin(markdown, **options, double_inline=True)
+    dollarmath_plugin(
+        markdown,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,  # else sums of money would be formulas
+        allow_blank_lines=False,
+        double_inline=True,
+    )
     markdown.inline.ruler.before("escape", "bracket_math", _inline_brackets)
     markdown.block.ruler.before("fence", "bracket_math", _block_brackets, {"alt": ["paragraph", "blockquote", "list"]})
     for rule in ("math_inline", "math_inline_double", "math_block"):
@@ -113,7 +119,7 @@ def mathml(source: str, *, display: bool) -> str | None:
         return None
     try:
         tree = Converter(display="block" if display else "inline").convert_to_element(source)
-    except Exception:  # noqa: BLE001  (the converter has many ways to refuse what is no formula)
+    except Exception:  # the converter has many ways to refuse what is no formula
         return None
     return tostring(_plain(tree), encoding="unicode", short_empty_elements=False)
 

@@ -327,8 +327,9 @@ class Store:
             The version that is kept now. None if the answer was given or the correction ended: nothing was kept.
         """
         with self._on_task(user_id, task_id) as (connection, seeker):
-            opened = {"correction_of": correction_of, "opening": opening}
-            return work.save_draft(connection, seeker, task_id, draft, version, **opened)
+            return work.save_draft(
+                connection, seeker, task_id, draft, version, correction_of=correction_of, opening=opening
+            )
 
     def submit(self, user_id: int, submission: Submission) -> Judgment:
         """Record an answer for good and end the lease and draft, in one transaction.

@@ -25,6 +25,10 @@ KINDS: dict[str, tuple[Task, bool]] = {
 }
 """What a task is called on the page; `LabelSchema.task` and `.ranking`."""
 COLUMNS = ("name", "text", "key", "about")
+ABOUT_WARNING = (
+    "Shown before the first task of a sitting. Who then says “not today” gets no task whose meta.sensitive is true "
+    "until the end of their day."
+)
 SAVED = "settings-saved"
 
 
@@ -62,8 +66,14 @@ def _start(schema: LabelSchema, key: str) -> LabelSchema:
     if "chat" in (task, schema.task):
         return usual
     flags, prompt_flags = schema.flags or usual.flags, schema.prompt_flags or usual.prompt_flags
-    care = {"content_warning": schema.content_warning, "break_minutes": schema.break_minutes}
-    return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags, **care)
+    return replace(
+        usual,
+        all_bad=schema.all_bad,
+        flags=flags,
+        prompt_flags=prompt_flags,
+        content_warning=schema.content_warning,
+        break_minutes=schema.break_minutes,
+    )
 
 
 def _form(project: Project) -> None:
@@ -87,8 +97,7 @@ def _form(project: Project) -> None:
         warning = st.text_area(
             "Content warning",
             schema.content_warning,
-            help="Shown before the first task of a sitting. Who then says “not today” gets no task whose meta.sensitive "
-            "is true until the end of their day.",
+            help=ABOUT_WARNING,
             key=f"warning-{key}",
         )
         minutes = st.number_input(

@@ -29,7 +29,7 @@ HOSTILE = (
     "![a](http://evil.example/p.png) ![b](data:image/svg+xml,<svg/onload=hit()>) ![c](//evil.example/x)",
     "[x]: http://evil.example 'onmouseover=hit()'\n\n[x] [![i](http://evil.example/i.png)](http://evil.example)",
     '[a](http://evil.example "\\" onmouseover=hit() x=\\"") <http://evil.example/?"onmouseover=hit()>',
-    "```html onload=hit()\n<script>hit()</script>\n```\n~~~\" onclick=hit() x=\"\n</code></pre><script>hit()</script>\n~~~",
+    '```html onload=hit()\n<script>hit()</script>\n```\n~~~" onclick=hit() "\n</code></pre><script>hit()</script>\n~~~',
     "`<script>hit()</script>` **<b onclick=hit()>** # <h1 onclick=hit()>",
     "$\\text{<script>hit()</script>}$ $\\text{&lt;img src=x onerror=hit()&gt;}$ $<img src=x onerror=hit()>$",
     "$\\href{javascript:hit()}{x}$ $\\style{position:fixed;inset:0}{x}$ $\\class{lb-dialog}{x}$ $\\color{white}{x}$",
@@ -78,11 +78,23 @@ def drawn(text: str) -> str:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_come_out_harmless(text: str):
     check_harmless(drawn(text))
-    for around in ("> {}", "- {}\n  - {}", "# {}", "*{}*", "[{}](http://a.example)", "$\\text{{{}}}$", "|{}|\n|-|\n|{}|"):
+    for around in (
+        "> {}",
+        "- {}\n  - {}",
+        "# {}",
+        "*{}*",
+        "[{}](http://a.example)",
+        "$\\text{{{}}}$",
+        "|{}|\n|-|\n|{}|",
+    ):
         check_harmless(drawn(around.format(*[text] * around.count("{}"))))
 
 
-@given(st.lists(st.sampled_from(HOSTILE + ("$", "\\(", "\\)", "`", "```\n", "\n", "[", "](", ")", "<", ">", "&")), max_size=12))
+@given(
+    st.lists(
+        st.sampled_from((*HOSTILE, "$", "\\(", "\\)", "`", "```\n", "\n", "[", "](", ")", "<", ">", "&")), max_size=12
+    )
+)
 def test_mixtures_of_hostile_texts_come_out_harmless(parts: list[str]):
     check_harmless(drawn("".join(parts)))
 
@@ -94,8 +106,9 @@ def test_no_formula_breaks_the_page(source: str):
 
 def test_what_is_drawn():
     html = drawn(
-        "# Title\n\nSome *emphasis*, **strength**, ~~gone~~ and `code`.\n\n1. one\n2. two\n\n```python\nif a < b: pass\n```\n\n"
-        "| n | m |\n|--:|---|\n| 1 | 2 |\n\n> quoted\n\nEuler: $e^{i\\pi} = -1$ and \\(a^2\\).\n\n$$\\frac{1}{2}$$\n\n\\[\n- x\n\\]"
+        "# Title\n\nSome *emphasis*, **strength**, ~~gone~~ and `code`.\n\n1. one\n2. two\n\n"
+        "```python\nif a < b: pass\n```\n\n| n | m |\n|--:|---|\n| 1 | 2 |\n\n> quoted\n\n"
+        "Euler: $e^{i\\pi} = -1$ and \\(a^2\\).\n\n$$\\frac{1}{2}$$\n\n\\[\n- x\n\\]"
     )
     for part in (
         '<h3 dir="auto">Title</h3>',
@@ -163,9 +176,57 @@ def test_too_long_a_text_is_refused():
 @pytest.mark.parametrize(
     "unit",
     [
-        *("[", "![", "*", "_", "**a ", "`", "``` `", "> ", "- ", "  - a\n", "#", "<", "<a ", "&", "\\", "(", "[a](", "~~"),
-        *("$", "$a", "$$", "\\(", "\\[", "$\\frac{", "$x$ ", "$\\sqrt{2}$", "|a", "|-|\n", "a\n", "\n", "a*b_c`", "![[]]("),
-        *("[a][", "<!--", "<![CDATA[", "<http://a", "1. ", "\t", " ", "[x]: y\n", "&#60;", "\u202e", "\u200b", "{", "=\n"),
+        *(
+            "[",
+            "![",
+            "*",
+            "_",
+            "**a ",
+            "`",
+            "``` `",
+            "> ",
+            "- ",
+            "  - a\n",
+            "#",
+            "<",
+            "<a ",
+            "&",
+            "\\",
+            "(",
+            "[a](",
+            "~~",
+        ),
+        *(
+            "$",
+            "$a",
+            "$$",
+            "\\(",
+            "\\[",
+            "$\\frac{",
+            "$x$ ",
+            "$\\sqrt{2}$",
+            "|a",
+            "|-|\n",
+            "a\n",
+            "\n",
+            "a*b_c`",
+            "![[]](",
+        ),
+        *(
+            "[a][",
+            "<!--",
+            "<![CDATA[",
+            "<http://a",
+            "1. ",
+            "\t",
+            " ",
+            "[x]: y\n",
+            "&#60;",
+            "\u202e",
+            "\u200b",
+            "{",
+            "=\n",
+        ),
         *("\\left(", "^{", "_{_", "$\\text{", "\\begin{matrix}", "é", "中", "a b", "**", "*a**b", "](", "\\["),
     ],
 )
