@@ -65,7 +65,7 @@ def check_harmless(html: str) -> None:
     seen = Seen(html)
     assert seen.tags <= HARMLESS_TAGS
     assert seen.attributes.keys() <= HARMLESS_ATTRIBUTES
-    assert seen.attributes.get("class", set()) <= {"lb-link", "lb-address", "lb-image", "lb-formula"}
+    assert seen.attributes.get("class", set()) <= {"", "lb-link", "lb-address", "lb-image", "lb-formula"}
     assert all(re.fullmatch(r"\d(\.\d+)?(em|ex|pt)", width) for width in seen.attributes.get("width", ()))
 
 

@@ -31,8 +31,7 @@ function earlierTurns(messages, turns) {
     box.hidden = !box.hidden;
     toggle.textContent = `${box.hidden ? "▸" : "▾"} ${name}`;
     toggle.setAttribute("aria-expanded", String(!box.hidden));
-    if (!box.hidden && !box.dataset.measured) foldLong(turns);
-    box.dataset.measured = "";
+    if (!box.hidden) foldLong(turns);
   });
   return [toggle, box];
 }

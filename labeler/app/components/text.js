@@ -8,7 +8,7 @@ import { texts } from "./texts.js";
 const UNSEEN = /(?![\t\n\r])[\p{Cc}\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2028\u2029\u2800\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}]/gu;
 
 // In an emoji sequence the joiner, the picture selector and the letters of a flag are part of the picture.
-const ONE = "\\p{Extended_Pictographic}\\p{Emoji_Modifier}?\\ufe0f?";
+const ONE = "\\p{Extended_Pictographic}\\p{Emoji_Modifier}?[\\ufe0e\\ufe0f]?";
 const PICTURE = new RegExp(`\\u{1f3f4}[\\u{e0061}-\\u{e007a}]{2,6}\\u{e007f}|${ONE}(?:\\u200d(?:${ONE}|[\\u2640\\u2642]\\ufe0f?))*|[0-9#*]\\ufe0f\\u20e3`, "gu");
 
 /**
