@@ -8,7 +8,7 @@ import { texts } from "./texts.js";
 export function drawPrompt(messages) {
   const turns = messages.map((message) => drawTurn(message));
   const earlier = turns.slice(0, -1);
-  const section = el("section", { class: "lb-prompt", "data-testid": "prompt", "aria-label": texts.prompt.name });
+  const section = el("section", { class: "lb-prompt", "data-testid": "prompt", tabindex: "0", "aria-label": texts.prompt.name });
   if (earlier.length) section.append(...earlierTurns(messages, earlier));
   const tags = el("div", { class: "lb-tags" });
   section.append(turns.at(-1).node, tags);

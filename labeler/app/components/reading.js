@@ -38,6 +38,7 @@ export class Reading {
       if (!html) continue;
       body.replaceChildren(...harmless(html));
       body.classList.add("lb-drawn");
+      for (const box of body.querySelectorAll("pre, table, math[display=block]")) if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; // to be scrolled by keyboard
     }
   }
 
