@@ -119,7 +119,11 @@ class Board {
 
   async #show({ task, progress }) {
     const { schema_version: schema, guidelines_version: guidelines } = this.project;
-    if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) await this.#loadProjects(this.project.id);
+    if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) {
+      await this.#loadProjects(this.project.id);
+      if (this.care.isDue(this.project) && !(await this.care.warn(this.project))) return this.#spare(endOfDay());
+    }
+    this.frame.setWarning(this.project.schema.content_warning);
     await this.shown.prepare(this.project.schema.task === "chat" ? null : task);
     const another = task?.id !== this.task?.id;
     this.sending = null;
@@ -214,7 +218,7 @@ class Board {
   async #spare(until) {
     const answer = await request("POST", "/api/care", { project: this.project.id, until });
     this.project.opted_out = until !== null;
-    await this.#show(answer);
+    return this.#show(answer);
   }
 
   #tick() {

@@ -87,7 +87,6 @@ export class Frame {
   }
 
   setUser(user, projects, current) {
-    this.warning.hidden = !current?.schema.content_warning;
     const form = el("form", { method: "post", action: "/logout" }, el("button", { type: "submit", class: "lb-quiet", "data-testid": "sign-out" }, texts.top.signOut));
     this.account.replaceChildren(el("a", { class: "lb-name", href: "/account", title: texts.top.account, "data-testid": "account" }, user.name), form);
     if (projects.length < 2) return this.name.replaceChildren(current?.name ?? "");
@@ -134,6 +133,10 @@ export class Frame {
     cards.hidden = Boolean(node);
     this.main.querySelector(".lb-compare")?.remove();
     if (node) cards.after(node);
+  }
+
+  setWarning(text) {
+    this.warning.hidden = !text;
   }
 
   setReading(on) {
