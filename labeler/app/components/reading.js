@@ -5,6 +5,8 @@ import { request } from "./http.js";
 import { exactNodes } from "./text.js";
 import { texts } from "./texts.js";
 
+const LONGEST = 60000; // characters; LONGEST_TEXT of labeler/reading.py
+
 // A second fence behind the server's sanitiser: only these are copied into the page.
 const TAGS = new Set(
   "p h3 h4 h5 h6 ul ol li blockquote pre hr table thead tbody tr th td em strong s code br span".split(" ").concat(
@@ -53,6 +55,7 @@ export class Reading {
 }
 
 async function ask(text) {
+  if (text.length > LONGEST) return null;
   try {
     const { html } = await request("POST", "/api/reading", { texts: [text] });
     return html[0];
