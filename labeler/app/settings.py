@@ -109,7 +109,12 @@ def _form(project: Project) -> None:
         )
         guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
         if st.form_submit_button("Save as a new version", type="primary"):
-            asked = {"task": schema.task, "ranking": schema.ranking, "strength": strength, "all_bad": all_bad}
+            asked: dict[str, Any] = {
+                "task": schema.task,
+                "ranking": schema.ranking,
+                "strength": strength,
+                "all_bad": all_bad,
+            }
             asked |= {"top": int(top) or None, "flags": flags, "prompt_flags": prompt_flags}
             asked |= {"content_warning": warning.strip(), "break_minutes": int(minutes) or None}
             _save(project, asked, guidelines)
