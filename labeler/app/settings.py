@@ -94,30 +94,25 @@ def _form(project: Project) -> None:
             all_bad = st.checkbox("Allow “all bad” instead of a ranking", schema.all_bad, key=f"bad-{key}")
         flags = _flag_editor("Flags of each completion", schema.flags, OUTPUT_FLAGS, f"flags-{key}")
         prompt_flags = _flag_editor("Flags of the prompt", schema.prompt_flags, PROMPT_FLAGS, f"prompt-{key}")
-        warning = st.text_area(
-            "Content warning",
-            schema.content_warning,
-            help=ABOUT_WARNING,
-            key=f"warning-{key}",
-        )
-        minutes = st.number_input(
-            "Suggest a break after so many minutes of attention",
-            min_value=0,
-            value=schema.break_minutes or 0,
-            help="0: never",
-            key=f"break-{key}",
-        )
         guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
+        care = _care(schema, key)
         if st.form_submit_button("Save as a new version", type="primary"):
-            asked: dict[str, Any] = {
-                "task": schema.task,
-                "ranking": schema.ranking,
-                "strength": strength,
-                "all_bad": all_bad,
-            }
-            asked |= {"top": int(top) or None, "flags": flags, "prompt_flags": prompt_flags}
-            asked |= {"content_warning": warning.strip(), "break_minutes": int(minutes) or None}
-            _save(project, asked, guidelines)
+            asked = {"task": schema.task, "ranking": schema.ranking, "strength": strength, "all_bad": all_bad}
+            marks = {"top": int(top) or None, "flags": flags, "prompt_flags": prompt_flags}
+            _save(project, {**asked, **marks, **care}, guidelines)
+
+
+def _care(schema: LabelSchema, key: str) -> dict[str, Any]:
+    """The settings that look after the labelers."""
+    warning = st.text_area("Content warning", schema.content_warning, help=ABOUT_WARNING, key=f"warning-{key}")
+    minutes = st.number_input(
+        "Suggest a break after so many minutes of attention",
+        min_value=0,
+        value=schema.break_minutes or 0,
+        help="0: never",
+        key=f"break-{key}",
+    )
+    return {"content_warning": warning.strip(), "break_minutes": int(minutes) or None}
 
 
 def _chat_form(project: Project, schema: LabelSchema, key: str) -> None:
