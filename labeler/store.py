@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import content, directory, ledger, offers, staging, work
+from labeler import claims, content, directory, ledger, offers, staging, work
 from labeler.chat import Offer, Turn
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
