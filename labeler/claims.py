@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from labeler import ledger
 from labeler.entities import Project, User
 from labeler.queue import circle_start
-from labeler.schema import WANTED, drafts, judgments, leases, tasks, visible
+from labeler.schema import WANTED, drafts, judgments, leases, opt_outs, tasks, visible
 
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
@@ -52,6 +52,14 @@ FREE = tasks.c.remaining > (
 OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED, visible(tasks))
 """It is the project's, published, and still wants somebody; matches the queue's index."""
 
+_OPT_OUT = (
+    opt_outs.c.user_id == sa.bindparam("seeker"),
+    opt_outs.c.project_id == sa.bindparam("project"),
+    opt_outs.c.until > sa.bindparam("moment"),
+)
+BEARABLE = ~tasks.c.sensitive | ~sa.exists().where(*_OPT_OUT)
+"""It is not one that the person left out."""
+
 _IN_QUEUE_ORDER = (tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id)
 _TASK_ROW = sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("task"))
 _LOCK = {wait: _TASK_ROW.with_for_update(skip_locked=not wait, key_share=True) for wait in (True, False)}
@@ -74,7 +82,7 @@ _KEPT = (
             drafts, (drafts.c.task_id == leases.c.task_id) & (drafts.c.user_id == leases.c.user_id)
         )
     )
-    .where(leases.c.user_id == sa.bindparam("seeker"), tasks.c.project_id == sa.bindparam("project"), FREE)
+    .where(leases.c.user_id == sa.bindparam("seeker"), tasks.c.project_id == sa.bindparam("project"), FREE, BEARABLE)
     .where((leases.c.expires > sa.bindparam("moment")) | drafts.c.version.is_not(None))
     .where(drafts.c.correction_of.is_(None))
     .order_by(leases.c.expires.desc(), leases.c.task_id)
@@ -85,7 +93,7 @@ _RUN_AFTER = (
     _RUN.where(tasks.c.priority < sa.bindparam("at_priority")),
 )
 _IN_RUN = (
-    sa.select(tasks.c.id, (_NOT_ANSWERED & FREE).label("takable"))
+    sa.select(tasks.c.id, (_NOT_ANSWERED & FREE & BEARABLE).label("takable"))
     .where(*OPEN, tasks.c.priority == sa.bindparam("at_priority"), tasks.c.stage == sa.bindparam("at_stage"))
     .order_by(tasks.c.shuffle, tasks.c.id)
     .offset(sa.bindparam("skipped", type_=sa.Integer))
@@ -95,9 +103,11 @@ _IN_HALF_RUN = (
     _IN_RUN.where(tasks.c.shuffle >= sa.bindparam("begin")),
     _IN_RUN.where(tasks.c.shuffle < sa.bindparam("begin")),
 )
+_HAS_OPTED_OUT = sa.select(opt_outs.c.until).where(*_OPT_OUT)
+_LEFT_OUT = sa.select(sa.func.count()).select_from(tasks).where(*OPEN, tasks.c.sensitive, ~ANSWERED)
 _ANY = (
     sa.select(tasks.c.id)
-    .where(*OPEN, ~ANSWERED, FREE)
+    .where(*OPEN, ~ANSWERED, FREE, BEARABLE)
     .order_by(*_IN_QUEUE_ORDER)
     .limit(sa.bindparam("looked_at", type_=sa.Integer))
 )
@@ -153,6 +163,33 @@ def drop(connection: sa.Connection, user_id: int, task_id: int) -> None:
     """End the person's lease and draft of a task."""
     for statement in _DROP:
         connection.execute(statement, {"seeker": user_id, "task": task_id})
+
+
+def opt_out(connection: sa.Connection, seeker: Seeker, until: float | None) -> None:
+    """Give the person no sensitive tasks until then (None: give them again); what they hold of them others may take."""
+    connection.execute(
+        sa.delete(opt_outs).where(opt_outs.c.user_id == seeker.user.id, opt_outs.c.project_id == seeker.project.id)
+    )
+    if until is None:
+        return
+    row = {"user_id": seeker.user.id, "project_id": seeker.project.id, "until": until}
+    connection.execute(sa.insert(opt_outs).values(**row))
+    sensitive = sa.select(tasks.c.id).where(tasks.c.project_id == seeker.project.id, tasks.c.sensitive)
+    held = (leases.c.user_id == seeker.user.id, leases.c.task_id.in_(sensitive), leases.c.expires > seeker.now)
+    connection.execute(sa.update(leases).where(*held).values(expires=seeker.now))
+
+
+def opted_out(connection: sa.Connection, user_id: int, now: float) -> frozenset[int]:
+    """The projects of which the person takes no sensitive tasks now."""
+    query = sa.select(opt_outs.c.project_id).where(opt_outs.c.user_id == user_id, opt_outs.c.until > now)
+    return frozenset(connection.execute(query).scalars())
+
+
+def left_out(connection: sa.Connection, seeker: Seeker) -> int:
+    """How many open tasks the person might still get but leaves out now."""
+    if connection.execute(_HAS_OPTED_OUT, seeker.values).first() is None:
+        return 0
+    return int(connection.execute(_LEFT_OUT, seeker.values).scalar_one())
 
 
 def kept(connection: sa.Connection, seeker: Seeker) -> int | None:

@@ -239,9 +239,11 @@ class Client:
         """The next thing to do."""
         return self._ask(Next, "POST", f"/projects/{project_id}/next-task")
 
-    def save_draft(self, task_id: int, draft: Draft, version: int, *, correction: int | None = None) -> Kept:
+    def save_draft(
+        self, task_id: int, draft: Draft, version: int, *, correction: int | None = None, opening: str | None = None
+    ) -> Kept:
         """Keep an unfinished answer."""
-        return self._ask(Kept, "PUT", f"/tasks/{task_id}/draft", SaveDraft(draft, version, correction))
+        return self._ask(Kept, "PUT", f"/tasks/{task_id}/draft", SaveDraft(draft, version, correction, opening))
 
     def submit(self, task_id: int, answer: Answer) -> Recorded:
         """Record an answer; sending the same again records nothing more."""

@@ -180,6 +180,7 @@ def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
         "remaining": max(overlap - judged, 0),
         "stage": stage(overlap, judged),
         "shuffle": circle_place(project.seed, group.id),
+        "sensitive": group.meta.get("sensitive") is True,
     }
 
 

@@ -83,6 +83,7 @@ class Assignment:
         draft: what was last saved, in the caller's own form; for a fresh correction, `Judgment.as_draft`.
         draft_version: its version, 0 without a draft; the next save must carry a higher one.
         correction_of: the judgment that a submit will replace, None for a first answer.
+        opening: of a correction, another name each time that it is opened; a draft is saved under the same.
         skip_of: the same id where that judgment was a skip, else None.
         scenario: for whoever writes a dialogue, what to play.
         offers: replies of models that this person was given for the dialogue.
@@ -98,6 +99,7 @@ class Assignment:
     draft: dict[str, Any] | None
     draft_version: int
     correction_of: int | None
+    opening: str | None
     skip_of: int | None
     scenario: str | None = None
     offers: tuple[Offer, ...] = ()
@@ -243,7 +245,7 @@ class Progress:
 
     Attributes:
         done: tasks that they ranked.
-        total: tasks that they ranked or may still get; skipped ones are in neither.
+        total: tasks that they ranked or may still get; those that they skipped or left out are in neither.
         seconds_today: attention time of today (UTC).
     """
 

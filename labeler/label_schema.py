@@ -25,6 +25,7 @@ COMMAND_KEYS = frozenset("ghmnrsuvx")
 """Letters that the labeling screen keeps for its commands; flags have the others."""
 FLAG_KEYS = "".join(sorted(set("abcdefghijklmnopqrstuvwxyz") - COMMAND_KEYS))
 LONGEST_TEXT = 200
+LONGEST_WARNING = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,9 @@ class LabelSchema:
         suggest: in a chat, what writes suggestions for the assistant's turns; None for none.
         replies: in a chat, how many replies each of the assistant's turns offers to be ranked; None where suggestions
             are only there to be taken.
+        content_warning: shown before the first task of a sitting, with the choice to leave out the tasks whose
+            ``meta.sensitive`` is true; empty for none.
+        break_minutes: after so many minutes of attention a break is suggested; None for never.
     """
 
     task: Task = "rank"
@@ -146,6 +150,8 @@ class LabelSchema:
     prompt_flags: tuple[Flag, ...] = ()
     suggest: Endpoint | None = None
     replies: int | None = None
+    content_warning: str = ""
+    break_minutes: int | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -165,6 +171,11 @@ class LabelSchema:
         if self.strength and not self.ranking:
             raise DataError("goes with a ranking; leave it out", field="strength")
         self._check_chat()
+        if len(self.content_warning) > LONGEST_WARNING:
+            raise DataError(f"must be at most {LONGEST_WARNING} characters long", field="content_warning")
+        check_plain(self.content_warning, "content_warning")
+        if self.break_minutes is not None and self.break_minutes < 1:
+            raise DataError("must be 1 or more, or null for never", field="break_minutes")
         for name in ("flags", "prompt_flags"):
             try:
                 object.__setattr__(self, name, with_keys(getattr(self, name)))
@@ -242,8 +253,17 @@ def preset(task: Task, *, ranking: bool = True) -> LabelSchema:
 
 
 _NAMES = frozenset(field.name for field in fields(LabelSchema))
-_KINDS = {"ranking": bool, "top": int, "strength": bool, "all_bad": bool, "edit": str, "replies": int}
-_KIND_NAMES: dict[type, str] = {bool: "true or false", int: "a number", str: "a word"}
+_KINDS = {
+    "ranking": bool,
+    "top": int,
+    "strength": bool,
+    "all_bad": bool,
+    "edit": str,
+    "replies": int,
+    "content_warning": str,
+    "break_minutes": int,
+}
+_KIND_NAMES: dict[type, str] = {bool: "true or false", int: "a number", str: "a text"}
 
 
 def schema_from(settings: Mapping[str, Any]) -> LabelSchema:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0005"
+REVISION = "0006"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -87,6 +87,7 @@ tasks = sa.Table(
     sa.Column("stage", sa.Integer, nullable=False),
     sa.Column("shuffle", sa.Integer, nullable=False),
     sa.Column("import_id", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("sensitive", sa.Boolean, nullable=False, server_default=sa.false()),  # its meta.sensitive is true
     sa.UniqueConstraint("project_id", "group_id"),
 )
 WANTED = tasks.c.remaining > sa.literal_column("0")
@@ -105,6 +106,15 @@ sa.Index(
 )
 # In the order of import, page by page.
 sa.Index("ix_tasks_project", tasks.c.project_id, tasks.c.id)
+# Those that some people leave out, to count them.
+_WANTED_SENSITIVE = sa.and_(tasks.c.sensitive, WANTED)
+sa.Index(
+    "ix_tasks_sensitive",
+    tasks.c.project_id,
+    tasks.c.id,
+    sqlite_where=_WANTED_SENSITIVE,
+    postgresql_where=_WANTED_SENSITIVE,
+)
 
 demonstrations = sa.Table(
     "demonstrations",
@@ -215,6 +225,7 @@ drafts = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("correction_of", sa.ForeignKey("judgments.id")),
     sa.Column("saved", sa.Float, nullable=False),
+    sa.Column("opening", sa.Text),  # of a correction: another each time that it is opened
 )
 
 offers = sa.Table(
@@ -229,6 +240,15 @@ offers = sa.Table(
     sa.Index("ix_offers_user", "user_id", "created"),
     sa.Index("ix_offers_task", "task_id", "user_id"),
 )
+
+opt_outs = sa.Table(
+    "opt_outs",
+    metadata,
+    sa.Column("user_id", sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column("until", sa.Float, nullable=False),
+)
+"""Who takes no sensitive tasks of a project, and until when."""
 
 invitations = sa.Table(
     "invitations",

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import content, directory, ledger, offers, staging, work
+from labeler import claims, content, directory, ledger, offers, staging, work
 from labeler.chat import Offer, Turn
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
@@ -303,7 +303,14 @@ class Store:
         raise StoreError("the database is too busy to hand out a task; try again")
 
     def save_draft(
-        self, user_id: int, task_id: int, draft: Mapping[str, Any], version: int, *, correction_of: int | None = None
+        self,
+        user_id: int,
+        task_id: int,
+        draft: Mapping[str, Any],
+        version: int,
+        *,
+        correction_of: int | None = None,
+        opening: str | None = None,
     ) -> int | None:
         """Keep an unfinished answer (any JSON object) and prolong the lease.
 
@@ -314,12 +321,15 @@ class Store:
             version: counts up; one that is not higher than the kept one is ignored.
             correction_of: the judgment that the answer is to replace, None for a first answer: a save that was long on
                 its way must not end up in the correction of the very answer that it led to.
+            opening: of the correction, nor in a later opening of the same one; None: whichever is open.
 
         Returns:
             The version that is kept now. None if the answer was given or the correction ended: nothing was kept.
         """
         with self._on_task(user_id, task_id) as (connection, seeker):
-            return work.save_draft(connection, seeker, task_id, draft, version, correction_of=correction_of)
+            return work.save_draft(
+                connection, seeker, task_id, draft, version, correction_of=correction_of, opening=opening
+            )
 
     def submit(self, user_id: int, submission: Submission) -> Judgment:
         """Record an answer for good and end the lease and draft, in one transaction.
@@ -362,6 +372,19 @@ class Store:
         """Forget a running correction; the judgment stands as it is."""
         with self._on_task(user_id, task_id) as (connection, seeker):
             work.cancel_correction(connection, seeker, task_id)
+
+    def opt_out(self, project_id: int, user_id: int, until: float | None) -> None:
+        """Give this person no sensitive tasks of a project until then (seconds since 1970; None: give them again).
+
+        A draft of one is kept, and found again afterwards if the task still wants somebody.
+        """
+        with self._seeker(project_id, user_id) as (connection, seeker):
+            claims.opt_out(connection, seeker, until)
+
+    def opted_out(self, user_id: int) -> frozenset[int]:
+        """The ids of the projects of which this person takes no sensitive tasks now."""
+        with self.database.read() as connection:
+            return claims.opted_out(connection, user_id, self.clock())
 
     def shown(self, user_id: int, task_id: int) -> tuple[Shown, ...]:
         """A task's completions in the order and with the letters of this person, whether or not they hold the task."""

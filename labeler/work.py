@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -36,7 +37,7 @@ _CORRECTIONS = (
     sa.select(drafts)
     .join(tasks)
     .where(drafts.c.user_id == sa.bindparam("seeker"), tasks.c.project_id == sa.bindparam("project"))
-    .where(drafts.c.correction_of.is_not(None))
+    .where(drafts.c.correction_of.is_not(None), claims.BEARABLE)
     .order_by(drafts.c.correction_of)
 )
 _MINE = (tallies.c.project_id == sa.bindparam("project"), tallies.c.annotator == sa.bindparam("seeker_name"))
@@ -108,6 +109,7 @@ def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assi
         draft=draft.content if draft else None,
         draft_version=draft.version if draft else 0,
         correction_of=corrected.id if corrected else None,
+        opening=draft.opening if draft else None,
         skip_of=corrected.id if corrected and corrected.kind == "skip" else None,
         scenario=_scenario(group) if chats else None,
         offers=tuple(offers.given(connection, seeker.user.id, task_id).values()) if chats else (),
@@ -138,6 +140,7 @@ def save_draft(
     version: int,
     *,
     correction_of: int | None,
+    opening: str | None,
 ) -> int | None:
     """Keep a draft and prolong the lease, unless it is late; see `labeler.store.Store.save_draft`."""
     check_json(content, "draft")
@@ -147,21 +150,21 @@ def save_draft(
         if ledger.latest(connection, seeker.user.name, task_id):
             return None
         raise PermissionDeniedError(f"task {task_id} was not given to {seeker.user.name}; ask for the next task")
-    if (old.correction_of if old else None) != correction_of:
+    if (old.correction_of if old else None) != correction_of or (opening and old.opening != opening):
         return None
     if old and old.version >= version:
         return int(old.version)
     if held:
         _reserve(connection, seeker, task_id)
-    _put_draft(connection, seeker, task_id, content, version, of=correction_of)
+    _put_draft(connection, seeker, task_id, content, version)
     return version
 
 
 def _put_draft(
-    connection: sa.Connection, seeker: Seeker, task_id: int, content: Mapping[str, Any], version: int, *, of: int | None
+    connection: sa.Connection, seeker: Seeker, task_id: int, content: Mapping[str, Any], version: int, **opened: Any
 ) -> None:
     mine = (drafts.c.user_id == seeker.user.id, drafts.c.task_id == task_id)
-    values = {"content": dict(content), "version": version, "correction_of": of, "saved": seeker.now}
+    values = {"content": dict(content), "version": version, "saved": seeker.now, **opened}
     if connection.execute(sa.update(drafts).where(*mine).values(**values)).rowcount == 0:
         connection.execute(sa.insert(drafts).values(user_id=seeker.user.id, task_id=task_id, **values))
 
@@ -302,7 +305,8 @@ def undo(connection: sa.Connection, seeker: Seeker, judgment_id: int | None) -> 
     if _draft(connection, seeker.user.id, judgment.task_id) is None:
         group, _ = task_group(connection, judgment.task_id)
         content = judgment.as_draft(tuple(completion.id for completion in group.completions))
-        _put_draft(connection, seeker, judgment.task_id, content, 1, of=judgment.id)
+        opened = {"correction_of": judgment.id, "opening": uuid4().hex}
+        _put_draft(connection, seeker, judgment.task_id, content, 1, **opened)
     return _assignment(connection, seeker, judgment.task_id)
 
 
@@ -318,7 +322,8 @@ def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     """See `labeler.entities.Progress`."""
     today = ledger.rfc3339(seeker.now)[:10]
     done, wanted, answered, seconds = connection.execute(_PROGRESS, seeker.values | {"today": today}).one()
-    return Progress(done or 0, (done or 0) + (wanted or 0) - (answered or 0), seconds or 0.0)
+    total = (done or 0) + (wanted or 0) - (answered or 0) - claims.left_out(connection, seeker)
+    return Progress(done or 0, total, seconds or 0.0)
 
 
 def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int | None) -> tuple[HistoryItem, ...]:

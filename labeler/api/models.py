@@ -192,6 +192,9 @@ class Settings:
         prompt_flags: of the prompt.
         suggest: in a chat, what writes suggestions; null for none, and for those who only label.
         replies: in a chat, how many replies each of the assistant's turns offers to be ranked, null for none.
+        content_warning: shown before the first task of a sitting, with the choice to leave out the tasks whose
+            ``meta.sensitive`` is true.
+        break_minutes: of attention after which a break is suggested, null for never.
     """
 
     task: TaskKind = "rank"
@@ -204,6 +207,8 @@ class Settings:
     prompt_flags: tuple[FlagSetting, ...] | None = None
     suggest: EndpointSetting | None = None
     replies: Annotated[int | None, Limit(2, MOST_REPLIES)] = None
+    content_warning: str | None = None
+    break_minutes: Annotated[int | None, Limit(low=1)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -574,6 +579,7 @@ class TaskToDo:
         correction: id of the judgment that the answer will replace, null for a first answer.
         scenario: what to play in a dialogue.
         offers: suggestions that were made for this dialogue.
+        opening: of a correction, another name each time that it is opened; its drafts are saved under the same.
     """
 
     id: int
@@ -582,6 +588,7 @@ class TaskToDo:
     draft: Draft | None
     draft_version: int
     correction: int | None
+    opening: str | None
     schema_version: int
     guidelines_version: int
     scenario: str | None
@@ -607,11 +614,13 @@ class SaveDraft:
     Attributes:
         version: counts up; one that is not higher than the kept one is ignored.
         correction: id of the judgment that is being corrected, null for a first answer.
+        opening: as given with the task, so that a draft that was long on its way does not end up in a later opening.
     """
 
     draft: Draft
     version: Annotated[int, Limit(1, 2**31 - 1)]
     correction: int | None = None
+    opening: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

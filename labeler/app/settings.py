@@ -42,6 +42,10 @@ EDITING: dict[str, Editing | None] = {
 }
 """What `LabelSchema.edit` is called on the page."""
 COLUMNS = ("name", "text", "key", "about")
+ABOUT_WARNING = (
+    "Shown before the first task of a sitting. Who then says “not today” gets no task whose meta.sensitive is true "
+    "until the end of their day."
+)
 SAVED = "settings-saved"
 
 
@@ -78,10 +82,12 @@ def _start(schema: LabelSchema, key: str) -> LabelSchema:
     usual = preset(task, ranking=ranking)
     if "chat" in (task, schema.task):
         return usual
+    care = {"content_warning": schema.content_warning, "break_minutes": schema.break_minutes}
     prompt_flags = schema.prompt_flags or usual.prompt_flags
     if usual.writes or schema.writes:
-        return replace(usual, prompt_flags=prompt_flags)
-    return replace(usual, all_bad=schema.all_bad, flags=schema.flags or usual.flags, prompt_flags=prompt_flags)
+        return replace(usual, prompt_flags=prompt_flags, **care)
+    flags = schema.flags or usual.flags
+    return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags, **care)
 
 
 def _form(project: Project) -> None:
@@ -96,9 +102,10 @@ def _form(project: Project) -> None:
         asked = {} if schema.writes else _of_completions(schema, key)
         prompt_flags = _flag_editor("Flags of the prompt", schema.prompt_flags, PROMPT_FLAGS, f"prompt-{key}")
         guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
+        care = _care(schema, key)
         if st.form_submit_button("Save as a new version", type="primary"):
             task = {"task": schema.task, "ranking": schema.ranking, "prompt_flags": prompt_flags}
-            _save(project, task | asked, guidelines)
+            _save(project, task | asked | care, guidelines)
 
 
 def _of_completions(schema: LabelSchema, key: str) -> dict[str, Any]:
@@ -122,6 +129,19 @@ def _of_completions(schema: LabelSchema, key: str) -> dict[str, Any]:
         all_bad = st.checkbox("Allow “all bad” instead of a ranking", schema.all_bad, key=f"bad-{key}")
     flags = _flag_editor("Flags of each completion", schema.flags, OUTPUT_FLAGS, f"flags-{key}")
     return {"top": int(top) or None, "strength": strength, "all_bad": all_bad, "edit": editing, "flags": flags}
+
+
+def _care(schema: LabelSchema, key: str) -> dict[str, Any]:
+    """The settings that look after the labelers."""
+    warning = st.text_area("Content warning", schema.content_warning, help=ABOUT_WARNING, key=f"warning-{key}")
+    minutes = st.number_input(
+        "Suggest a break after so many minutes of attention",
+        min_value=0,
+        value=schema.break_minutes or 0,
+        help="0: never",
+        key=f"break-{key}",
+    )
+    return {"content_warning": warning.strip(), "break_minutes": int(minutes) or None}
 
 
 def _chat_form(project: Project, schema: LabelSchema, key: str) -> None:

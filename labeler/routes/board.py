@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from labeler import reading
 from labeler.entities import Assignment, User
 from labeler.errors import DataError, ProductError
 from labeler.routes import wire
@@ -28,7 +29,8 @@ Action = Callable[[Store, User, Json], Json]
 
 def projects(store: Store, user: User, body: Json) -> Json:
     """Who one is and where one may work."""
-    own = [wire.project_out(project) for project in store.projects(user.id)]
+    spared = store.opted_out(user.id)
+    own = [wire.project_out(project, opted_out=project.id in spared) for project in store.projects(user.id)]
     return {"user": {"id": user.id, "name": user.name, "role": user.role}, "projects": own}
 
 
@@ -43,7 +45,8 @@ def draft(store: Store, user: User, body: Json) -> Json:
     task_id, version = field(body, "task", int), field(body, "version", int)
     kept = wire.draft_in(field(body, "draft", dict), store.shown(user.id, task_id))
     correction = field(body, "correction", int, optional=True)
-    return {"version": store.save_draft(user.id, task_id, kept, version, correction_of=correction)}
+    opening = field(body, "opening", str, optional=True)
+    return {"version": store.save_draft(user.id, task_id, kept, version, correction_of=correction, opening=opening)}
 
 
 def submit(store: Store, user: User, body: Json) -> Json:
@@ -72,6 +75,17 @@ def history(store: Store, user: User, body: Json) -> Json:
     return {"items": [wire.history_out(item) for item in store.history(field(body, "project", int), user.id)]}
 
 
+def care(store: Store, user: User, body: Json) -> Json:
+    """Take no sensitive tasks until a moment, or take them again; the next task comes with the reply."""
+    store.opt_out(field(body, "project", int), user.id, wire.moment(body, "until", store.clock()))
+    return task(store, user, body)
+
+
+def read(store: Store, user: User, body: Json) -> Json:
+    """Texts as harmless HTML, see `labeler.reading`; null for one that is too long."""
+    return {"html": [reading.render(text) for text in wire.names(body.get("texts"), "texts")]}
+
+
 def _answer(store: Store, user: User, project_id: int, assignment: Assignment | None) -> Json:
     progress = store.progress(project_id, user.id)
     return {"task": wire.task_out(assignment), "progress": wire.progress_out(progress)}
@@ -87,6 +101,8 @@ def board_routes(services: Services) -> list[BaseRoute]:
         ("POST", "submit", submit),
         ("POST", "undo", undo),
         ("POST", "cancel-correction", cancel_correction),
+        ("POST", "care", care),
+        ("POST", "reading", read),
     ]
     return [Route(f"/api/{name}", _endpoint(services, action), methods=[method]) for method, name, action in table]
 

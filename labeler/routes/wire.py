@@ -6,14 +6,14 @@ A task on its way out (a draft looks the same in both directions)::
      "draft": {"ranks": {"B": 1, "A": 2}, "trail": ["B", "A"], "tie": false, "ratings": {"A": 5},
                "flags": {"A": ["hallucination"]}, "prompt_flags": [], "strength": null, "all_bad": false,
                "written": null, "edit": {"of": "A", "text": "…"}, "note": "", "reason": null, "seconds": 12.5},
-     "draft_version": 3, "correction": null, "schema_version": 1, "guidelines_version": 1,
-     "scenario": null, "offers": []}
+     "draft_version": 3, "correction": null, "opening": null, "schema_version": 1,
+     "guidelines_version": 1, "scenario": null, "offers": []}
 
 A dialogue has no completions; its draft has ``dialogue`` beside the rest, see `labeler.chat.Unfinished`, and ``offers``
 are the replies of models so far.
 
-``correction`` is the id of the judgment that the answer will replace; a draft is saved under the same id. An answer
-carries the versions of schema and guidelines that stood before the person.
+``correction`` is the id of the judgment that the answer will replace, ``opening`` says which time it was opened; a
+draft is saved under the same two. An answer carries the versions of schema and guidelines that stood before the person.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from labeler.label_schema import RATINGS, schema_row
 Json = dict[str, Any]
 T = TypeVar("T")
 LONGEST_NOTE = 10_000
+LONGEST_OPT_OUT = 36 * 3600
+"""Until the end of one's day, wherever one is."""
 
 
 def field(body: Mapping[str, Any], name: str, kind: type, *, optional: bool = False) -> Any:
@@ -73,6 +75,16 @@ def seconds(body: Mapping[str, Any]) -> float:
     return float(value)
 
 
+def moment(body: Mapping[str, Any], name: str, now: float) -> float | None:
+    """A moment of the next day or so, in seconds since 1970; None where it may be missing."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value - now <= LONGEST_OPT_OUT:
+        raise DataError("must be a moment of the next 36 hours, in seconds since 1970", field=name)
+    return float(value)
+
+
 def by_completion(body: Mapping[str, Any], name: str, shown: Sequence[Shown]) -> Json:
     """A field with values by letter as values by completion id; a missing field is empty."""
     ids = {item.label: item.completion_id for item in shown}
@@ -94,9 +106,9 @@ def numbers(body: Mapping[str, Any], name: str, shown: Sequence[Shown], allowed:
 
 
 def names(value: object, where: str) -> list[str]:
-    """A list of names of flags."""
+    """A list of strings: names of flags, or texts."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise DataError("must be a list of names", field=where)
+        raise DataError("must be a list of strings", field=where)
     return value
 
 
@@ -195,6 +207,7 @@ def task_out(assignment: Assignment | None) -> Json | None:
         "draft": draft_out(assignment.draft, assignment.completions),
         "draft_version": assignment.draft_version,
         "correction": assignment.correction_of,
+        "opening": assignment.opening,
         "schema_version": assignment.project.schema_version,
         "guidelines_version": assignment.project.guidelines_version,
         "scenario": assignment.scenario,
@@ -212,7 +225,7 @@ def progress_out(progress: Progress) -> Json:
     return {"done": progress.done, "total": progress.total, "seconds_today": progress.seconds_today}
 
 
-def project_out(project: Project) -> Json:
+def project_out(project: Project, *, opted_out: bool) -> Json:
     """What the page needs of a project; where its suggestions come from is none of it."""
     schema = schema_row(project.schema)
     schema["suggests"] = project.schema.offered
@@ -225,6 +238,7 @@ def project_out(project: Project) -> Json:
         "dwell_seconds": project.dwell_seconds,
         "schema": schema,
         "schema_version": project.schema_version,
+        "opted_out": opted_out,
     }
 
 

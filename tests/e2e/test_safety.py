@@ -207,6 +207,32 @@ def test_a_save_that_was_long_on_its_way_does_not_end_up_in_the_correction(site:
     assert board.ranks() == {"A": "1", "B": "2", "C": "4", "D": "3"}
 
 
+def test_a_save_for_a_cancelled_correction_does_not_end_up_in_the_next_opening(site: Site, visit: Visit):
+    project(site, "cancelled")
+    board = visit.board(site, "cancelled-ann")
+    page = board.page
+    first = board.submit("a", "b", "c", "d")
+    waiting = board.task
+    board.press("u")
+    page.wait_for_selector(f"[data-task-id='{first}']")
+    on_its_way: list[Route] = []
+    page.route("**/api/draft", on_its_way.append, times=1)
+    with page.expect_request("**/api/draft"):
+        board.press("Backspace", "Backspace")
+    board.part("keep").click()
+    page.wait_for_selector(f"[data-task-id='{waiting}']")
+    board.press("u")
+    page.wait_for_selector(f"[data-task-id='{first}']")
+    assert board.ranks() == {"A": "1", "B": "2", "C": "3", "D": "4"}
+    with page.expect_response("**/api/draft") as answer:
+        on_its_way[0].continue_()
+    assert answer.value.json() == {"version": None}
+    page.reload()
+    board.wait()
+    assert board.task == first
+    assert board.ranks() == {"A": "1", "B": "2", "C": "3", "D": "4"}
+
+
 def test_an_unsent_draft_left_in_the_browser_does_not_end_up_in_the_correction(site: Site, visit: Visit):
     project(site, "left")
     board = visit.board(site, "left-ann")
@@ -307,6 +333,7 @@ def test_who_is_signed_out_while_answering_keeps_the_draft(site: Site, visit: Vi
     again = Board(other)
     again.wait()
     assert again.ranks() == board.ranks()
+    again.page.wait_for_timeout(600)  # an Enter in the first half second belongs to what was on the screen before
     again.press("Enter")
     expect(again.part("progress")).to_have_text("1 of 3")
     visit.expect("401")

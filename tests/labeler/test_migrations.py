@@ -84,6 +84,9 @@ def test_an_older_database_keeps_its_judgments_and_learns_what_was_asked(empty_d
     found = sorted((item.annotator, item.schema_version) for item in store.judgments(essays.id))
     assert found == [("ann", 1), ("ann", 1), ("other", None), ("zoe", None)]
     check_counters(store, essays)
+    with store.database.read() as connection:
+        sensitive = dict(connection.execute(sa.select(schema.tasks.c.id, schema.tasks.c.sensitive)).all())
+    assert sensitive == {1: True, 2: False}
     with pytest.raises(DBAPIError, match="append-only"), store.database.write() as connection:
         connection.exec_driver_sql("UPDATE judgments SET seconds = 1")
     store.close()
@@ -95,11 +98,11 @@ OLD = (
     "VALUES (1, 'essays', 'rank', 2, 0, 60, 0, 5)",
     "INSERT INTO guidelines (project_id, version, text, created) VALUES (1, 1, '', 0)",
     "INSERT INTO tasks (id, project_id, group_id, content, overlap, priority, remaining, stage, shuffle) VALUES (1, 1, "
-    '\'g\', \'{"id": "g", "prompt": "?", "completions": [{"id": "a", "text": "x"}, {"id": "b", "text": "y"}]}\', '
-    "2, 0, 0, 0, 0)",
+    '\'g\', \'{"id": "g", "prompt": "?", "completions": [{"id": "a", "text": "x"}, {"id": "b", "text": "y"}], '
+    '"meta": {"sensitive": true}}\', 2, 0, 0, 0, 0)',
     "INSERT INTO tasks (id, project_id, group_id, content, overlap, priority, remaining, stage, shuffle) VALUES (2, 1, "
-    '\'h\', \'{"id": "h", "prompt": "!", "completions": [{"id": "a", "text": "x"}, {"id": "b", "text": "y"}]}\', '
-    "2, 0, 1, 1, 0)",
+    '\'h\', \'{"id": "h", "prompt": "!", "completions": [{"id": "a", "text": "x"}, {"id": "b", "text": "y"}], '
+    '"meta": {"sensitive": "true"}}\', 2, 0, 1, 1, 0)',
     "INSERT INTO judgments (id, project_id, task_id, user_id, annotator, origin, kind, answer, seconds, at, created) "
     "VALUES (1, 1, 1, 1, 'ann', 'app', 'skip', '{\"reason\": \"?\"}', 5, '2026-01-31T08:59:00Z', 0)",
     "INSERT INTO judgments "

@@ -182,6 +182,25 @@ def test_a_save_that_was_long_on_its_way_does_not_end_up_in_the_correction(store
     assert store.save_draft(ann.id, first.task_id, {"older": True}, 1, correction_of=corrected.id) == 2
 
 
+def test_a_save_for_a_cancelled_correction_does_not_end_up_in_the_next_opening(store: Store):
+    essays = project(store, groups=1)
+    (ann,) = people(store, "ann")
+    judgment = store.submit(ann.id, ranking(ask(store, essays, ann)))
+    opened = store.undo(essays.id, ann.id)
+    assert opened is not None
+    assert opened.opening
+    same = {"correction_of": judgment.id, "opening": opened.opening}
+    assert store.save_draft(ann.id, opened.task_id, {"first": True}, 2, **same) == 2
+    assert ask(store, essays, ann).opening == opened.opening  # stays the same over saves and reloads
+    store.cancel_correction(ann.id, opened.task_id)
+    again = store.undo(essays.id, ann.id, judgment.id)
+    assert again is not None
+    assert store.save_draft(ann.id, opened.task_id, {"late": True}, 10**9, **same) is None
+    assert ask(store, essays, ann) == again
+    same = {"correction_of": judgment.id, "opening": again.opening}
+    assert store.save_draft(ann.id, opened.task_id, {"second": True}, 2, **same) == 2
+
+
 def test_undo_twice_goes_back_twice(store: Store):
     essays = project(store, groups=3)
     (ann,) = people(store, "ann")

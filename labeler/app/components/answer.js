@@ -10,11 +10,11 @@
 
 import * as editing from "./editing.js";
 import * as ranking from "./ranking.js";
+import { texts } from "./texts.js";
 
 /** Where flags belong to the prompt instead of a completion. */
 export const PROMPT = "prompt";
 export const RATINGS = [1, 2, 3, 4, 5, 6, 7];
-export const STRENGTHS = ["negligibly", "slightly", "clearly", "significantly"];
 
 /** The answer that a saved draft holds; what the project asks no more is left out. Nothing is filled in beforehand. */
 export function fromDraft(labels, schema, draft) {
@@ -120,7 +120,7 @@ export function isRanked(answer, schema) {
 export function obstacle(answer, schema) {
   if (editing.writes(schema)) return editing.writtenObstacle(answer.written);
   const open = unrated(answer, schema);
-  if (open.length) return `Rate ${open.join(", ")} first.`;
+  if (open.length) return texts.answer.rateFirst(open);
   return rankingObstacle(answer, schema) ?? strengthObstacle(answer, schema) ?? editing.editObstacle(answer, schema);
 }
 
@@ -129,16 +129,17 @@ function rankingObstacle(answer, schema) {
   const open = ranking.unranked(answer.ranking);
   const count = wanted(labels, schema);
   const worst = tiers.at(-1) ?? [];
-  if (count && count < labels.length && labels.length - open.length - worst.length >= count) return `Only the best ${count} are asked for: take ${worst.join(", ")} off.`;
+  if (count && count < labels.length && labels.length - open.length - worst.length >= count) return texts.answer.tooMany(count, worst);
   if (answer.allBad || labels.length - open.length >= count) return null;
-  const bad = schema.all_bad ? `, or mark ${labels.length === 2 ? "both" : "all"} bad` : "";
-  return count < labels.length ? `Rank the best ${count}${bad}.` : `Rank ${open.join(", ")} first${bad}.`;
+  const { rankBest, rankBestOrBad, rankFirst, rankFirstOrBad } = texts.answer;
+  const [best, first] = schema.all_bad ? [rankBestOrBad, rankFirstOrBad] : [rankBest, rankFirst];
+  return count < labels.length ? best(count, labels.length) : first(open, labels.length);
 }
 
 function strengthObstacle(answer, schema) {
   const better = preferred(answer.ranking);
   const asked = asksStrength(answer.ranking.labels, schema) && better && !answer.allBad;
-  return asked && !answer.strength ? `Say how much better ${better} is: 1 to 4.` : null;
+  return asked && !answer.strength ? texts.answer.strengthFirst(better) : null;
 }
 
 /** How much of each step is done, as "2/4"; null where there is one step only. */
@@ -151,9 +152,9 @@ export function done(answer, schema) {
 
 /** The answer in words, for those who hear the page. */
 export function describe(answer, schema) {
-  const rated = Object.entries(answer.ratings).sort().map(([label, rating]) => `${label} rated ${rating}`);
-  const strength = answer.strength ? `${preferred(answer.ranking)} is ${STRENGTHS[answer.strength - 1]} better.` : "";
+  const rated = Object.entries(answer.ratings).sort();
+  const strength = answer.strength ? texts.strength.is(preferred(answer.ranking), texts.strength.words[answer.strength - 1]) : "";
   const better = answer.edit ? "With a better text." : "";
-  const parts = [answer.allBad ? "All bad." : "", rated.length ? `${rated.join(", ")}.` : "", schema.ranking ? ranking.describe(answer.ranking) : "", strength, better];
+  const parts = [answer.allBad ? texts.answer.allBad : "", rated.length ? texts.answer.rated(rated) : "", schema.ranking ? ranking.describe(answer.ranking) : "", strength, better];
   return parts.filter(Boolean).join(" ");
 }

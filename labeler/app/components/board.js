@@ -1,6 +1,7 @@
 // The labeling screen: holds one task at a time, all of it keyed by the task's own id.
 
 import * as answers from "./answer.js";
+import { Care, endOfDay } from "./care.js";
 import { Chat } from "./chat.js";
 import { AttentionClock } from "./clock.js";
 import { Compare } from "./compare.js";
@@ -17,7 +18,9 @@ import { send } from "./outbox.js";
 import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
 import { RateStep } from "./ratestep.js";
-import { foldLong, toggleAllFolds } from "./text.js";
+import { toggleAllFolds } from "./text.js";
+import { texts } from "./texts.js";
+import { TextView } from "./textview.js";
 import { WriteStep } from "./writestep.js";
 
 // Without a touch on the new task, a submit sooner than this belongs to the task before: a double click or press.
@@ -36,7 +39,9 @@ class Board {
     parent.replaceChildren(this.frame.root);
     this.steps = { read: () => this.answer, change: (answer) => this.#change(answer), redraw: () => this.#draw(), say: (text) => this.say(text) };
     this.ownRanking = new RankStep(this.steps);
-    this.clock = new AttentionClock(() => this.#drawTime());
+    this.shown = new TextView(this.frame, { ask: (action) => this.#ask(action), include: () => this.#leaveOut(null), focus: () => this.focusBoard() });
+    this.clock = new AttentionClock(() => this.#tick());
+    this.care = new Care(this.frame.root, this.clock);
     this.task = this.draft = this.sending = this.rating = this.writing = this.editing = this.chat = null;
     this.failing = null;
     this.lastAnswer = -Infinity;
@@ -53,8 +58,8 @@ class Board {
     drawFor(null);
     await this.#ask(async () => {
       await this.#loadProjects(Number(localStorage.getItem("labeler-project")));
-      if (this.project) await this.#load();
-      else this.frame.showEmpty("You belong to no project yet. Ask a manager to add you to one.");
+      if (this.project) await this.#sitDown();
+      else this.frame.showEmpty(texts.noProject, this.shown.legend.node);
     });
   }
 
@@ -90,6 +95,8 @@ class Board {
   async #loadProjects(current) {
     const { user, projects } = await request("GET", "/api/projects");
     this.user = user;
+    this.care.setUser(user.id);
+    this.shown.setUser(user.id);
     drawFor(user.id);
     this.projects = projects;
     this.project = projects.find(({ id }) => id === current) ?? projects[0];
@@ -104,12 +111,24 @@ class Board {
     this.project = this.projects.find((project) => project.id === id);
     localStorage.setItem("labeler-project", id);
     await this.draft?.flush();
-    await this.#ask(() => this.#load());
+    await this.#ask(() => this.#sitDown());
+  }
+
+  /** A project's warning comes before its texts. */
+  async #sitDown() {
+    if (!this.care.isDue(this.project) || (await this.care.warn(this.project))) await this.#load();
+    else await this.#spare(endOfDay());
   }
 
   async #show({ task, progress }) {
     const { schema_version: schema, guidelines_version: guidelines } = this.project;
-    if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) await this.#loadProjects(this.project.id);
+    if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) {
+      await this.#loadProjects(this.project.id);
+      if (this.care.isDue(this.project) && !(await this.care.warn(this.project))) return this.#spare(endOfDay());
+    }
+    this.frame.setWarning(this.project.schema.content_warning);
+    await this.shown.prepare(this.project.schema.task === "chat" ? null : task);
+    const another = task?.id !== this.task?.id;
     this.sending = null;
     this.draft = this.compare = this.rating = this.writing = this.editing = this.chat = null;
     this.failing = null;
@@ -119,10 +138,12 @@ class Board {
     this.enterStale = this.enterHeld;
     this.frame.say("");
     if (task) this.#showTask(task);
-    else this.frame.showEmpty();
+    else this.frame.showEmpty(texts.main.none, this.shown.legend.node);
+    this.shown.show(task ? this.items : [], { optedOut: this.project.opted_out });
     this.frame.setProgress(progress);
     this.#drawTime();
     this.shownAt = performance.now();
+    if (task && another) this.care.remind(this.project.schema.break_minutes);
   }
 
   /** The ranking of the task's completions or, in a dialogue, of the replies that are offered. */
@@ -141,7 +162,7 @@ class Board {
     if (schema.task === "chat") this.#showChat(task, schema, saved);
     else this.#showCompletions(task, schema, labels);
     const { reason } = this.answer;
-    if (task.correction) this.frame.say(reason ? `You skipped this one: ${reason}` : "Correcting an earlier judgment: it stands until you submit.");
+    if (task.correction) this.frame.say(reason ? texts.main.skipped(reason) : texts.main.correcting);
     this.#draw();
     this.writing?.start();
     if (unsent) this.draft.changed();
@@ -149,9 +170,10 @@ class Board {
 
   #showChat(task, schema, saved) {
     const board = { changed: () => (this.#touched(), this.#draw()), redraw: () => this.#draw(), say: (text, options) => this.say(text, options), ready: () => this.ready(), signedOut: () => this.frame.showSignedOut(), focus: () => this.focusBoard() };
+    this.items = [];
     this.chat = new Chat(task, schema, saved?.dialogue ?? null, board);
     const { view } = this.chat;
-    this.frame.showTask(task, { ...schema, ranking: Boolean(schema.replies) }, view.prompt, view.node, this.answer.note);
+    this.frame.showTask(task, { ...schema, ranking: Boolean(schema.replies) }, view.prompt, this.shown.legend.node, view.node, this.answer.note);
     this.frame.foot.dataset.testid = "chat-board";
     this.frame.place.replaceChildren(view.foot);
     this.chat.open();
@@ -164,9 +186,9 @@ class Board {
     this.ranking.open(schema, labels);
     if (schema.edit) this.#openEditing(schema, task.completions);
     this.writing = writes(schema) ? new WriteStep(this.steps) : null;
-    this.frame.showTask(task, schema, prompt.node, this.writing?.node ?? this.view.node, this.answer.note);
+    this.items = [...prompt.folds, ...this.view.folds];
+    this.frame.showTask(task, schema, prompt.node, this.shown.legend.node, this.writing?.node ?? this.view.node, this.answer.note);
     this.frame.place.replaceChildren(...(this.rating ? [this.rating.panel.node] : []), this.ranking.node);
-    foldLong([...prompt.folds, ...this.view.folds]);
   }
 
   #openEditing(schema, completions) {
@@ -182,6 +204,37 @@ class Board {
   /** A card was swiped into view. */
   onCardShown(label) {
     this.rating?.notice(label);
+  }
+
+  // Care
+
+  async pause() {
+    this.#markTime();
+    this.draft?.flush();
+    await this.care.pause();
+  }
+
+  async openWarning() {
+    if (!this.project?.schema.content_warning || this.sending) return;
+    const include = await this.care.warn(this.project);
+    if (include === this.project.opted_out) await this.#leaveOut(include ? null : endOfDay());
+  }
+
+  /** Leave out sensitive tasks until a moment, or (null) take them again. */
+  async #leaveOut(until) {
+    await this.draft?.flush();
+    await this.#ask(() => this.#spare(until));
+  }
+
+  async #spare(until) {
+    const answer = await request("POST", "/api/care", { project: this.project.id, until });
+    this.project.opted_out = until !== null;
+    return this.#show(answer);
+  }
+
+  #tick() {
+    this.#drawTime();
+    if (this.task) this.care.tick();
   }
 
   // The present answer, and changes of it
@@ -272,8 +325,8 @@ class Board {
 
   /** Why submitting is not possible now, as a short sentence; null if it is. */
   #obstacle() {
-    if (this.sending) return "Sending …";
-    if (this.failing) return "Submitting is off until the draft can be saved.";
+    if (this.sending) return texts.board.sending;
+    if (this.failing) return texts.board.unsaved;
     return this.chat ? this.chat.obstacle() : answers.obstacle(this.answer, this.project.schema);
   }
 
@@ -321,7 +374,7 @@ class Board {
     await this.#ask(async () => {
       const answer = await request("POST", "/api/undo", { project: this.project.id, judgment });
       if (answer.task) await this.#show(answer);
-      else this.say("There is nothing to take back yet.");
+      else this.say(texts.board.nothingToUndo);
     });
   }
 
@@ -361,6 +414,14 @@ class Board {
     this.frame.openNote();
   }
 
+  openFind() {
+    if (this.task) this.shown.find.open();
+  }
+
+  toggleReading() {
+    return this.shown.toggleReading(this.task);
+  }
+
   toggleFolds() {
     toggleAllFolds(this.frame.root);
   }
@@ -371,10 +432,13 @@ class Board {
     if (completions.length < 2) return;
     this.compare = this.compare ? null : new Compare(completions);
     this.frame.setCompare(this.compare?.node ?? null, this.chat?.view.node ?? this.view.node);
+    this.shown.refresh();
   }
 
   escape() {
-    if (this.compare) this.toggleCompare();
+    if (this.frame.closeMenu()) return;
+    if (this.shown.find.isOpen) this.shown.find.close();
+    else if (this.compare) this.toggleCompare();
     else this.focusBoard();
   }
 

@@ -8,6 +8,7 @@ export class AttentionClock {
   /** @param {() => void} onTick after every second that counted */
   constructor(onTick) {
     this.seconds = 0;
+    this.held = false;
     this.onTick = onTick;
     this.lastSign = this.lastTick = performance.now();
     this.live = () => (this.lastSign = performance.now());
@@ -19,6 +20,17 @@ export class AttentionClock {
   reset(seconds = 0) {
     this.seconds = seconds;
     this.lastTick = performance.now();
+  }
+
+  /** Stand still until `release`. */
+  hold() {
+    this.#count();
+    this.held = true;
+  }
+
+  release() {
+    this.#count();
+    this.held = false;
   }
 
   /** Seconds of attention so far, to a tenth. */
@@ -34,7 +46,7 @@ export class AttentionClock {
 
   #count() {
     const now = performance.now();
-    const awake = document.visibilityState === "visible" && now - this.lastSign < IDLE;
+    const awake = !this.held && document.visibilityState === "visible" && now - this.lastSign < IDLE;
     // A sleeping laptop or a throttled tab makes one long tick: it counts as two at most.
     if (awake) this.seconds += Math.min(now - this.lastTick, 2 * TICK) / 1000;
     this.lastTick = now;

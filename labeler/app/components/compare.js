@@ -3,6 +3,7 @@
 import { el } from "./dom.js";
 import { wordDiff } from "./diff.js";
 import { exactNodes } from "./text.js";
+import { texts } from "./texts.js";
 
 export class Compare {
   /** @param {{label: string, text: string}[]} completions */
@@ -14,15 +15,16 @@ export class Compare {
   }
 
   draw() {
-    const sides = wordDiff(...this.pair.map((label) => this.texts.get(label)));
-    this.node.replaceChildren(...sides.map((pieces, side) => this.#side(side, pieces)));
+    const { sides, exact } = wordDiff(...this.pair.map((label) => this.texts.get(label)));
+    const hint = exact ? null : el("p", { class: "lb-muted lb-compare-hint" }, texts.compare.long);
+    this.node.replaceChildren(...sides.map((pieces, side) => this.#side(side, pieces)), hint ?? "");
   }
 
   #side(side, pieces) {
     const parts = pieces.map(({ text, same }) => (same ? exactNodes(text) : [el("mark", {}, ...exactNodes(text))])).flat();
     return el(
       "article",
-      { class: "lb-card", "aria-label": `Completion ${this.pair[side]}, differences marked` },
+      { class: "lb-card", "aria-label": texts.compare.side(this.pair[side]) },
       el("header", { class: "lb-card-head" }, this.#choice(side)),
       el("div", { class: "lb-text", dir: "auto" }, ...parts),
     );
@@ -30,7 +32,7 @@ export class Compare {
 
   #choice(side) {
     const options = [...this.texts.keys()].map((label) => el("option", { value: label, selected: label === this.pair[side] }, label));
-    const choice = el("select", { "aria-label": side ? "Right completion" : "Left completion" }, ...options);
+    const choice = el("select", { "aria-label": texts.compare.sides[side] }, ...options);
     choice.addEventListener("change", () => this.#choose(side, choice.value));
     return choice;
   }

@@ -1,6 +1,8 @@
 // Saving the draft of one task as it grows. A copy stays in the browser until the server has it.
 
 import { backoff, request } from "./http.js";
+import { keep, recall } from "./storage.js";
+import { texts } from "./texts.js";
 
 const QUIET = 250; // milliseconds without a change before a save
 const LATEST = 2000; // milliseconds from a change to its save, however fast somebody goes on typing
@@ -8,14 +10,14 @@ const LATEST = 2000; // milliseconds from a change to its save, however fast som
 export class Draft {
   /**
    * @param {string} owner whose draft it is: two people may share a browser
-   * @param {{id: number, correction: number|null, draft_version: number, draft: object|null}} task
+   * @param {{id: number, correction: number|null, opening: string|null, draft_version: number, draft: object|null}} task
    * @param {() => object} read the present draft
    * @param {(state: "saved"|"saving"|"failed"|"signed-out"|"lost", error?: Error) => void} onState
    */
   constructor(owner, task, read, onState) {
     this.key = `labeler-draft:${owner}:${task.id}`;
     this.taskId = task.id;
-    this.correction = task.correction;
+    this.opened = { correction: task.correction, opening: task.opening };
     this.version = task.draft_version;
     this.read = read;
     this.onState = onState;
@@ -28,7 +30,8 @@ export class Draft {
   /** The copy in this browser, if it is of the same answer and newer than what the server gave us. */
   unsent() {
     const kept = recall(this.key);
-    return kept && kept.correction === this.correction && kept.version > this.version ? kept.draft : null;
+    const { correction, opening } = this.opened;
+    return kept && kept.correction === correction && kept.opening === opening && kept.version > this.version ? kept.draft : null;
   }
 
   /** Something changed: save soon. */
@@ -73,11 +76,11 @@ export class Draft {
   }
 
   #keep() {
-    keep(this.key, { version: this.version + 1, correction: this.correction, draft: this.read() });
+    keep(this.key, { version: this.version + 1, ...this.opened, draft: this.read() });
   }
 
   #body() {
-    return { task: this.taskId, correction: this.correction, version: this.version, draft: this.read() };
+    return { task: this.taskId, ...this.opened, version: this.version, draft: this.read() };
   }
 
   async #send() {
@@ -112,31 +115,12 @@ export class Draft {
 
   #lost() {
     this.close();
-    this.onState("lost", new Error("This task was answered, or its correction ended, in another window."));
+    this.onState("lost", new Error(texts.saving.lost));
   }
 
   #failed(error) {
     this.attempt += 1;
     this.stopped = error.signedOut;
     this.onState(error.signedOut ? "signed-out" : "failed", error);
-  }
-}
-
-// The browser's own storage is a second net: where it is full or forbidden, the server's copy has to do.
-
-function keep(key, value) {
-  try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, JSON.stringify(value));
-  } catch {
-    return;
-  }
-}
-
-function recall(key) {
-  try {
-    return JSON.parse(localStorage.getItem(key) ?? "null");
-  } catch {
-    return null;
   }
 }

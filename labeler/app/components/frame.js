@@ -2,6 +2,7 @@
 
 import { button, el, flag, takesText } from "./dom.js";
 import { writes } from "./editing.js";
+import { texts } from "./texts.js";
 
 export class Frame {
   /** @param {object} board the commands; @param {boolean} bare there is no navigation above the board */
@@ -9,11 +10,12 @@ export class Frame {
     this.board = board;
     this.#top(board);
     this.#board(board);
-    this.main = el("main", { class: "lb-main", tabindex: "-1", "aria-label": "Prompt and completions" }, el("p", { class: "lb-wait" }, "Loading …"));
+    this.main = el("main", { class: "lb-main", tabindex: "-1", "aria-label": texts.main.name }, el("p", { class: "lb-wait" }, texts.loading));
     this.live = el("div", { class: "lb-live", role: "status", "aria-live": "polite" });
-    const hint = el("div", { id: "lb-chip-keys", hidden: true }, "Digits put it at that rank, left and right move it, up ranks it next, down takes it off.");
+    const hint = el("div", { id: "lb-chip-keys", hidden: true }, texts.foot.chipKeys);
+    this.find = el("div", { class: "lb-find-place" });
     // The mark keeps dialogs of the page around the board from holding the focus.
-    this.root = el("div", { class: bare ? "lb lb-bare" : "lb", "data-react-aria-top-layer": "true" }, this.top, this.main, this.foot, this.live, hint);
+    this.root = el("div", { class: bare ? "lb lb-bare" : "lb", "data-react-aria-top-layer": "true" }, this.top, this.find, this.main, this.foot, this.live, hint);
     this.root.addEventListener("focusout", (event) => this.#keepTyping(event));
     // After a click the keyboard is back with the board, so that the next Enter does not press the same button again.
     this.root.addEventListener("click", (event) => {
@@ -34,43 +36,59 @@ export class Frame {
     this.minutes = el("span", { class: "lb-minutes" });
     this.saving = el("span", { class: "lb-saving", "data-testid": "saving" });
     this.account = el("span", { class: "lb-account" });
-    this.top = el(
-      "header",
-      { class: "lb-top" },
-      this.name,
-      el("span", { class: "lb-progress" }, this.done, this.minutes),
-      this.saving,
-      el(
-        "nav",
-        { "aria-label": "Panels" },
-        (this.compareButton = button("compare", { class: "lb-quiet lb-needs-task", "data-testid": "compare-toggle", "aria-pressed": "false", onclick: () => board.toggleCompare() }, "v")),
-        button("guidelines", { class: "lb-quiet", "data-testid": "guidelines-open", onclick: () => board.openGuidelines() }, "g"),
-        button("history", { class: "lb-quiet", "data-testid": "history-open", onclick: () => board.openHistory() }, "h"),
-        button("keys", { class: "lb-quiet", "data-testid": "help-open", "aria-label": "Keys", onclick: () => board.openHelp() }, "?"),
-      ),
-      this.account,
+    const panel = (text, testid, key, act, attributes = {}) => button(text, { class: "lb-quiet", "data-testid": testid, onclick: () => (this.#menu(false), act()), ...attributes }, key);
+    const pressed = { class: "lb-quiet lb-needs-task", "aria-pressed": "false" };
+    this.compareButton = panel(texts.top.compare, "compare-toggle", "v", () => board.toggleCompare(), pressed);
+    this.readingButton = panel(texts.top.reading, "reading-toggle", "*", () => board.toggleReading(), pressed);
+    this.warning = panel(texts.top.warning, "warning-open", "!", () => board.openWarning(), { hidden: true });
+    const nav = el(
+      "nav",
+      { "aria-label": texts.top.panels },
+      this.compareButton,
+      this.readingButton,
+      panel(texts.top.find, "find-open", "/", () => board.openFind(), { class: "lb-quiet lb-needs-task" }),
+      panel(texts.top.guidelines, "guidelines-open", "g", () => board.openGuidelines()),
+      panel(texts.top.history, "history-open", "h", () => board.openHistory()),
+      this.warning,
+      panel(texts.top.pause, "pause", ".", () => board.pause()),
+      panel(texts.top.keys, "help-open", "?", () => board.openHelp(), { "aria-label": texts.top.keysName }),
     );
+    this.menuButton = button(texts.top.menu, { class: "lb-quiet lb-menu-button", "data-testid": "menu", "aria-expanded": "false", "aria-controls": "lb-menu", onclick: () => this.#menu(!this.top.hasAttribute("data-menu")) });
+    this.menu = el("div", { class: "lb-menu", id: "lb-menu" }, nav, this.account);
+    this.top = el("header", { class: "lb-top" }, this.name, el("span", { class: "lb-progress" }, this.done, this.minutes), this.saving, this.menuButton, this.menu);
+  }
+
+  /** Open or close what a narrow screen keeps behind one button. */
+  #menu(open) {
+    flag(this.top, "data-menu", open);
+    this.menuButton.setAttribute("aria-expanded", String(open));
+  }
+
+  closeMenu() {
+    const open = this.top.hasAttribute("data-menu");
+    this.#menu(false);
+    return open;
   }
 
   #board(board) {
     this.place = el("div", { class: "lb-place" });
     this.rateTab = button("", { class: "lb-quiet", "data-testid": "step-rate", onclick: () => board.toRating() });
     this.rankTab = button("", { class: "lb-quiet", "data-testid": "step-rank", onclick: () => board.toRanking() });
-    this.stepTabs = el("div", { class: "lb-steps", role: "group", "aria-label": "Steps", hidden: true }, this.rateTab, this.rankTab, el("kbd", { "aria-hidden": "true" }, "r"));
-    this.note = el("textarea", { class: "lb-note", rows: "2", maxlength: "10000", hidden: true, placeholder: "Note for the managers (Esc goes back to the board)", "aria-label": "Note", "data-testid": "note-text", oninput: () => board.setNote(this.note.value) });
+    this.stepTabs = el("div", { class: "lb-steps", role: "group", "aria-label": texts.foot.steps, hidden: true }, this.rateTab, this.rankTab, el("kbd", { "aria-hidden": "true" }, "r"));
+    this.note = el("textarea", { class: "lb-note", rows: "2", maxlength: "10000", hidden: true, placeholder: texts.foot.noteHint, "aria-label": texts.foot.noteName, "data-testid": "note-text", oninput: () => board.setNote(this.note.value) });
     this.message = el("span", { class: "lb-message", role: "status", "data-testid": "message" });
     this.allBad = el("input", { type: "checkbox", "data-testid": "all-bad", "aria-keyshortcuts": "x", onchange: () => board.toggleAllBad() });
-    this.submit = button("Submit", { class: "lb-primary lb-submit", "data-testid": "submit", disabled: true, onclick: () => board.submit() }, "Enter");
+    this.submit = button(texts.foot.submit, { class: "lb-primary lb-submit", "data-testid": "submit", disabled: true, onclick: () => board.submit() }, "Enter");
     this.submitKey = this.submit.querySelector("kbd");
-    this.keep = button("keep as it was", { class: "lb-quiet", "data-testid": "keep", hidden: true, onclick: () => board.keepAsItWas() });
+    this.keep = button(texts.foot.keep, { class: "lb-quiet", "data-testid": "keep", hidden: true, onclick: () => board.keepAsItWas() });
     const tools = el(
       "div",
       { class: "lb-tools" },
-      button("undo", { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
-      button("skip", { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
-      button("note", { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
+      button(texts.foot.undo, { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
+      button(texts.foot.skip, { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
+      button(texts.foot.note, { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
       (this.improve = button("improve", { class: "lb-quiet lb-needs-task", "data-testid": "improve", title: "Improve the best", onclick: () => board.editing.focus() }, "e")),
-      (this.tie = button("tie", { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: "The next one ties with the one before", "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
+      (this.tie = button(texts.foot.tie, { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: texts.foot.tieHint, "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
       (this.allBadLabel = el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, (this.allBadText = el("span", {})), el("kbd", { "aria-hidden": "true" }, "x"))),
       this.keep,
       this.message,
@@ -80,26 +98,26 @@ export class Frame {
   }
 
   setUser(user, projects, current) {
-    const form = el("form", { method: "post", action: "/logout" }, el("button", { type: "submit", class: "lb-quiet", "data-testid": "sign-out" }, "sign out"));
-    this.account.replaceChildren(el("a", { class: "lb-muted", href: "/account", "data-testid": "account" }, user.name), form);
+    const form = el("form", { method: "post", action: "/logout" }, el("button", { type: "submit", class: "lb-quiet", "data-testid": "sign-out" }, texts.top.signOut));
+    this.account.replaceChildren(el("a", { class: "lb-name", href: "/account", title: texts.top.account, "data-testid": "account" }, user.name), form);
     if (projects.length < 2) return this.name.replaceChildren(current?.name ?? "");
     const options = projects.map(({ id, name }) => el("option", { value: id, selected: id === current.id }, name));
-    const choice = el("select", { "aria-label": "Project", "data-testid": "project" }, ...options);
+    const choice = el("select", { "aria-label": texts.top.project, "data-testid": "project" }, ...options);
     choice.addEventListener("change", () => (choice.blur(), this.board.switchProject(Number(choice.value))));
     this.name.replaceChildren(choice);
   }
 
   setProgress({ done, total }) {
-    this.done.textContent = `${done} of ${total}`;
+    this.done.textContent = texts.top.progress(done, total);
   }
 
   setMinutes(seconds) {
-    const text = ` · ${Math.floor(seconds / 60)} min today`;
+    const text = texts.top.minutes(Math.floor(seconds / 60));
     if (this.minutes.textContent !== text) this.minutes.textContent = text;
   }
 
   setSaving(state, error) {
-    const text = { saved: "saved", saving: "saving …", failed: `Not saved: ${error?.message ?? ""} Trying again …` }[state] ?? "";
+    const text = state === "failed" ? texts.saving.failed(error?.message ?? "") : ({ saved: texts.saving.saved, saving: texts.saving.saving }[state] ?? "");
     this.saving.textContent = text;
     flag(this.saving, "data-alarm", state === "failed");
     if (state === "failed") this.say(text, { alarm: true });
@@ -115,8 +133,8 @@ export class Frame {
     this.stepTabs.hidden = !done;
     flag(this.root, "data-rating", rating);
     if (!done) return;
-    this.rateTab.textContent = `1 · ${done.rated ? "rate" : "flag"} ${done.rated}`;
-    this.rankTab.textContent = `2 · rank ${done.ranked}`;
+    this.rateTab.textContent = texts.foot.rateStep(done.rated);
+    this.rankTab.textContent = texts.foot.rankStep(done.ranked);
     this.rateTab.setAttribute("aria-pressed", String(rating));
     this.rankTab.setAttribute("aria-pressed", String(!rating));
   }
@@ -128,19 +146,27 @@ export class Frame {
     if (node) cards.after(node);
   }
 
-  showTask(task, schema, prompt, cards, note) {
+  setWarning(text) {
+    this.warning.hidden = !text;
+  }
+
+  setReading(on) {
+    this.readingButton.setAttribute("aria-pressed", String(on));
+  }
+
+  showTask(task, schema, prompt, legend, cards, note) {
     this.foot.dataset.testid = "ranking-board";
     this.foot.dataset.taskId = task.id;
     this.foot.dataset.k = task.completions.length;
     this.compareButton.setAttribute("aria-pressed", "false");
-    this.main.replaceChildren(prompt, this.#dots(task.completions, cards), cards);
+    this.main.replaceChildren(prompt, legend, this.#dots(task.completions, cards), cards);
     this.main.scrollTop = 0;
     this.compareButton.hidden = task.completions.length < 2;
     this.submitKey.textContent = writes(schema) ? "Ctrl Enter" : "Enter";
     this.improve.hidden = !schema.edit;
     this.tie.hidden = !schema.ranking;
     this.allBadLabel.hidden = !schema.all_bad;
-    this.allBadText.textContent = task.completions.length === 2 ? "both bad" : "all bad";
+    this.allBadText.textContent = texts.foot.allBad(task.completions.length);
     this.note.value = note;
     this.note.hidden = !note;
     this.keep.hidden = !task.correction;
@@ -152,7 +178,7 @@ export class Frame {
   /** Letters that jump to a card, where cards are swiped. */
   #dots(completions, cards) {
     const to = (text, name, index) => button(text, { class: "lb-jump", "aria-label": name, onclick: () => cards.children[index].scrollIntoView({ inline: "start", block: "nearest" }) });
-    const jumps = completions.map(({ label }, index) => to(label, `Show completion ${label}`, index));
+    const jumps = completions.map(({ label }, index) => to(label, texts.card.jump(label), index));
     if (cards.querySelector(".lb-edit")) jumps.push(to("✎", "Improve the best", jumps.length));
     let before = 0;
     const mark = () => {
@@ -163,14 +189,14 @@ export class Frame {
     };
     cards.addEventListener("scroll", mark, { passive: true });
     mark();
-    return el("nav", { class: "lb-jumps", "aria-label": "Completions" }, ...jumps);
+    return el("nav", { class: "lb-jumps", "aria-label": texts.card.jumps }, ...jumps);
   }
 
-  showEmpty(text = "No tasks are left for you here. Thank you!") {
+  showEmpty(text, legend) {
     delete this.foot.dataset.testid;
     delete this.foot.dataset.taskId;
     flag(this.root, "data-empty", true);
-    this.main.replaceChildren(el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text));
+    this.main.replaceChildren(legend, el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text));
     this.place.replaceChildren();
     this.stepTabs.hidden = true;
     this.note.hidden = this.keep.hidden = this.submit.disabled = true;
@@ -178,7 +204,7 @@ export class Frame {
   }
 
   showSignedOut() {
-    this.message.replaceChildren("You are signed out; your draft is kept. ", el("a", { href: "/login" }, "Sign in again"));
+    this.message.replaceChildren(texts.saving.signedOut, el("a", { href: "/login" }, texts.saving.signIn));
     flag(this.message, "data-alarm", true);
   }
 

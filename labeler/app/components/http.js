@@ -1,5 +1,7 @@
 // Talking to the server: JSON in and out, and errors as sentences.
 
+import { texts } from "./texts.js";
+
 /** What went wrong. `status` is 0 where the server was not reached. */
 export class ApiError extends Error {
   constructor(status, message) {
@@ -40,11 +42,11 @@ export async function request(method, path, body = undefined, { keepalive = fals
   try {
     response = await fetch(path, options);
   } catch {
-    throw new ApiError(0, "The server cannot be reached.");
+    throw new ApiError(0, texts.http.unreachable);
   }
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(response.status, answer?.error ?? `The server answered ${response.status}.`);
-  if (answer === null) throw new ApiError(502, "The server's answer was not understood.");
+  if (!response.ok) throw new ApiError(response.status, answer?.error ?? texts.http.status(response.status));
+  if (answer === null) throw new ApiError(502, texts.http.unclear);
   return answer;
 }
 

@@ -2,6 +2,7 @@
 
 import { PROMPT } from "./answer.js";
 import { takesText } from "./dom.js";
+import { texts } from "./texts.js";
 
 // The same letters as COMMAND_KEYS of labeler/label_schema.py: no flag has them.
 const COMMANDS = /^[GHMNRSUVX]$/;
@@ -14,6 +15,7 @@ export function listen(board) {
   const down = (event) => {
     if (event.key === "Enter") board.enterHeld = true;
     if (board.sending || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.target === board.shown.find.field) return board.shown.find.onKey(event) ? swallow(event) : event.stopImmediatePropagation();
     if (takesText(event.target)) return board.chat?.inText(event) ? swallow(event) : leaveText(event, board);
     if (board.task && !board.chat && isSend(event)) return take(event, () => board.enter(event.repeat, { sends: true }));
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -59,7 +61,7 @@ function leaveText(event, board) {
 function command(event, board) {
   const letter = event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const plain = plainKey(event, letter, board);
-  if (!board.task) return /^[UGH?]$/.test(letter) ? plain : null;
+  if (!board.task) return /^[UGH?.*!]$/.test(letter) ? plain : null;
   if (board.chat) return board.chat.command(event, letter) ?? plain;
   if (board.rating?.active) return rateKey(event, letter, board) ?? plain;
   // Where there are completions G, H and so on, they take the keys of commands; with Shift those still work.
@@ -79,13 +81,13 @@ function rateKey(event, letter, board) {
   if (event.key === "ArrowRight") return () => rating.next(1);
   if (!/^[A-Z]$/.test(letter) || COMMANDS.test(letter)) return null;
   if (rating.flagsFor(rating.current).length === 0 && board.hasLabel(letter)) return () => board.ranking.typeLetter(letter, event.repeat);
-  return () => event.repeat || rating.typeFlag(letter) || board.say(`No flag has the letter ${letter}. The ranking comes after the ratings; r goes there.`);
+  return () => event.repeat || rating.typeFlag(letter) || board.say(texts.rating.noFlag(letter));
 }
 
 function digit(board, rank) {
   if (board.ranking.asksStrength) return () => board.ranking.setStrength(rank);
   const label = focusedLabel();
-  if (!label) return () => board.say("Go to a chip or a completion with Tab first; then digits put it at that rank.");
+  if (!label) return () => board.say(texts.board.focusFirst);
   return () => board.ranking.typeRank(label, rank);
 }
 
@@ -107,6 +109,10 @@ function plainKey(event, letter, board) {
     Backspace: () => board.takeBack(),
     Escape: () => board.escape(),
     "?": () => board.openHelp(),
+    "/": () => board.openFind(),
+    "*": () => board.toggleReading(),
+    ".": () => board.pause(),
+    "!": () => board.openWarning(),
     G: () => board.openGuidelines(),
     H: () => board.openHistory(),
     X: () => board.toggleAllBad(),
@@ -119,7 +125,7 @@ function plainKey(event, letter, board) {
     E: board.editing && (() => board.editing.focus()),
   };
   const act = commands[letter];
-  return act && !(event.repeat && (COMMANDS.test(letter) || letter === "?")) ? act : null;
+  return act && !(event.repeat && (COMMANDS.test(letter) || "?/*.!".includes(letter))) ? act : null;
 }
 
 /** Enter on these presses them; on chips and completions it submits. */

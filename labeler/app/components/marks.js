@@ -2,6 +2,7 @@
 
 import { flagsOf, PROMPT, RATINGS } from "./answer.js";
 import { button, el } from "./dom.js";
+import { texts } from "./texts.js";
 
 /**
  * The seven ratings of one completion.
@@ -11,11 +12,11 @@ export function ratingRow(label, onRate) {
   const buttons = RATINGS.map((rating) =>
     button(String(rating), { class: "lb-rating", tabindex: "-1", "data-testid": "rating", "data-label": label, "data-rating": rating, onclick: () => onRate(buttons[rating - 1].getAttribute("aria-pressed") === "true" ? null : rating) }),
   );
-  const node = el("div", { class: "lb-ratings", role: "group", "aria-label": `Rating of completion ${label}, 1 worst to 7 best`, title: "1 worst … 7 best" }, ...buttons);
+  const node = el("div", { class: "lb-ratings", role: "group", "aria-label": texts.rating.row(label), title: texts.rating.scale }, ...buttons);
   const mark = (given, off) =>
     buttons.forEach((one, index) => {
       one.setAttribute("aria-pressed", String(index + 1 === given));
-      one.setAttribute("aria-label", `Rate ${label} ${index + 1} of 7`);
+      one.setAttribute("aria-label", texts.rating.rate(label, index + 1));
       one.disabled = off;
     });
   return { node, mark };
@@ -26,7 +27,7 @@ export function tags(flags, set) {
   return flags.filter(({ name }) => set.includes(name)).map(({ text, about }) => el("span", { class: "lb-tag", title: about }, text));
 }
 
-export const targetName = (target) => (target === PROMPT ? "the prompt" : `completion ${target}`);
+export const targetName = (target) => (target === PROMPT ? texts.rating.ofPrompt : texts.rating.ofCompletion(target));
 
 /** The panel in the foot: whose flags they are, and every flag with its letter. */
 export class Panel {
@@ -39,7 +40,7 @@ export class Panel {
     this.targets = targets;
     this.flagsFor = flagsFor;
     this.on = on;
-    this.who = el("div", { class: "lb-whos", role: "group", "aria-label": "Whose flags" });
+    this.who = el("div", { class: "lb-whos", role: "group", "aria-label": texts.rating.whose });
     this.flags = el("div", { class: "lb-flags", role: "group" });
     this.node = el("div", { class: "lb-panel", "data-testid": "flags" }, this.who, this.flags);
   }
@@ -48,15 +49,15 @@ export class Panel {
     const focused = document.activeElement?.closest?.(".lb-panel") ? document.activeElement.dataset.key : null;
     this.who.replaceChildren(...this.targets.map((target) => this.#target(target, answer, target === current)));
     const set = flagsOf(answer, current);
-    this.flags.setAttribute("aria-label", `Flags of ${targetName(current)}`);
+    this.flags.setAttribute("aria-label", texts.rating.flagsOf(targetName(current)));
     this.flags.replaceChildren(...this.flagsFor(current).map((flag) => this.#flag(flag, set.includes(flag.name), off)));
     if (focused) this.node.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   #target(target, answer, current) {
     const count = flagsOf(answer, target).length;
-    const name = target === PROMPT ? "prompt" : target;
-    const label = `Flags of ${targetName(target)}${count ? `, ${count} set` : ""}`;
+    const name = target === PROMPT ? texts.rating.prompt : target;
+    const label = count ? texts.rating.flagsSet(targetName(target), count) : texts.rating.flagsOf(targetName(target));
     return button(`${name}${count ? ` ⚑${count}` : ""}`, { class: "lb-who", "data-key": target, "aria-pressed": String(current), "aria-label": label, onclick: () => this.on.onTarget(target) }, target === PROMPT ? "0" : "");
   }
 

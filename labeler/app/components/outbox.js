@@ -1,6 +1,7 @@
 // Sending an answer until it is known what became of it.
 
 import { backoff, pause, request } from "./http.js";
+import { texts } from "./texts.js";
 
 /**
  * Submit, with the same id and content each time.
@@ -26,7 +27,7 @@ async function persist(body, onTrouble) {
       return await request("POST", "/api/submit", body);
     } catch (error) {
       if (!error.transient) throw error;
-      onTrouble(`Not sent yet: ${error.message} Trying again …`);
+      onTrouble(texts.board.notSent(error.message));
       await pause(backoff(attempt));
     }
   }

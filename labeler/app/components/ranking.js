@@ -5,6 +5,8 @@
 //          trail: ["A", "B"],              in the order in which they were placed, for Backspace
 //          tie: false}                     "=" was typed: the next letter joins the one before
 
+import { texts } from "./texts.js";
+
 /** Nothing ranked yet: untouched means unranked. */
 export function emptyRanking(labels) {
   return { labels, tiers: [], trail: [], tie: false };
@@ -124,8 +126,8 @@ export function step(state, label, direction) {
 
 /** The ranking in words, for those who hear the page. */
 export function describe(state) {
-  const tiers = closeGaps(state.tiers).map((tier) => (tier.length > 1 ? `${tier.join(" and ")} tied` : tier[0]));
+  const tiers = closeGaps(state.tiers).map((tier) => (tier.length > 1 ? texts.ranking.tied(tier) : tier[0]));
   const open = unranked(state);
-  const ranked = tiers.length ? `Best to worst: ${tiers.join(", then ")}.` : "Nothing ranked.";
-  return `${ranked}${open.length ? ` Unranked: ${open.join(", ")}.` : " All ranked."}${state.tie ? " Next letter ties." : ""}`;
+  const ranked = tiers.length ? texts.ranking.order(tiers) : texts.ranking.nothing;
+  return ranked + (open.length ? texts.ranking.open(open) : texts.ranking.complete) + (state.tie ? texts.ranking.tieNext : "");
 }

@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import * as ranking from "./ranking.js";
 import { Strength } from "./strength.js";
 import { Strip } from "./strip.js";
+import { texts } from "./texts.js";
 
 export class RankStep {
   /** @param {{read: () => object, change: (answer: object) => void, redraw: () => void, say: (text: string) => void}} board */
@@ -46,14 +47,14 @@ export class RankStep {
 
   typeLetter(letter, repeated) {
     const state = ranking.place(this.state, letter);
-    if (state === this.state && !repeated) this.board.say(`${letter} is ranked ${ranking.rankOf(state, letter)} already; Backspace takes the last one back.`);
+    if (state === this.state && !repeated) this.board.say(texts.ranking.twice(letter, ranking.rankOf(state, letter)));
     else this.#change(state);
   }
 
   typeRank(label, rank) {
     const { labels } = this.state;
     if (rank <= labels.length) this.#change(ranking.setRank(this.state, label, rank));
-    else this.board.say(`There are ${labels.length} completions: ranks go from 1 to ${labels.length}.`);
+    else this.board.say(texts.ranking.tooHigh(labels.length));
   }
 
   step(label, direction) {
@@ -76,8 +77,8 @@ export class RankStep {
 
   setStrength(strength) {
     const before = this.board.read();
-    const answer = strength <= answers.STRENGTHS.length ? answers.withStrength(before, strength) : before;
-    if (answer === before) this.board.say("Type the letter of the better one, then 1 negligibly, 2 slightly, 3 clearly or 4 significantly better.");
+    const answer = strength <= texts.strength.words.length ? answers.withStrength(before, strength) : before;
+    if (answer === before) this.board.say(texts.strength.how);
     else this.board.change(answer);
   }
 

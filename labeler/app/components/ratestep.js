@@ -2,6 +2,7 @@
 
 import * as answers from "./answer.js";
 import { Panel, ratingRow, tags, targetName } from "./marks.js";
+import { texts } from "./texts.js";
 
 const { PROMPT } = answers;
 
@@ -61,7 +62,7 @@ export class RateStep {
 
   /** A digit: rate the current completion and move on, at the end to the ranking. */
   rate(rating) {
-    if (!this.rows.has(this.current)) return this.board.say(this.rows.size ? "The prompt is not rated; ← goes to the completions." : "This project asks for flags, not for ratings.");
+    if (!this.rows.has(this.current)) return this.board.say(this.rows.size ? texts.rating.promptUnrated : texts.rating.flagsOnly);
     this.board.change(answers.withRating(this.board.read(), this.current, rating));
     const open = answers.unrated(this.board.read(), this.schema);
     const after = this.labels.indexOf(this.current);
@@ -73,7 +74,7 @@ export class RateStep {
   #tap(label, rating) {
     this.notice(label);
     this.board.change(answers.withRating(this.board.read(), label, rating));
-    if (rating && !answers.unrated(this.board.read(), this.schema).length && this.schema.ranking && this.active) this.board.say("All are rated: now rank them.");
+    if (rating && !answers.unrated(this.board.read(), this.schema).length && this.schema.ranking && this.active) this.board.say(texts.rating.complete);
   }
 
   toggle(name) {
@@ -104,15 +105,15 @@ export class RateStep {
     for (const [label, card] of this.cards) {
       card.tags.replaceChildren(...tags(this.schema.flags, answers.flagsOf(answer, label)));
       card.node.classList.toggle("lb-current", this.active && label === this.current);
-      if (this.rows.size) card.node.setAttribute("aria-label", `Completion ${label}, ${answer.ratings[label] ? `rated ${answer.ratings[label]}` : "not rated"}`);
+      if (this.rows.size) card.node.setAttribute("aria-label", texts.card.rated(label, answer.ratings[label]));
     }
     this.promptTags.replaceChildren(...tags(this.schema.prompt_flags, answer.promptFlags));
   }
 
   describe(answer) {
     const set = this.flagsFor(this.current).filter(({ name }) => answers.flagsOf(answer, this.current).includes(name));
-    const flags = set.length ? ` Flags: ${set.map(({ text }) => text).join(", ")}.` : "";
-    return this.active ? `Now ${targetName(this.current)}.${flags}` : "";
+    const flags = set.length ? texts.rating.set(set.map(({ text }) => text)) : "";
+    return this.active ? texts.rating.now(targetName(this.current)) + flags : "";
   }
 }
 

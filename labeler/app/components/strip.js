@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { rankOf, unranked } from "./ranking.js";
+import { texts } from "./texts.js";
 
 const DRAG_STARTS = 6; // pixels; less is a tap
 
@@ -9,8 +10,8 @@ export class Strip {
   /** @param {{onTap, onTier, onGap, onPool}} on what a tap and the three kinds of drop do */
   constructor(on) {
     this.on = on;
-    this.row = el("div", { class: "lb-row", role: "group", "aria-label": "Ranking, best to worst" });
-    this.pool = el("div", { class: "lb-pool", "data-drop": "pool", role: "group", "aria-label": "Unranked" });
+    this.row = el("div", { class: "lb-row", role: "group", "aria-label": texts.ranking.name });
+    this.pool = el("div", { class: "lb-pool", "data-drop": "pool", role: "group", "aria-label": texts.ranking.unranked });
     this.node = el("div", { class: "lb-strip" }, this.row, this.pool);
   }
 
@@ -24,11 +25,10 @@ export class Strip {
     const focused = document.activeElement?.closest?.(".lb-strip") ? document.activeElement.dataset.label : null;
     const chip = (label) => this.#chip(label, rankOf(state, label), off);
     const tiers = state.tiers.flatMap((tier, index) => [this.#tier(tier.map(chip), index), this.#gap(index + 1)]);
-    this.row.replaceChildren(end("best"), this.#gap(0), ...tiers, end("worst"));
+    this.row.replaceChildren(end(texts.ranking.best), this.#gap(0), ...tiers, end(texts.ranking.worst));
     if (state.tie) this.row.querySelector(`[data-label="${state.trail.at(-1)}"]`)?.after(el("span", { class: "lb-tie" }, "="));
     const open = unranked(state).map(chip);
-    const name = this.top ? `not in the best ${this.top}` : "unranked";
-    this.pool.replaceChildren(el("span", { class: "lb-end" }, name), ...(open.length ? open : [el("span", { class: "lb-none" }, "–")]));
+    this.pool.replaceChildren(end(texts.ranking.pool(this.top)), ...(open.length ? open : [el("span", { class: "lb-none" }, "–")]));
     if (focused) this.node.querySelector(`[data-label="${focused}"]`)?.focus({ preventScroll: true });
   }
 
@@ -38,7 +38,7 @@ export class Strip {
   }
 
   #gap(index) {
-    return el("div", { class: "lb-gap", "data-drop": "gap", "data-index": index, "aria-hidden": "true" });
+    return el("div", { class: "lb-gap", "data-drop": "gap", "data-index": index, "data-hint": texts.ranking.hint, "data-touch-hint": texts.ranking.touchHint, "aria-hidden": "true" });
   }
 
   #chip(label, rank, off) {
@@ -46,7 +46,7 @@ export class Strip {
       "button",
       {
         type: "button", class: "lb-chip", disabled: off, "data-testid": "chip", "data-label": label, "data-rank": rank ?? "",
-        "aria-label": rank ? `${label}, rank ${rank}` : `${label}, unranked`,
+        "aria-label": texts.ranking.chip(label, rank),
         "aria-describedby": "lb-chip-keys",
         onclick: () => this.on.onTap(label),
       },

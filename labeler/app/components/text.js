@@ -1,12 +1,15 @@
 // Showing text exactly as it was generated: every character, no markup, and nothing hidden.
 
 import { button, el } from "./dom.js";
+import { texts } from "./texts.js";
 
-// Characters that are invisible or turn the direction of the text round them. Tab and newline are laid out as usual.
-const UNSEEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+// Characters that are invisible or turn the direction of the text round them: controls, formats, fillers and variation
+// selectors. Tab and newline are laid out as usual.
+const UNSEEN = /(?![\t\n\r])[\p{Cc}\p{Cf}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2028\u2029\u2800\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}]/gu;
 
-// Inside an emoji sequence the joiner is part of the picture and not a hidden character.
-const PICTOGRAPH_JOINER = /(?<=\p{Extended_Pictographic}\ufe0f?)\u200d(?=\p{Extended_Pictographic})/u;
+// In an emoji sequence the joiner, the picture selector and the letters of a flag are part of the picture.
+const ONE = "\\p{Extended_Pictographic}\\p{Emoji_Modifier}?[\\ufe0e\\ufe0f]?";
+const PICTURE = new RegExp(`\\u{1f3f4}[\\u{e0061}-\\u{e007a}]{2,6}\\u{e007f}|${ONE}(?:\\u200d(?:${ONE}|[\\u2640\\u2642]\\ufe0f?))*|[0-9#*]\\ufe0f\\u20e3`, "gu");
 
 /**
  * A text as nodes. An unseen character stays in the text (copying gives it back) but is wrapped, so that the style sheet
@@ -15,8 +18,9 @@ const PICTOGRAPH_JOINER = /(?<=\p{Extended_Pictographic}\ufe0f?)\u200d(?=\p{Exte
 export function exactNodes(text) {
   const nodes = [];
   let from = 0;
+  const pictures = pictureParts(text);
   for (const match of text.matchAll(UNSEEN)) {
-    if (isPictographJoiner(text, match.index)) continue;
+    if (pictures.has(match.index)) continue;
     const code = match[0].codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
     nodes.push(text.slice(from, match.index), el("span", { class: "lb-unseen", "data-code": `U+${code}` }, match[0]));
     from = match.index + match[0].length;
@@ -24,22 +28,26 @@ export function exactNodes(text) {
   return [...nodes, text.slice(from)];
 }
 
-function isPictographJoiner(text, index) {
-  return text[index] === "\u200d" && PICTOGRAPH_JOINER.test(text.slice(Math.max(0, index - 3), index + 3));
+/** Where the unseen parts of emoji stand. */
+function pictureParts(text) {
+  const parts = new Set();
+  for (const { 0: picture, index } of text.matchAll(PICTURE)) for (let at = 0; at < picture.length; at += 1) parts.add(index + at);
+  return parts;
 }
 
 /**
- * Fold bodies that are taller than they may be. The text is never cut: folding hides its end behind a '▸ more' button.
+ * Fold bodies that are taller than they may be. The text is never cut: folding hides its end behind a button.
  * @param {{body: HTMLElement, foot: HTMLElement}[]} items the text and the place for its button.
  */
 export function foldLong(items) {
-  const tall = items.map(({ body }) => {
+  const tall = items.map(({ body, foot }) => {
+    foot.replaceChildren();
     body.classList.add("lb-folded");
     return body.scrollHeight > body.clientHeight + 24;
   });
   items.forEach(({ body, foot }, index) => {
     if (!tall[index]) return body.classList.remove("lb-folded");
-    const more = button("▸ more", { class: "lb-more", "aria-expanded": "false" });
+    const more = button(texts.card.more, { class: "lb-more", "aria-expanded": "false" });
     more.addEventListener("click", () => setFolded(body, more, !body.classList.contains("lb-folded")));
     foot.append(more);
   });
@@ -47,7 +55,7 @@ export function foldLong(items) {
 
 function setFolded(body, more, folded) {
   body.classList.toggle("lb-folded", folded);
-  more.textContent = folded ? "▸ more" : "▾ less";
+  more.textContent = folded ? texts.card.more : texts.card.less;
   more.setAttribute("aria-expanded", String(!folded));
 }
 

@@ -38,7 +38,8 @@ def next_task(call: Call, project: Project) -> Next:
 def save_draft(call: Call, task: int, body: SaveDraft) -> Kept:
     """Keep an unfinished answer and prolong the reservation."""
     kept = wire.draft_in(typed.to_json(body.draft), call.store.shown(call.user.id, task))
-    return Kept(call.store.save_draft(call.user.id, task, kept, body.version, correction_of=body.correction))
+    save = call.store.save_draft
+    return Kept(save(call.user.id, task, kept, body.version, correction_of=body.correction, opening=body.opening))
 
 
 @operation("POST", "/tasks/{task}/answer", tag=LABELING, least="labeler")

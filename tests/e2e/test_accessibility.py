@@ -1,0 +1,140 @@
+"""axe-core finds nothing serious on any page, light and dark; contrast is part of its rules (WCAG 2.2 A and AA)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from board import Board, group
+from browsing import Site, Visit
+from playwright.sync_api import Page, expect
+
+from labeler.accounts import Accounts
+from labeler.label_schema import LabelSchema, preset
+from labeler.records import Ranking
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+GRAVE = ("serious", "critical")
+STREAMLITS: dict[str, tuple[str, ...]] = {}
+"""Rules that Streamlit's own elements break, with the elements; nothing of ours is excused."""
+
+
+def grave(page: Page) -> list[str]:
+    """What axe says of the page as it is now: rule, element and why, without what Streamlit does by itself."""
+    page.evaluate(AXE)
+    found: dict[str, Any] = page.evaluate("(rules) => axe.run(document, rules)", RULES)
+    return [
+        f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for violation in found["violations"]
+        if violation["impact"] in GRAVE
+        for node in violation["nodes"]
+        if not any(part in node["html"] for part in STREAMLITS.get(violation["id"], ()))
+    ]
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def judged(site: Site, name: str) -> None:
+    """A project with something on every page, and a labeler and a manager in it."""
+    schema = replace(preset("rate"), content_warning="Violence.")
+    made = site.store.add_project(name, schema=schema, guidelines="Be kind.", overlap=3)
+    groups = []
+    for n in range(6):
+        said = tuple(
+            Ranking(who, ranks, at=f"2026-01-0{1 + n % 3}T10:00:00Z", ratings=(7, 5, 3, 1))
+            for who, ranks in (("x", (1, 2, 3, 4)), ("y", (1, 2, 4, 3)))
+        )
+        groups.append(replace(group(f"{name}-{n}"), rankings=said))
+    site.store.import_groups(made.id, groups)
+    site.add_user(f"{name}-boss", "manager", (name,))
+
+
+def test_doors(site: Site, visit: Visit, scheme: str):
+    site.store.add_user(f"door-{scheme}", "labeler", ())
+    page = visit.page(site, color_scheme=scheme)
+    for path in ("login", f"invite/{Accounts(site.store).invite(f'door-{scheme}')}", "invite/unknown", "api/docs"):
+        page.goto(f"{site.url}/{path}")
+        assert grave(page) == [], path
+    visit.expect("404")
+
+
+BOARDS: dict[str, tuple[LabelSchema, int]] = {
+    "rank": (LabelSchema(), 4),
+    "rate": (preset("rate"), 4),
+    "pair": (preset("pair"), 2),
+}
+
+
+@pytest.mark.parametrize("look", ["desk", "phone"])
+@pytest.mark.parametrize("task", BOARDS)
+def test_the_board(site: Site, visit: Visit, scheme: str, look: str, task: str):
+    schema, k = BOARDS[task]
+    name = f"axe-{task}-{scheme}-{look}"
+    made = site.store.add_project(name, schema=replace(schema, content_warning="Violence."), guidelines="Be kind.")
+    text = "# A *title*\n\n- `code`\n\n$x^2$ [a](http://a.example) zero\u200bwidth\n" + "words and more " * 300
+    site.store.import_groups(made.id, [group(name, k, text)])
+    site.add_user(f"{name}-ann", projects=(name,))
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True} if look == "phone" else {}
+    board = Board(visit.sign_in(site, f"{name}-ann", color_scheme=scheme, **phone))
+    page = board.page
+    expect(board.part("content-warning")).to_be_visible(timeout=30_000)
+    assert grave(page) == []
+    page.wait_for_timeout(600)
+    board.press("Enter")
+    board.wait()
+    steps: dict[str, Callable[[], object]] = {
+        "empty": lambda: None,
+        "rated": lambda: board.press("5", "f", "4") if task == "rate" else None,
+        "ranked": lambda: board.press("r", "a", "=", "b"),
+        "reading": lambda: (board.press("*"), expect(page.locator(".lb-drawn math").first).to_be_visible()),
+        "compared": lambda: board.press("v"),
+        "find": lambda: (board.press("/"), page.keyboard.type("words")),
+        "note": lambda: board.press("Escape", "Escape", "n"),
+        "menu": lambda: (board.press("Escape"), board.part("menu").click() if look == "phone" else None),
+        "help": lambda: board.press("Escape", "?"),
+        "guidelines": lambda: board.press("Escape", "g"),
+        "history": lambda: board.press("Escape", "h"),
+        "skip": lambda: board.press("Escape", "s"),
+        "paused": lambda: board.press("Escape", "."),
+    }
+    for step, act in steps.items():
+        act()
+        assert grave(page) == [], step
+
+
+PAGES = {
+    "mine": "My work",
+    "account": "Account",
+    "overview": "Overview",
+    "agreement": "Agreement",
+    "labelers": "Labelers",
+    "models": "Models",
+    "throughput": "Throughput",
+    "settings": "Project settings",
+    "people": "People",
+    "train": "Train & try",
+}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_pages_beside_it(site: Site, visit: Visit, scheme: str, path: str):
+    name = f"axe-{path}-{scheme}"
+    judged(site, name)
+    page = visit.sign_in(site, f"{name}-boss", color_scheme=scheme)
+    expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
+    page.goto(f"{site.url}/{path}")
+    expect(page.get_by_role("heading", name=PAGES[path]).first).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0, timeout=30_000)
+    page.wait_for_timeout(1000)
+    assert grave(page) == []
+    visit.problems[:] = [
+        problem for problem in visit.problems if "404" not in problem
+    ]  # Streamlit looks for itself below
