@@ -82,12 +82,15 @@ def _start(schema: LabelSchema, key: str) -> LabelSchema:
     usual = preset(task, ranking=ranking)
     if "chat" in (task, schema.task):
         return usual
-    care = {"content_warning": schema.content_warning, "break_minutes": schema.break_minutes}
-    prompt_flags = schema.prompt_flags or usual.prompt_flags
+    kept = replace(
+        usual,
+        prompt_flags=schema.prompt_flags or usual.prompt_flags,
+        content_warning=schema.content_warning,
+        break_minutes=schema.break_minutes,
+    )
     if usual.writes or schema.writes:
-        return replace(usual, prompt_flags=prompt_flags, **care)
-    flags = schema.flags or usual.flags
-    return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags, **care)
+        return kept
+    return replace(kept, all_bad=schema.all_bad, flags=schema.flags or usual.flags)
 
 
 def _form(project: Project) -> None:
