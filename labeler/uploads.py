@@ -39,7 +39,7 @@ def keep(name: str, stream: IO[bytes], folder: Path, most: int = UNPACKED_BYTES)
         with path.open("wb") as file:
             if packed:
                 with gzip.GzipFile(fileobj=stream, mode="rb") as unpacked:
-                    _copy(unpacked, file, most)  # type: ignore[arg-type]  # GzipFile reads bytes as any IO[bytes] does
+                    _copy(unpacked, file, most)
             else:
                 _copy(stream, file, most)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -62,7 +62,7 @@ class _TooLargeError(Exception):
     """More was read than allowed."""
 
 
-def _copy(source: IO[bytes], target: IO[bytes], most: int) -> None:
+def _copy(source: IO[bytes] | gzip.GzipFile, target: IO[bytes], most: int) -> None:
     left = most
     while block := source.read(BLOCK):
         left -= len(block)

@@ -37,7 +37,7 @@ def own_site(tmp_path: Path) -> Iterator[Site]:
     opened.store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's loop would be in the way of other tests' asyncio
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:

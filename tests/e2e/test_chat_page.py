@@ -233,7 +233,7 @@ def test_reload_another_browser_and_a_restart_in_the_middle_lose_nothing(
 
 
 def test_turns_are_changed_deleted_and_put_back(site: Site, visit: Visit):
-    talk = opened(site, visit, "turns", None)
+    talk = opened(site, visit, "chat-turns", None)
     for text in ("one", "two", "three", "four"):
         talk.write(text)
     expect(talk.part("suggest")).to_be_hidden()  # no model is set
@@ -261,7 +261,7 @@ def test_turns_are_changed_deleted_and_put_back(site: Site, visit: Visit):
     talk.page.keyboard.insert_text("!")
     talk.press("Control+Enter", "Enter")
     expect(talk.part("turn-text")).to_have_count(0, timeout=15_000)
-    (judgment,) = site.store.judgments(site.store.project("turns").id)
+    (judgment,) = site.store.judgments(site.store.project("chat-turns").id)
     assert judgment.supersedes
     assert judgment.dialogue
     assert judgment.dialogue.turns[-1].text == "four!"

@@ -29,6 +29,7 @@ def open_page(visit: Visit, site: Site, manager: str, title: str) -> Page:
 
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label).click()
+    page.keyboard.type(option)  # of a long list only a part is drawn
     page.get_by_role("option", name=option, exact=True).click()
 
 

@@ -176,7 +176,7 @@ def test_skipping_undoing_and_the_sheet_of_keys(site: Site, visit: Visit):
 
 
 def test_a_held_ctrl_enter_sends_one_answer(site: Site, visit: Visit):
-    board = opened(site, visit, "held", WRITE, 0)
+    board = opened(site, visit, "held-write", WRITE, 0)
     first, box = board.task, board.part("demonstration")
     typed(box, "Mine.")
     board.page.keyboard.down("Control")
@@ -187,7 +187,7 @@ def test_a_held_ctrl_enter_sends_one_answer(site: Site, visit: Visit):
     board.page.keyboard.up("Enter")
     board.page.keyboard.up("Control")
     board.page.wait_for_timeout(300)
-    assert len(judgments(site, "held")) == 1
+    assert len(judgments(site, "held-write")) == 1
     expect(box).to_have_value("")
 
 

@@ -214,7 +214,7 @@ def test_an_export_is_looked_at_made_and_offered(store: Store, show: Callable[..
     button(page, "Make it").click().run()
     (job,) = jobs.all_jobs(session.services().runs, "export")
     ended(job)
-    assert "4 groups, 8 rankings, 2 annotators, 0 demonstrations" in [one.value for one in page.run().text]
+    assert "4 groups, 8 rankings, 0 edits, 2 annotators, 0 demonstrations" in [one.value for one in page.run().text]
 
 
 def test_only_admins_push_and_only_with_a_token(

@@ -231,7 +231,8 @@ class StubHub:
     """Stands where the Hub's client does, and keeps what it is given."""
 
     def __init__(self, place: Path, error: Exception | None = None) -> None:
-        self.place, self.error, self.calls = place, error, []  # type: ignore[var-annotated]
+        self.place, self.error = place, error
+        self.calls: list[Any] = []
 
     def create_repo(self, repo_id: str, **options: object) -> None:
         if self.error:

@@ -97,7 +97,7 @@ def test_a_wrong_file_changes_nothing(labeler, database_url, priorities, code, p
 def test_an_import_with_an_impossible_urgency_stores_nothing(labeler, database_url):
     code, said = labeler("import", {"g1": 5, "g2": 500})
     assert code == 1
-    assert "next.jsonl: meta.priority: of group 'g2' is 500; give a whole number from 0 to 100" in said
+    assert "next.jsonl:2: meta.priority: group 'g2' is 500; give a whole number from 0 to 100" in said
     store = Store.open(database_url)
     assert store.projects() == ()
     store.close()

@@ -37,7 +37,7 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_on_disk(tmp_path: Path
         keep("large.csv", io.BytesIO(bytes(1024**2 + 1)), tmp_path / "files", most=1024**2)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 9999)[:-9]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"x" * 9999)[:-9]], ids=["other", "cut off"])
 def test_a_damaged_packed_file_is_refused(tmp_path: Path, content: bytes):
     with pytest.raises(DataError, match="is no sound gzip file, or cut off"):
         keep("x.jsonl.gz", io.BytesIO(content), tmp_path)

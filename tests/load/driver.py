@@ -3,7 +3,7 @@
 A *turn* is what a labeler waits for: from sending a ranking until the next task is there. Rankings are random, from the
 same seeds for both. Nothing but the standard library is used, so that the player costs little beside the server.
 
-    python tests/load/driver.py prepare sqlite:////tmp/load.db --tasks 1000 --people 50
+    python tests/load/driver.py prepare sqlite:///load.db --tasks 1000 --people 50
     python tests/load/driver.py labeler http://127.0.0.1:8501 --people 50 --think 10 --seconds 60 --pid 1234
     python tests/load/driver.py prepare http://127.0.0.1:8080 --tasks 1000          # Label Studio, newly installed
     python tests/load/driver.py label-studio http://127.0.0.1:8080 --project 1 --people 50 --think 10 --seconds 60
