@@ -288,7 +288,7 @@ def test_a_model_in_trouble_never_blocks_the_writing(site: Site, visit: Visit, m
 
 def test_suggestions_that_come_late_wait_beside_what_was_typed(site: Site, visit: Visit, model: ModelServer):
     model.mood = "slow"
-    talk = opened(site, visit, "late", model)
+    talk = opened(site, visit, "slow-suggestions", model)
     talk.write("Hello?")
     talk.part("turn-input").fill("My own.")
     model.release.set()
