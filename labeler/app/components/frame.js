@@ -19,6 +19,7 @@ export class Frame {
     this.root.addEventListener("focusout", (event) => this.#keepTyping(event));
     // After a click the keyboard is back with the board, so that the next Enter does not press the same button again.
     this.root.addEventListener("click", (event) => {
+      if (!event.target.closest?.(".lb-top")) this.closeMenu();
       const pressed = event.target.closest?.("button, input[type=checkbox]");
       if (event.detail > 0 && pressed && !pressed.closest("dialog") && document.activeElement === pressed && !pressed.matches(".lb-chip")) board.focusBoard();
     });
@@ -62,6 +63,7 @@ export class Frame {
   #menu(open) {
     flag(this.top, "data-menu", open);
     this.menuButton.setAttribute("aria-expanded", String(open));
+    for (const part of [this.main, this.foot]) part.inert = open; // a press beside the menu closes it and does nothing else
   }
 
   closeMenu() {
