@@ -216,7 +216,11 @@ def test_a_save_for_a_cancelled_correction_does_not_end_up_in_the_next_opening(s
     board.press("u")
     page.wait_for_selector(f"[data-task-id='{first}']")
     on_its_way: list[Route] = []
-    page.route("**/api/draft", lambda route: on_its_way.append(route), times=1)
+
+    def hold(route: Route) -> None:
+        on_its_way.append(route)
+
+    page.route("**/api/draft", hold, times=1)
     with page.expect_request("**/api/draft"):
         board.press("Backspace", "Backspace")
     board.part("keep").click()
