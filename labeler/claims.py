@@ -16,7 +16,7 @@ from labeler import ledger
 from labeler.entities import Project, User
 from labeler.errors import NotFoundError
 from labeler.queue import circle_start, stage
-from labeler.schema import WANTED, drafts, judgments, leases, tasks
+from labeler.schema import IN_QUEUE, WANTED, drafts, judgments, leases, tasks
 
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
@@ -30,17 +30,20 @@ ANSWERED = (
     .correlate(tasks)
 )
 """The person answered it already."""
-FREE = tasks.c.remaining > (
-    sa.select(sa.func.count())
-    .where(
-        _others.c.task_id == tasks.c.id,
-        _others.c.user_id != sa.bindparam("seeker"),
-        _others.c.expires > sa.bindparam("moment"),
+FREE = ~IN_QUEUE | (
+    tasks.c.remaining
+    > (
+        sa.select(sa.func.count())
+        .where(
+            _others.c.task_id == tasks.c.id,
+            _others.c.user_id != sa.bindparam("seeker"),
+            _others.c.expires > sa.bindparam("moment"),
+        )
+        .correlate(tasks)
+        .scalar_subquery()
     )
-    .correlate(tasks)
-    .scalar_subquery()
 )
-"""It has a slot that no judgment and no other person's live lease uses."""
+"""It has a slot that no judgment and no other person's live lease uses; outside the queue everybody has room."""
 OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED)
 """It is the project's and still wants somebody; matches the queue's index."""
 
@@ -48,7 +51,7 @@ _IN_QUEUE_ORDER = (tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, task
 _PROJECT_OF = sa.select(tasks.c.project_id).where(tasks.c.id == sa.bindparam("task"))
 _TASK_ROW = sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("task"))
 _LOCK = {wait: _TASK_ROW.with_for_update(skip_locked=not wait, key_share=True) for wait in (True, False)}
-_OVERLAP = sa.select(tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
+_SLOTS = sa.select(tasks.c.overlap, tasks.c.pool).where(tasks.c.id == sa.bindparam("task"))
 _IS_FREE = _TASK_ROW.where(FREE)
 _LEASE = sa.select(leases.c.expires).where(
     leases.c.user_id == sa.bindparam("seeker"), leases.c.task_id == sa.bindparam("task")
@@ -153,9 +156,10 @@ def drop(connection: sa.Connection, user_id: int, task_id: int) -> None:
 
 def refresh(connection: sa.Connection, task_id: int) -> None:
     """Recount a locked task's slots after its judgments changed."""
-    overlap = connection.execute(_OVERLAP, {"task": task_id}).scalar_one()
+    overlap, pool = connection.execute(_SLOTS, {"task": task_id}).one()
     judged = ledger.judged(connection, task_id)
-    values = {"remaining": max(overlap - judged, 0), "stage": stage(overlap, judged)}
+    remaining = max(overlap - judged, 0) if pool == "queue" else 0
+    values = {"remaining": remaining, "stage": stage(overlap, judged)}
     connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(**values))
 
 
@@ -164,7 +168,7 @@ def kept(connection: sa.Connection, seeker: Seeker) -> int | None:
 
     Corrections are not among them.
     """
-    return _take(connection, seeker, connection.execute(_KEPT, seeker.values).scalars().all())
+    return take(connection, seeker, connection.execute(_KEPT, seeker.values).scalars().all())
 
 
 def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
@@ -178,11 +182,11 @@ def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
     start = circle_start(seeker.project.seed, seeker.user.name, turn)
     for run in _runs(connection, seeker):
         for half in _IN_HALF_RUN:
-            found = _take(connection, seeker, _look(connection, half, run | {"begin": start}))
+            found = take(connection, seeker, _look(connection, half, run | {"begin": start}))
             if found is not None:
                 return found
     anything = connection.execute(_ANY, seeker.values | {"looked_at": FIRST_LOOK}).scalars().all()
-    return _take(connection, seeker, anything)
+    return take(connection, seeker, anything)
 
 
 def _runs(connection: sa.Connection, seeker: Seeker) -> Iterator[dict[str, Any]]:
@@ -206,7 +210,7 @@ def _look(connection: sa.Connection, half: sa.Select[Any], values: dict[str, Any
     return found
 
 
-def _take(connection: sa.Connection, seeker: Seeker, candidates: Any) -> int | None:
+def take(connection: sa.Connection, seeker: Seeker, candidates: Any) -> int | None:
     """Lease the first candidate that can be locked and is still to be had."""
     locked_by_others = False
     for task_id in candidates:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from labeler import ledger
+from labeler import ledger, pools
 from labeler.database import encoded
 from labeler.entities import AnnotatorCounts, ImportCounts, Judgment, Project, ProjectCounts, TaskState
 from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
@@ -19,7 +19,7 @@ from labeler.formats import demonstration_to_row, group_to_row, parse_demonstrat
 from labeler.label_schema import LabelSchema
 from labeler.queue import PRIORITIES, circle_place, stage
 from labeler.records import Demonstration, Group, Ranking
-from labeler.schema import demonstrations, judgments, leases, tasks
+from labeler.schema import IN_QUEUE, demonstrations, judgments, leases, tasks
 
 CHUNK = 500
 """Rows handled at a time."""
@@ -141,6 +141,7 @@ def add(connection: sa.Connection, project: Project, batch: Batch) -> ImportCoun
     before = connection.execute(newest).scalar() or 0
     if batch.tasks:
         connection.execute(sa.insert(tasks).values(ours), batch.tasks)
+        pools.place_new(connection, project.id, before)
     if batch.answers:
         added = sa.select(tasks.c.id, tasks.c.group_id).where(tasks.c.project_id == project.id, tasks.c.id > before)
         rows = [
@@ -161,10 +162,12 @@ def check_fits(connection: sa.Connection, project_id: int, schema: LabelSchema) 
             _check_count(row.content["id"], len(row.content["completions"]), schema)
 
 
-def _in_order(connection: sa.Connection, project_id: int) -> Iterator[Sequence[Any]]:
+def _in_order(
+    connection: sa.Connection, project_id: int, *conditions: sa.ColumnElement[bool]
+) -> Iterator[Sequence[Any]]:
     """Id and content of every task, some at a time, in the order of import."""
     after = 0
-    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id)
+    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id, *conditions)
     while rows := connection.execute(columns.where(tasks.c.id > after).order_by(tasks.c.id).limit(CHUNK)).all():
         after = rows[-1].id
         yield rows
@@ -229,8 +232,11 @@ def set_priorities(connection: sa.Connection, project: Project, priorities: Mapp
 
 
 def groups(connection: sa.Connection, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
-    """Every group in the order of import, with its standing rankings, and with all its standing judgments beside it."""
-    return _judged(connection, _in_order(connection, project_id))
+    """Every group in the order of import, with its standing rankings, and with all its standing judgments beside it.
+
+    Tasks of an exam are left out: they are there to get to know people, not the texts.
+    """
+    return _judged(connection, _in_order(connection, project_id, tasks.c.pool != "exam"))
 
 
 def groups_of(connection: sa.Connection, task_ids: Sequence[int]) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
@@ -277,8 +283,8 @@ def counts(connection: sa.Connection, project_id: int, now: float) -> ProjectCou
     live = live.where(tasks.c.project_id == project_id, leases.c.expires > now)
     corrections = count(judgments, judgments.c.supersedes.is_not(None))
     return ProjectCounts(
-        tasks=count(tasks),
-        finished=count(tasks, tasks.c.remaining == 0),
+        tasks=count(tasks, IN_QUEUE),
+        finished=count(tasks, IN_QUEUE, tasks.c.remaining == 0),
         started=count(tasks, tasks.c.remaining > 0, tasks.c.remaining < tasks.c.overlap),
         judgments=count(judgments, judgments.c.kind == "rank", ledger.STANDS),
         skips=count(judgments, judgments.c.kind == "skip", ledger.STANDS),

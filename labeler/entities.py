@@ -233,7 +233,7 @@ class ImportCounts:
 
 @dataclass(frozen=True, slots=True)
 class ProjectCounts:
-    """How a project stands; ``judgments`` and ``skips`` are the standing ones."""
+    """How a project stands; ``judgments`` and ``skips`` are the standing ones, ``tasks`` those of the queue."""
 
     tasks: int
     finished: int

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -83,8 +83,11 @@ tasks = sa.Table(
     sa.Column("remaining", sa.Integer, nullable=False),
     sa.Column("stage", sa.Integer, nullable=False),
     sa.Column("shuffle", sa.Integer, nullable=False),
+    sa.Column("pool", sa.Text, nullable=False, server_default="queue"),  # queue, gold, exam; see labeler.draws
     sa.UniqueConstraint("project_id", "group_id"),
 )
+IN_QUEUE = tasks.c.pool == sa.literal_column("'queue'")
+"""The task is handed out by the queue; gold items and tasks of an exam are drawn from pools of their own."""
 WANTED = tasks.c.remaining > sa.literal_column("0")
 """Somebody is still wanted for the task; a literal, so that the database knows that the partial index applies."""
 # The queue reads this index from one end: it holds only tasks that somebody is still wanted for.
@@ -97,6 +100,14 @@ sa.Index(
     tasks.c.id,
     sqlite_where=WANTED,
     postgresql_where=WANTED,
+)
+sa.Index(
+    "ix_tasks_pool",
+    tasks.c.project_id,
+    tasks.c.pool,
+    tasks.c.shuffle,
+    sqlite_where=~IN_QUEUE,
+    postgresql_where=~IN_QUEUE,
 )
 # Narrow, to count them.
 sa.Index("ix_tasks_wanted", tasks.c.project_id, tasks.c.id, sqlite_where=WANTED, postgresql_where=WANTED)

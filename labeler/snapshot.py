@@ -26,7 +26,7 @@ from labeler.formats import (
     split_of,
 )
 from labeler.label_schema import schema_row
-from labeler.records import SPLITS, Demonstration, Group, Ranking
+from labeler.records import SPLITS, Demonstration, Group
 from labeler.store import Frozen, Project, Store
 
 SCHEMA = 1
@@ -161,13 +161,7 @@ def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: 
 
 def ranked_by_ratings(group: Group) -> Group:
     """The group with ranks in place of missing ones: the higher rated the better, equal ratings tied."""
-    return replace(group, rankings=tuple(map(_by_ratings, group.rankings)))
-
-
-def _by_ratings(ranking: Ranking) -> Ranking:
-    if ranking.ratings is None or ranking.all_bad or ranking.last is not None:
-        return ranking
-    return replace(ranking, ranks=tuple(None if rating is None else -rating for rating in ranking.ratings))
+    return replace(group, rankings=tuple(ranking.by_ratings() for ranking in group.rankings))
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:

@@ -15,8 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeler import answers, claims, directory, ledger
+from labeler import answers, claims, directory, draws, ledger
 from labeler.claims import Seeker
+from labeler.comparisons import GOLD
 from labeler.content import task_group
 from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown, Submission
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
@@ -60,9 +61,12 @@ def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
             claims.is_free(connection, seeker, draft.task_id) and _reserve(connection, seeker, draft.task_id)
         ):
             return _assignment(connection, seeker, draft.task_id)
+    standing = draws.standing(connection, seeker)
+    if standing.barred:
+        return None
     found = claims.kept(connection, seeker)
     if found is None:
-        found = claims.fresh(connection, seeker)
+        found = draws.fresh(connection, seeker, standing)
     return None if found is None else _assignment(connection, seeker, found)
 
 
@@ -183,6 +187,8 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
         },
     )
     claims.refresh(connection, submission.task_id)
+    if GOLD in group.meta:
+        draws.check_gold(connection, seeker)
     claims.drop(connection, seeker.user.id, submission.task_id)
     return ledger.by_id(connection, judgment_id)
 
@@ -281,7 +287,7 @@ def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     """See `labeler.entities.Progress`."""
     today = datetime.fromtimestamp(seeker.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
     done, wanted, answered, seconds = connection.execute(_PROGRESS, seeker.values | {"today": today}).one()
-    return Progress(done, done + wanted - answered, seconds or 0.0)
+    return Progress(*draws.outlook(connection, seeker, done, wanted - answered), seconds or 0.0)
 
 
 def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int | None) -> tuple[HistoryItem, ...]:

@@ -13,7 +13,8 @@ from starlette.routing import BaseRoute, Route
 
 from labeler.entities import Assignment, User
 from labeler.errors import DataError, ProductError
-from labeler.routes import wire
+from labeler.gold_desk import GoldDesk
+from labeler.routes import gold_wire, wire
 from labeler.routes.services import Services, answer_for, refusal
 from labeler.routes.wire import Json, field
 from labeler.store import Store
@@ -47,10 +48,10 @@ def draft(store: Store, user: User, body: Json) -> Json:
 
 
 def submit(store: Store, user: User, body: Json) -> Json:
-    """Record an answer; the next task comes with the reply."""
+    """Record an answer; the next task comes with the reply, and what is to be said of an answer to a gold item."""
     shown = store.shown(user.id, field(body, "task", int))
-    store.submit(user.id, wire.submission_in(body, shown))
-    return task(store, user, body)
+    told = GoldDesk(store).feedback(store.submit(user.id, wire.submission_in(body, shown)))
+    return task(store, user, body) | {"feedback": gold_wire.feedback_out(told, shown)}
 
 
 def undo(store: Store, user: User, body: Json) -> Json:
@@ -72,8 +73,8 @@ def history(store: Store, user: User, body: Json) -> Json:
 
 
 def _answer(store: Store, user: User, project_id: int, assignment: Assignment | None) -> Json:
-    progress = store.progress(project_id, user.id)
-    return {"task": wire.task_out(assignment), "progress": wire.progress_out(progress)}
+    progress = wire.progress_out(store.progress(project_id, user.id))
+    return gold_wire.closed(store, user, project_id, {"task": wire.task_out(assignment), "progress": progress})
 
 
 def board_routes(services: Services) -> list[BaseRoute]:
@@ -96,7 +97,7 @@ def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
             return refusal(401, f"{request.state.user.name} has signed in here meanwhile.")
         try:
             body = _query(request) if request.method == "GET" else await _body(request)
-            return JSONResponse(await run_in_threadpool(action, services.store, request.state.user, body))
+            return JSONResponse(await run_in_threadpool(_act, action, services.store, request.state.user, body))
         except _TooLarge:
             return refusal(413, f"The request is larger than {BODY_BYTES // 1024} KiB.")
         except ProductError as error:
@@ -105,6 +106,10 @@ def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
             return refusal(400, "The request broke off.")
 
     return endpoint
+
+
+def _act(action: Action, store: Store, user: User, body: Json) -> Json:
+    return action(store, user, gold_wire.opened(store, body))
 
 
 class _TooLarge(Exception):  # noqa: N818  (never seen outside)

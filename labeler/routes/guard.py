@@ -43,6 +43,7 @@ MANAGER_PAGES = (
     "/throughput",
     "/import",
     "/export",
+    "/gold",
     "/settings",
     "/people",
     "/train",

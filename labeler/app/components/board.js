@@ -8,6 +8,7 @@ import { drawCards, drawPrompt, markCards } from "./cards.js";
 import * as dialogs from "./dialogs.js";
 import { uuid } from "./dom.js";
 import { Frame } from "./frame.js";
+import * as gold from "./gold.js";
 import { ApiError, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
 import { send } from "./outbox.js";
@@ -103,7 +104,7 @@ class Board {
     await this.#ask(() => this.#load());
   }
 
-  async #show({ task, progress }) {
+  async #show({ task, progress, why }) {
     const { schema_version: schema, guidelines_version: guidelines } = this.project;
     if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) await this.#loadProjects(this.project.id);
     this.sending = null;
@@ -115,7 +116,7 @@ class Board {
     this.enterStale = this.enterHeld;
     this.frame.say("");
     if (task) this.#showTask(task);
-    else this.frame.showEmpty();
+    else this.frame.showEmpty(gold.REASONS[why]);
     this.frame.setProgress(progress);
     this.#drawTime();
     this.shownAt = performance.now();
@@ -272,6 +273,7 @@ class Board {
       const next = await send(body, (sentence) => this.say(sentence, { alarm: true }));
       this.lastAnswer = performance.now();
       this.draft.close();
+      await gold.tell(this.frame.root, next.feedback);
       await this.#show(next);
       if (next.refusal) this.frame.say(next.refusal, { alarm: true });
     });
