@@ -281,7 +281,7 @@ def counts(connection: sa.Connection, project_id: int, now: float) -> ProjectCou
 
     live = sa.select(sa.func.count()).select_from(leases).join(tasks)
     live = live.where(tasks.c.project_id == project_id, leases.c.expires > now)
-    corrections = count(judgments, judgments.c.supersedes.is_not(None))
+    corrections = count(judgments, judgments.c.supersedes.is_not(None), ledger.LABELED)
     return ProjectCounts(
         tasks=count(tasks, IN_QUEUE),
         finished=count(tasks, IN_QUEUE, tasks.c.remaining == 0),
@@ -306,6 +306,6 @@ def annotator_counts(connection: sa.Connection, project_id: int) -> tuple[Annota
         total((judgments.c.kind == "skip") & ledger.STANDS),
         total(judgments.c.supersedes.is_not(None)),
         total(judgments.c.seconds.is_not(None) & ledger.STANDS, judgments.c.seconds),
-    ).where(judgments.c.project_id == project_id)
+    ).where(judgments.c.project_id == project_id, ledger.LABELED)
     rows = connection.execute(columns.group_by(judgments.c.annotator).order_by(judgments.c.annotator))
     return tuple(AnnotatorCounts(row[0], row[1], row[2], row[3], float(row[4])) for row in rows)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from labeler.entities import USER_ROLES, Project, User, UserRole
+from labeler.entities import ADJUDICATED, USER_ROLES, Project, User, UserRole
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from labeler.label_schema import LabelSchema, schema_of_text, schema_text
 from labeler.records import check_plain
@@ -36,6 +36,8 @@ def check_name(name: str, what: str) -> str:
 def add_user(connection: sa.Connection, name: str, role: UserRole, project_names: Sequence[str], now: float) -> User:
     """Add an account without a password, for some projects (none named: for every project)."""
     check_name(name, "user name")
+    if name == ADJUDICATED:
+        raise UsageError(f"{name!r} stands for reviewers' final answers in the data; choose another name")
     if role not in get_args(UserRole):
         raise UsageError(f"the role is {role!r}; it must be one of {', '.join(USER_ROLES)}")
     if connection.execute(_USER.where(users.c.name == name)).first():

@@ -11,6 +11,8 @@ from labeler.records import Prompt, Ranking
 
 UserRole = Literal["labeler", "manager", "admin"]
 USER_ROLES: tuple[UserRole, ...] = ("labeler", "manager", "admin")
+ADJUDICATED = "adjudicated"
+"""The annotator under whose name reviewers' final answers go into the data."""
 Kind = Literal["rank", "skip"]
 """An answer of whatever the project asks, or a refusal with a reason."""
 
@@ -165,24 +167,25 @@ class Judgment:
         Args:
             completion_ids: of the task, in the group's own order.
         """
-        nothing = Ranking("-", (None,) * len(completion_ids))
-        said = self.ranking or nothing
+        said = self.ranking or Ranking("-", (None,) * len(completion_ids))
+        rest = {"kind": self.kind, "note": self.note, "reason": self.reason, "seconds": self.seconds}
+        return said_as_draft(said, completion_ids) | rest
 
-        def by_id(values: tuple[Any, ...] | None) -> dict[str, Any]:
-            return dict(zip(completion_ids, values, strict=True)) if values else {}
 
-        return {
-            "kind": self.kind,
-            "ranks": by_id(said.chosen) if self.ranking else {},
-            "ratings": by_id(said.ratings),
-            "flags": {name: list(flags) for name, flags in by_id(said.flags).items()},
-            "prompt_flags": list(said.prompt_flags or ()),
-            "all_bad": said.all_bad,
-            "strength": said.strength,
-            "note": self.note,
-            "reason": self.reason,
-            "seconds": self.seconds,
-        }
+def said_as_draft(ranking: Ranking, completion_ids: tuple[str, ...]) -> dict[str, Any]:
+    """What a ranking says under the names of `Submission`; the completions in the group's own order."""
+
+    def by_id(values: tuple[Any, ...] | None) -> dict[str, Any]:
+        return dict(zip(completion_ids, values, strict=True)) if values else {}
+
+    return {
+        "ranks": by_id(ranking.chosen) if any(ranking.chosen) else {},
+        "ratings": by_id(ranking.ratings),
+        "flags": {name: list(flags) for name, flags in by_id(ranking.flags).items()},
+        "prompt_flags": list(ranking.prompt_flags or ()),
+        "all_bad": ranking.all_bad,
+        "strength": ranking.strength,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ STANDS = ~sa.exists().where(_later.c.supersedes == judgments.c.id)
 """True for a judgment that no correction has replaced."""
 
 
+ADJUDICATED = "adjudicate"
+"""The kind of a reviewer's final answer, see `labeler.adjudications`; it is no labeler's judgment."""
+LABELED = judgments.c.kind != ADJUDICATED
+
+
 def rfc3339(moment: float) -> str:
     """Seconds since 1970 as the UTC time that goes into files, to the second."""
     return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -33,18 +38,19 @@ def answer_of_ranking(ranking: Ranking) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
-def _ranking(row: sa.Row[Any]) -> Ranking:
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.answer.items()
-    }
-    if "flags" in given:
-        given["flags"] = tuple(tuple(names) for names in given["flags"])
-    return Ranking(annotator=row.annotator, at=row.at, seconds=row.seconds, **given)
+def ranking_of_answer(answer: Mapping[str, Any], **given: Any) -> Ranking:
+    """What `answer_of_ranking` wrote, with the values that are kept beside it."""
+    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in answer.items()}
+    if "flags" in known:
+        known["flags"] = tuple(tuple(names) for names in known["flags"])
+    return Ranking(**given, **known)
 
 
 def to_judgment(row: sa.Row[Any]) -> Judgment:
     """A row of `select` as a record."""
-    ranking = _ranking(row) if row.kind == "rank" else None
+    ranking = None
+    if row.kind == "rank":
+        ranking = ranking_of_answer(row.answer, annotator=row.annotator, at=row.at, seconds=row.seconds)
     order = row.answer.get("order")
     return Judgment(
         **{
@@ -112,8 +118,8 @@ def append(connection: sa.Connection, values: Mapping[str, Any]) -> int:
 
 
 def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Judgment]:
-    """Standing judgments in the order in which they were recorded."""
-    for row in connection.execute(select(STANDS, *conditions).order_by(judgments.c.id)):
+    """Labelers' standing judgments in the order in which they were recorded."""
+    for row in connection.execute(select(STANDS, LABELED, *conditions).order_by(judgments.c.id)):
         yield to_judgment(row)
 
 
@@ -121,7 +127,7 @@ def page(
     connection: sa.Connection, project_id: int, after: int, limit: int, *, standing: bool
 ) -> tuple[tuple[Judgment, bool], ...]:
     """See `labeler.store.Store.judgment_page`."""
-    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, *([STANDS] if standing else [])]
+    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, LABELED, *([STANDS] if standing else [])]
     query = select(*wanted).add_columns(STANDS.label("stands")).order_by(judgments.c.id).limit(limit)
     return tuple((to_judgment(row), bool(row.stands)) for row in connection.execute(query))
 

@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from labeler.errors import DataError
 from labeler.folders import digest, file_facts, read_manifest, replacing_folder, write_manifest, write_text
+from labeler.adjudications import Adjudication
+from labeler.errors import DataError, UsageError
 from labeler.formats import (
     demonstration_to_row,
     dumps,
@@ -27,8 +29,9 @@ from labeler.formats import (
 )
 from labeler.label_schema import schema_row
 from labeler.records import SPLITS, Demonstration, Group
-from labeler.store import Frozen, Project, Store
+from labeler.store import Frozen, Judgment, Project, Store
 
+Finals = Literal["only", "beside", "ignore"]
 SCHEMA = 1
 KIND = "labeler snapshot"
 GROUPS, DEMONSTRATIONS = "groups.jsonl", "demonstrations.jsonl"
@@ -43,7 +46,14 @@ class Snapshot:
     demonstrations: tuple[Demonstration, ...]
 
 
-def freeze(store: Store, project: Project, out: str | Path, *, ranks_from_ratings: bool = False) -> dict[str, Any]:
+def freeze(
+    store: Store,
+    project: Project,
+    out: str | Path,
+    *,
+    ranks_from_ratings: bool = False,
+    adjudicated: Finals = "only",
+) -> dict[str, Any]:
     """Write a project's snapshot, as of one moment; returns its manifest.
 
     A group keeps the split that it was imported with; the others are split by prompt (`labeler.formats.split_of`). A
@@ -54,12 +64,26 @@ def freeze(store: Store, project: Project, out: str | Path, *, ranks_from_rating
         project: which.
         out: a folder that is missing, empty or an earlier snapshot, which is replaced in one step.
         ranks_from_ratings: rank by their ratings the completions that somebody rated and was not asked to rank.
+        adjudicated: of tasks on which a reviewer had the last word, write ``only`` that, under the annotator
+            `labeler.entities.ADJUDICATED`; write it ``beside`` the labelers' rankings; or ``ignore`` it.
 
     Raises:
         UsageError: ``out`` is anything else.
     """
     with replacing_folder(out, KIND) as folder, store.frozen(project.id) as frozen:
         return _write(frozen, folder, ranks_from_ratings)
+    target = Path(out).absolute()
+    _check_replaceable(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        with store.frozen(project.id) as frozen:
+            manifest = _write(frozen, folder, ranks_from_ratings, adjudicated)
+        folder.chmod(0o755)  # mkdtemp keeps it to its owner
+        _swap(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return manifest
 
 
 def read_snapshot(folder: str | Path) -> Snapshot:
@@ -88,6 +112,41 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, 
     tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
     judged = _judged(frozen, splits, tally, excluded)
     kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
+def _check_replaceable(target: Path) -> None:
+    if not target.exists() and not target.is_symlink():
+        return
+    if target.is_symlink() or not target.is_dir():
+        raise UsageError(f"--out {target} is not a folder; name another")
+    if any(target.iterdir()):
+        try:
+            _read_manifest(target)
+        except DataError:
+            raise UsageError(f"--out {target} holds something that is no snapshot; name an empty folder") from None
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError("is missing; this is no snapshot", file=str(path)) from None
+    except ValueError as error:
+        raise DataError("is not JSON; take the snapshot again", file=str(path)) from error
+    if not isinstance(manifest, dict) or manifest.get("kind") != "labeler snapshot":
+        raise DataError("is not the manifest of a snapshot", file=str(path))
+    return manifest
+
+
+def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: Finals) -> dict[str, Any]:
+    excluded: Counter[str] = Counter(
+        skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0, adjudicated_judgments=0
+    )
+    finals = {} if adjudicated == "ignore" else frozen.adjudications()
+    splits, moved = _splits(group for group, _ in frozen.groups())
+    tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
+    decided = (_decided(*entry, finals, adjudicated, excluded) for entry in frozen.groups())
+    judged = _judged(frozen, decided, splits, tally, excluded)
+    kept = map(_ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
     shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, frozen.demonstrations()))
     excluded["corrected_judgments"] = frozen.counts().corrections
@@ -109,6 +168,7 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, 
         },
         "splits": {name: {"groups": tally.groups[name], "prompts": len(tally.prompts[name])} for name in SPLITS},
         "ranks_from_ratings": ranks_from_ratings,
+        "adjudicated": {"setting": adjudicated, "groups": len(finals)},
         "groups_moved_to_keep_prompts_in_one_split": moved,
         "excluded": dict(excluded),
         "files": {name: file_facts(folder / name) for name in (GROUPS, DEMONSTRATIONS)},
@@ -146,6 +206,31 @@ def split_by_prompt(key: str, splits: Mapping[str, str], seed: int) -> str:
 
 def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: Counter[str]) -> Iterator[Group]:
     for group, judgments in frozen.groups():
+def _decided(
+    group: Group,
+    judgments: tuple[Judgment, ...],
+    finals: Mapping[str, Adjudication],
+    adjudicated: Finals,
+    excluded: Counter[str],
+) -> tuple[Group, tuple[Judgment, ...]]:
+    """The group with a reviewer's final answer instead of the labelers' rankings, or beside them."""
+    final = finals.get(group.id)
+    if final is None:
+        return group, judgments
+    if adjudicated == "beside":
+        return replace(group, rankings=(*group.rankings, final.ranking)), judgments
+    excluded["adjudicated_judgments"] += len(group.rankings)
+    return replace(group, rankings=(final.ranking,)), tuple(item for item in judgments if item.ranking is None)
+
+
+def _judged(
+    frozen: Frozen,
+    decided: Iterable[tuple[Group, tuple[Judgment, ...]]],
+    splits: Mapping[str, str],
+    tally: _Tally,
+    excluded: Counter[str],
+) -> Iterator[Group]:
+    for group, judgments in decided:
         excluded["skipped_judgments"] += sum(judgment.kind == "skip" for judgment in judgments)
         if not group.rankings:
             excluded["groups_without_ranking"] += 1

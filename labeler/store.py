@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import aggregates, claims, content, directory, ledger, work
+from labeler import adjudications, aggregates, claims, content, directory, ledger, work
+from labeler.adjudications import Adjudication
 from labeler.aggregates import Pace
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
@@ -95,6 +96,10 @@ class Frozen:
     def demonstrations(self) -> Iterator[Demonstration]:
         """Every demonstration in the order of import."""
         return content.written(self.connection, self.project.id)
+
+    def adjudications(self) -> dict[str, Adjudication]:
+        """Reviewers' final answers that stand, by group id."""
+        return adjudications.of_project(self.connection, self.project.id)
 
     def counts(self) -> ProjectCounts:
         """How the project stands."""

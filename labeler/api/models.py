@@ -403,10 +403,12 @@ class SnapshotQuery:
     Attributes:
         archive: the kind of file.
         ranks_from_ratings: give completions that were rated but not to be ranked ranks by their ratings.
+        adjudicated: where a reviewer had the last word, write only that, or it beside the labelers' rankings, or not.
     """
 
     archive: Literal["zip", "tar.gz"] = "zip"
     ranks_from_ratings: bool = False
+    adjudicated: Literal["only", "beside", "ignore"] = "only"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from labeler.app import (
     my_work,
     overview,
     people,
+    review,
     settings,
     throughput,
     tokens,
@@ -30,10 +31,13 @@ st.set_page_config(page_title="Label", page_icon=str(FOLDER / "icon.svg"), layou
 def main() -> None:
     """Draw the page that was asked for."""
     manager = current_user().role in MANAGERS
+    reviewer = manager or review.may_review()
     pages = [
         st.Page(label.draw, title="Label", url_path="label", default=True),
         st.Page(my_work.draw, title="My work", url_path="mine"),
     ]
+    if reviewer:
+        pages.append(st.Page(review.draw, title="Review", url_path="review"))
     if manager:
         pages += [
             st.Page(overview.draw, title="Overview", url_path="overview"),
@@ -49,7 +53,7 @@ def main() -> None:
             st.Page(training.draw, title="Train & try", url_path="train"),
         ]
     pages.append(st.Page(tokens.draw, title="Account", url_path="account"))
-    st.navigation(pages, position="top" if manager else "hidden").run()
+    st.navigation(pages, position="top" if reviewer else "hidden").run()
 
 
 main()

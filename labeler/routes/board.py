@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from labeler.entities import Assignment, User
 from labeler.errors import DataError, ProductError
 from labeler.gold_desk import GoldDesk
+from labeler.review_desk import ReviewDesk
 from labeler.routes import gold_wire, wire
 from labeler.routes.services import Services, answer_for, refusal
 from labeler.routes.wire import Json, field
@@ -69,7 +70,12 @@ def cancel_correction(store: Store, user: User, body: Json) -> Json:
 
 def history(store: Store, user: User, body: Json) -> Json:
     """One's own last judgments."""
-    return {"items": [wire.history_out(item) for item in store.history(field(body, "project", int), user.id)]}
+    project_id = field(body, "project", int)
+    again = ReviewDesk(store).returned(project_id, user.id)
+    found = list(store.history(project_id, user.id))
+    for old in again.keys() - {item.judgment_id for item in found}:
+        found += store.history(project_id, user.id, 1, before=old + 1)
+    return {"items": [wire.history_out(item) | {"again": again.get(item.judgment_id)} for item in found]}
 
 
 def _answer(store: Store, user: User, project_id: int, assignment: Assignment | None) -> Json:
@@ -88,11 +94,13 @@ def board_routes(services: Services) -> list[BaseRoute]:
         ("POST", "undo", undo),
         ("POST", "cancel-correction", cancel_correction),
     ]
-    return [Route(f"/api/{name}", _endpoint(services, action), methods=[method]) for method, name, action in table]
+    return [Route(f"/api/{name}", endpoint(services, action), methods=[method]) for method, name, action in table]
 
 
-def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
-    async def endpoint(request: Request) -> Response:
+def endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
+    """An action behind the checks of who asks and of what is sent."""
+
+    async def answer(request: Request) -> Response:
         if request.headers.get(DRAWN_FOR, str(request.state.user.id)) != str(request.state.user.id):
             return refusal(401, f"{request.state.user.name} has signed in here meanwhile.")
         try:
@@ -105,7 +113,7 @@ def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
         except ClientDisconnect:
             return refusal(400, "The request broke off.")
 
-    return endpoint
+    return answer
 
 
 def _act(action: Action, store: Store, user: User, body: Json) -> Json:

@@ -11,6 +11,7 @@ import { Frame } from "./frame.js";
 import * as gold from "./gold.js";
 import { ApiError, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
+import { Notices } from "./notices.js";
 import { send } from "./outbox.js";
 import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
@@ -34,6 +35,7 @@ class Board {
     this.steps = { read: () => this.answer, change: (answer) => this.#change(answer), redraw: () => this.#draw(), say: (text) => this.say(text) };
     this.ranking = new RankStep(this.steps);
     this.clock = new AttentionClock(() => this.#drawTime());
+    this.notices = new Notices(this);
     this.task = this.draft = this.sending = this.rating = null;
     this.failing = null;
     this.lastAnswer = -Infinity;
@@ -59,6 +61,7 @@ class Board {
     this.#leave();
     this.unlisten?.();
     this.clock.stop();
+    this.notices.stop();
     window.removeEventListener("pagehide", this.leave);
     window.removeEventListener("online", this.awake);
     document.removeEventListener("visibilitychange", this.awake);
@@ -90,6 +93,7 @@ class Board {
     drawFor(user.id);
     this.projects = projects;
     this.project = projects.find(({ id }) => id === current) ?? projects[0];
+    this.notices.refresh();
     this.frame.setUser(user, projects, this.project);
   }
 
@@ -100,6 +104,7 @@ class Board {
   async switchProject(id) {
     this.project = this.projects.find((project) => project.id === id);
     localStorage.setItem("labeler-project", id);
+    this.notices.refresh();
     await this.draft?.flush();
     await this.#ask(() => this.#load());
   }
@@ -118,6 +123,7 @@ class Board {
     if (task) this.#showTask(task);
     else this.frame.showEmpty(gold.REASONS[why]);
     this.frame.setProgress(progress);
+    this.notices.draw();
     this.#drawTime();
     this.shownAt = performance.now();
   }
@@ -273,6 +279,7 @@ class Board {
       const next = await send(body, (sentence) => this.say(sentence, { alarm: true }));
       this.lastAnswer = performance.now();
       this.draft.close();
+      if (body.kind === "rank" && this.task.correction) this.notices.refresh();
       await gold.tell(this.frame.root, next.feedback);
       await this.#show(next);
       if (next.refusal) this.frame.say(next.refusal, { alarm: true });
@@ -319,8 +326,12 @@ class Board {
     if (!this.project) return;
     await this.#ask(async () => {
       const { items } = await request("GET", `/api/history?project=${this.project.id}`);
-      dialogs.openHistory(this.frame.root, items, (judgment) => this.undo(judgment));
+      dialogs.openHistory(this.frame.root, items, (judgment) => this.undo(judgment), (close) => this.notices.lines(close));
     });
+  }
+
+  async openComments() {
+    if (this.ready()) await this.#ask(() => this.notices.open(this.task.id));
   }
 
   openNote() {

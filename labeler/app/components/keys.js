@@ -94,6 +94,7 @@ function plainKey(event, letter, board) {
     Backspace: () => board.takeBack(),
     Escape: () => board.escape(),
     "?": () => board.openHelp(),
+    ";": () => board.openComments(),
     G: () => board.openGuidelines(),
     H: () => board.openHistory(),
     X: () => board.toggleAllBad(),
