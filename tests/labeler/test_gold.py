@@ -89,7 +89,12 @@ def test_falling_short_needs_enough_items():
 
 @pytest.mark.parametrize(
     ("values", "field"),
-    [({"share": 0.6}, "share"), ({"feedback": "x"}, "feedback"), ({"threshold": 2.0}, "threshold"), ({"least": 0}, "least")],
+    [
+        ({"share": 0.6}, "share"),
+        ({"feedback": "x"}, "feedback"),
+        ({"threshold": 2.0}, "threshold"),
+        ({"least": 0}, "least"),
+    ],
 )
 def test_rules_out_of_range_are_refused(values: dict[str, object], field: str):
     with pytest.raises(DataError) as refused:

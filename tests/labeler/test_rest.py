@@ -42,6 +42,10 @@ BODIES = {
     "skip": {"submission_id": "s2", "reason": "unclear"},
     "undo": {},
     "start_training": {},
+    "set_gold": {"share": 0},
+    "adjudicate": {"submission_id": "d", "ranks": {"secret-0": 1, "secret-1": 2}},
+    "send_back": {"comment": "look again"},
+    "add_comment": {"text": "hm"},
 }
 """A body that each operation takes."""
 
@@ -88,7 +92,7 @@ def asked(client: TestClient, people: Store) -> Callable[..., object]:
 
 
 def path_of(operation: Operation, task: int = 1) -> str:
-    values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none"}
+    values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 1}
     return operation.path.format(**values)
 
 
@@ -114,7 +118,13 @@ def assert_problem(answer, status: int) -> dict[str, object]:
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(jobs, "start", _no_training)
-    expected = {"revoke_token": 404, "get_training": 404, "cancel_training": 404, "start_training": 409}
+    expected = {
+        "revoke_token": 404,
+        "lift_pause": 404,
+        "get_training": 404,
+        "cancel_training": 404,
+        "start_training": 409,
+    }
     held = people.next_task(1, people.user(role).id)
     for operation in OPERATIONS:
         if operation.name == "skip":

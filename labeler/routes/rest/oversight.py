@@ -43,13 +43,13 @@ def lift_pause(call: Call, project: Project, pause: int) -> None:
     GoldDesk(call.store).lift(project.id, pause, call.user.id)
 
 
-@operation("GET", "/projects/{project}/review", tag=REVIEW, least="labeler")
+@operation("GET", "/projects/{project}/review", tag=REVIEW, least="manager")
 def list_review(call: Call, project: Project, query: ReviewQuery) -> Listing:
-    """Tasks to look at, those with most disagreement first; for managers and reviewers."""
+    """Tasks to look at, those with most disagreement first."""
     return ReviewDesk(call.store).listing(project.id, call.user.id, query.show, after=query.after)
 
 
-@operation("POST", "/tasks/{task}/adjudication", tag=REVIEW, least="labeler")
+@operation("POST", "/tasks/{task}/adjudication", tag=REVIEW, least="manager")
 def adjudicate(call: Call, task: int, body: Decision) -> None:
     """Give a task its final answer: a judgment that stands, or an answer of one's own by completion id."""
     said = None
@@ -77,13 +77,13 @@ def list_adjudications(call: Call, project: Project, query: PageQuery) -> Page[A
     return page_of([_adjudication(item) for item in found], query.limit, lambda item: item.id)
 
 
-@operation("POST", "/judgments/{judgment}/send-back", tag=REVIEW, least="labeler")
+@operation("POST", "/judgments/{judgment}/send-back", tag=REVIEW, least="manager")
 def send_back(call: Call, judgment: int, body: SendBack) -> None:
     """Ask a labeler to look at a judgment of theirs again."""
     ReviewDesk(call.store).send_back(judgment, call.user.id, body.comment)
 
 
-@operation("POST", "/tasks/{task}/one-more", tag=REVIEW, least="labeler")
+@operation("POST", "/tasks/{task}/one-more", tag=REVIEW, least="manager")
 def one_more_opinion(call: Call, task: int) -> None:
     """Put a task back to the queue for one more person."""
     ReviewDesk(call.store).one_more(task, call.user.id)
