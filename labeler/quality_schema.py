@@ -65,7 +65,7 @@ sent_back = sa.Table(
     metadata,
     sa.Column("judgment_id", sa.ForeignKey("judgments.id"), primary_key=True),
     sa.Column("by_id", sa.ForeignKey("users.id"), nullable=False),
-    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("comment", sa.JSON, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
 )
 

@@ -94,7 +94,7 @@ def _reviews() -> None:
         "sent_back",
         sa.Column("judgment_id", sa.Integer, nullable=False),
         sa.Column("by_id", sa.Integer, nullable=False),
-        sa.Column("comment", sa.Text, nullable=False),
+        sa.Column("comment", sa.JSON, nullable=False),
         sa.Column("at", sa.Float, nullable=False),
         sa.PrimaryKeyConstraint("judgment_id", name="pk_sent_back"),
         _reference("sent_back", "judgment_id", "judgments"),
