@@ -128,6 +128,11 @@ def _left(connection: sa.Connection, seeker: Seeker, state: Standing) -> tuple[i
     return done, max(0, min(state.exam_tasks - done, unseen))
 
 
+def exam_progress(connection: sa.Connection, seeker: Seeker) -> tuple[int, int]:
+    """Tasks of a candidate's present exam that they have answered, and those still to come."""
+    return _left(connection, seeker, standing(connection, seeker))
+
+
 def outlook(connection: sa.Connection, seeker: Seeker, done: int, left: int) -> tuple[int, int]:
     """What the person reads as "done of total", where gold items must not be told by it.
 

@@ -8,6 +8,7 @@ from labeler.app import (
     agreement,
     exports,
     imports,
+    exam,
     gold,
     label,
     labelers,
@@ -16,6 +17,7 @@ from labeler.app import (
     overview,
     people,
     review,
+    screening,
     settings,
     throughput,
     tokens,
@@ -36,6 +38,8 @@ def main() -> None:
         st.Page(label.draw, title="Label", url_path="label", default=True),
         st.Page(my_work.draw, title="My work", url_path="mine"),
     ]
+    if not manager and exam.taking():
+        pages.append(st.Page(exam.draw, title="Exam", url_path="exam"))
     if reviewer:
         pages.append(st.Page(review.draw, title="Review", url_path="review"))
     if manager:
@@ -48,6 +52,7 @@ def main() -> None:
             st.Page(imports.draw, title="Import", url_path="import"),
             st.Page(exports.draw, title="Export", url_path="export"),
             st.Page(gold.draw, title="Gold", url_path="gold"),
+            st.Page(screening.draw, title="Screening", url_path="screening"),
             st.Page(settings.draw, title="Project settings", url_path="settings"),
             st.Page(people.draw, title="People", url_path="people"),
             st.Page(training.draw, title="Train & try", url_path="train"),

@@ -44,6 +44,7 @@ MANAGER_PAGES = (
     "/import",
     "/export",
     "/gold",
+    "/screening",
     "/settings",
     "/people",
     "/train",

@@ -121,7 +121,7 @@ class Board {
     this.enterStale = this.enterHeld;
     this.frame.say("");
     if (task) this.#showTask(task);
-    else this.frame.showEmpty(gold.REASONS[why]);
+    else this.frame.showEmpty(gold.REASONS[why], gold.LINKS[why]);
     this.frame.setProgress(progress);
     this.notices.draw();
     this.#drawTime();

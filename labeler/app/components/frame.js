@@ -153,11 +153,12 @@ export class Frame {
     return el("nav", { class: "lb-jumps", "aria-label": "Completions" }, ...jumps);
   }
 
-  showEmpty(text = "No tasks are left for you here. Thank you!") {
+  /** @param {{href: string, text: string}} [link] where to go on */
+  showEmpty(text = "No tasks are left for you here. Thank you!", link = null) {
     delete this.foot.dataset.testid;
     delete this.foot.dataset.taskId;
     flag(this.root, "data-empty", true);
-    this.main.replaceChildren(el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text));
+    this.main.replaceChildren(el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text, link && el("a", { class: "lb-go-on", href: link.href, "data-testid": "go-on" }, link.text)));
     this.place.replaceChildren();
     this.stepTabs.hidden = true;
     this.note.hidden = this.keep.hidden = this.submit.disabled = true;

@@ -40,9 +40,12 @@ export function written(ranks) {
   return ordered.join(" > ") || "–";
 }
 
+/** Where to go on, keyed likewise. */
+export const LINKS = { exam: { href: "/exam", text: "Go on with the written part" } };
+
 /** Why there is no task, where it is not simply that none are left; keyed by what the server says. */
 export const REASONS = {
   paused: "Your work on this project is paused: several tasks with a known answer were answered otherwise. A manager has been told and can let you go on; please read the guidelines again, or ask.",
-  exam: "You have done all tasks of the exam.",
+  exam: "You have done all tasks of the exam. A manager will look at your answers.",
   refused: "You are not admitted to this project yet. A manager will tell you how to go on.",
 };
