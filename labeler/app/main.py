@@ -38,7 +38,7 @@ def main() -> None:
         st.Page(label.draw, title="Label", url_path="label", default=True),
         st.Page(my_work.draw, title="My work", url_path="mine"),
     ]
-    if not manager and exam.taking():
+    if not reviewer or exam.taking():
         pages.append(st.Page(exam.draw, title="Exam", url_path="exam"))
     if reviewer:
         pages.append(st.Page(review.draw, title="Review", url_path="review"))

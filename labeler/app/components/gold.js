@@ -3,6 +3,9 @@
 import { button, el } from "./dom.js";
 import { exactNodes } from "./text.js";
 
+// Sooner than this a press belongs to the answer before: it must not close what nobody has read.
+const SETTLE = 500; // milliseconds
+
 const RIGHT = "Your ranking agrees with the known answer.";
 const WRONG = "The known answer is another one.";
 const EXPLAINED = "This task had a known answer. Such tasks come now and then, to keep everybody's judgment alike.";
@@ -14,7 +17,9 @@ const EXPLAINED = "This task had a known answer. Such tasks come now and then, t
  */
 export function tell(root, feedback) {
   if (!feedback) return Promise.resolve();
-  const goOn = button("Continue", { class: "lb-primary", "data-testid": "gold-continue", onclick: () => dialog.close() }, "Enter");
+  const shownAt = performance.now();
+  const settled = () => performance.now() - shownAt > SETTLE;
+  const goOn = button("Continue", { class: "lb-primary", "data-testid": "gold-continue", onclick: () => settled() && dialog.close() }, "Enter");
   const dialog = el(
     "dialog",
     { class: "lb-dialog lb-gold", "aria-labelledby": "lb-gold-title", "data-testid": "gold-feedback", "data-correct": String(feedback.correct) },
@@ -24,6 +29,7 @@ export function tell(root, feedback) {
     el("p", { class: "lb-muted" }, EXPLAINED),
     goOn,
   );
+  dialog.addEventListener("cancel", (event) => settled() || event.preventDefault());
   root.append(dialog);
   dialog.showModal();
   goOn.focus();
