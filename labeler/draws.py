@@ -14,6 +14,7 @@ from labeler import claims, ledger
 from labeler.claims import Seeker
 from labeler.formats import parse_group
 from labeler.gold import WINDOW, checked_gold, falls_short, score
+from labeler.handles import handle
 from labeler.pools import Pool, rules_of
 from labeler.quality_schema import candidates, exams, gold_rules, pauses
 from labeler.queue import circle_start, coin
@@ -27,6 +28,7 @@ _PAUSED = sa.exists().where(
 _STANDING = (
     sa.select(
         gold_rules.c.share,
+        gold_rules.c.secret,
         candidates.c.state,
         candidates.c.began,
         exams.c.content.label("exam"),
@@ -73,6 +75,7 @@ class Standing:
         screened: they are being screened now.
         began: when their present exam began.
         exam_tasks: how many tasks it has.
+        secret: hides the order of import; None where the project never had gold rules.
     """
 
     share: float
@@ -81,6 +84,11 @@ class Standing:
     screened: bool
     began: float
     exam_tasks: int
+    secret: str | None
+
+    def handle(self, project_id: int, task_id: int) -> int:
+        """What the person's page calls a task."""
+        return handle(self.secret, project_id, task_id) if self.secret else task_id
 
     @property
     def barred(self) -> bool:
@@ -93,7 +101,9 @@ def standing(connection: sa.Connection, seeker: Seeker) -> Standing:
     row = connection.execute(_STANDING, seeker.values).one()
     candidate = row.state is not None and row.state != "admitted"
     wanted = row.exam["tasks"] if row.exam else 0
-    return Standing(row.share or 0.0, bool(row.paused), candidate, row.state == "screening", row.began or 0.0, wanted)
+    return Standing(
+        row.share or 0.0, bool(row.paused), candidate, row.state == "screening", row.began or 0.0, wanted, row.secret
+    )
 
 
 def fresh(connection: sa.Connection, seeker: Seeker, state: Standing) -> int | None:

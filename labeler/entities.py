@@ -78,6 +78,7 @@ class Assignment:
     """A task given to one person.
 
     Attributes:
+        handle: what the person's page calls the task, see `labeler.handles`.
         lease: when the reservation runs out, in seconds since 1970; None for the correction of a counted ranking,
             whose slot cannot be lost.
         completions: in the order in which this person sees them, the same after a reload.
@@ -98,6 +99,7 @@ class Assignment:
     draft_version: int
     correction_of: int | None
     skip_of: int | None
+    handle: int
 
     @property
     def order(self) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ class GoldDesk:
     def task_of(self, number: int) -> int:
         """The task that a labeler's page means."""
         if not is_handle(number):
-            return number
+            return min(number, _SPACES - 1)
         with self.store.database.read() as connection:
             secret = pools.secret_of(connection, min(project_of_handle(number), _SPACES - 1))
         if secret is None:

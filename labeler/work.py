@@ -19,6 +19,7 @@ from labeler import answers, claims, directory, draws, ledger
 from labeler.claims import Seeker
 from labeler.comparisons import GOLD
 from labeler.content import task_group
+from labeler.draws import Standing
 from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown, Submission
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
 from labeler.formats import parse_group
@@ -53,6 +54,7 @@ _DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), draft
 
 def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
     """A running correction first, then the task already held, then a new one; None when nothing is left."""
+    standing = draws.standing(connection, seeker)
     for draft in _corrections(connection, seeker):
         slot_kept = ledger.by_id(connection, draft.correction_of).kind == "rank"
         # A taken-back skip whose slot others took is not in the way; looked at before it is locked, so that a
@@ -60,14 +62,13 @@ def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
         if slot_kept or (
             claims.is_free(connection, seeker, draft.task_id) and _reserve(connection, seeker, draft.task_id)
         ):
-            return _assignment(connection, seeker, draft.task_id)
-    standing = draws.standing(connection, seeker)
+            return _assignment(connection, seeker, draft.task_id, standing)
     if standing.barred:
         return None
     found = claims.kept(connection, seeker)
     if found is None:
         found = draws.fresh(connection, seeker, standing)
-    return None if found is None else _assignment(connection, seeker, found)
+    return None if found is None else _assignment(connection, seeker, found, standing)
 
 
 def _corrections(connection: sa.Connection, seeker: Seeker) -> Any:
@@ -86,7 +87,7 @@ def _draft(connection: sa.Connection, user_id: int, task_id: int) -> Any:
     return connection.execute(_DRAFT, {"user": user_id, "task": task_id}).first()
 
 
-def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assignment:
+def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int, standing: Standing) -> Assignment:
     group, overlap = task_group(connection, task_id)
     draft = _draft(connection, seeker.user.id, task_id)
     corrected = ledger.by_id(connection, draft.correction_of) if draft and draft.correction_of else None
@@ -102,6 +103,7 @@ def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assi
         draft_version=draft.version if draft else 0,
         correction_of=corrected.id if corrected else None,
         skip_of=corrected.id if corrected and corrected.kind == "skip" else None,
+        handle=standing.handle(seeker.project.id, task_id),
     )
 
 
@@ -272,7 +274,7 @@ def undo(connection: sa.Connection, seeker: Seeker, judgment_id: int | None) -> 
         group, _ = task_group(connection, judgment.task_id)
         content = judgment.as_draft(tuple(completion.id for completion in group.completions))
         _put_draft(connection, seeker, judgment.task_id, content, 1, of=judgment.id)
-    return _assignment(connection, seeker, judgment.task_id)
+    return _assignment(connection, seeker, judgment.task_id, draws.standing(connection, seeker))
 
 
 def cancel_correction(connection: sa.Connection, seeker: Seeker, task_id: int) -> None:

@@ -80,7 +80,7 @@ def history(store: Store, user: User, body: Json) -> Json:
 
 def _answer(store: Store, user: User, project_id: int, assignment: Assignment | None) -> Json:
     progress = wire.progress_out(store.progress(project_id, user.id))
-    return gold_wire.closed(store, user, project_id, {"task": wire.task_out(assignment), "progress": progress})
+    return gold_wire.explained(store, user, project_id, {"task": wire.task_out(assignment), "progress": progress})
 
 
 def board_routes(services: Services) -> list[BaseRoute]:

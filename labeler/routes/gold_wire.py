@@ -17,12 +17,11 @@ def opened(store: Store, body: Json) -> Json:
     return body | {"task": GoldDesk(store).task_of(number)} if type(number) is int else body
 
 
-def closed(store: Store, user: User, project_id: int, answer: Json) -> Json:
-    """A reply with the page's name of its task; without a task it says where there is a reason of its own for that."""
-    desk = GoldDesk(store)
+def explained(store: Store, user: User, project_id: int, answer: Json) -> Json:
+    """A reply; without a task it says where there is a reason of its own for that."""
     if answer["task"]:
-        return answer | {"task": answer["task"] | {"id": desk.handle(project_id, answer["task"]["id"])}}
-    standing = desk.standing(project_id, user.id)
+        return answer
+    standing = GoldDesk(store).standing(project_id, user.id)
     why = "paused" if standing.paused else "exam" if standing.screened else "refused" if standing.candidate else None
     return answer | {"why": why}
 
