@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,11 +130,11 @@ class GoldDesk:
             user, project = directory.member(connection, project_id, user_id, lock=False)
             return draws.standing(connection, Seeker(user, project, self.store.clock()))
 
-    def handle(self, project_id: int, task_id: int) -> int:
-        """What a labeler's page calls a task: something that tells nothing, where the project has gold rules."""
+    def handles(self, project_id: int, task_ids: Iterable[int]) -> dict[int, int]:
+        """What a labeler's page calls tasks: something that tells nothing, where the project has gold rules."""
         with self.store.database.read() as connection:
             secret = pools.secret_of(connection, project_id)
-        return handle(secret, project_id, task_id) if secret else task_id
+        return {task_id: handle(secret, project_id, task_id) if secret else task_id for task_id in task_ids}
 
     def task_of(self, number: int) -> int:
         """The task that a labeler's page means."""

@@ -95,10 +95,11 @@ def comment(store: Store, user: User, body: Json) -> Json:
 
 def notices(store: Store, user: User, body: Json) -> Json:
     """What waits for a person: judgments to look at again, and talk that they have not read."""
-    project_id, gold = field(body, "project", int), GoldDesk(store)
-    unread = [asdict(item) for item in Threads(store).unread(project_id, user.id)]
+    project_id = field(body, "project", int)
+    unread = Threads(store).unread(project_id, user.id)
+    names = GoldDesk(store).handles(project_id, [item.task_id for item in unread])
     again = len(ReviewDesk(store).returned(project_id, user.id))
-    return {"again": again, "unread": [item | {"task_id": gold.handle(project_id, item["task_id"])} for item in unread]}
+    return {"again": again, "unread": [asdict(item) | {"task_id": names[item.task_id]} for item in unread]}
 
 
 def review_routes(services: Services) -> list[BaseRoute]:

@@ -259,11 +259,11 @@ def test_corrections_count_only_where_nothing_was_told(store: Store):
 
 def test_the_page_calls_tasks_by_handles(store: Store):
     essays, desk = gold_project(store), GoldDesk(store)
-    number = desk.handle(essays.id, 7)
+    number = desk.handles(essays.id, [7])[7]
     assert number > 2**31
     assert (desk.task_of(number), desk.task_of(7)) == (7, 7)
     plain = store.add_project("plain")
-    assert desk.handle(plain.id, 7) == 7
+    assert desk.handles(plain.id, [7]) == {7: 7}
     with pytest.raises(NotFoundError):
         desk.task_of(handle("0" * 32, plain.id, 7))
     with pytest.raises(NotFoundError):

@@ -47,15 +47,21 @@ export class Notices {
 
   /** Lines above the history: threads with something new. */
   lines(close) {
-    return this.unread.map(({ task_id: id, preview, count }) =>
-      el("li", { "data-testid": "unread-thread" },
-        el("div", { class: "lb-history-what" }, el("div", { class: "lb-clip" }, preview), el("div", { class: "lb-alert" }, `${count} new in the comments`)),
-        button("Read", { class: "lb-quiet", onclick: () => (close(), this.open(id)) })),
-    );
+    return unreadLines(this.unread, (id) => (close(), this.open(id)));
   }
 }
 
-function mark(control, count, what) {
+/** Threads with something new, each with a button that opens it. */
+export function unreadLines(unread, onRead) {
+  return unread.map(({ task_id: id, preview, count }) =>
+    el("li", { "data-testid": "unread-thread" },
+      el("div", { class: "lb-history-what" }, el("div", { class: "lb-clip" }, preview), el("div", { class: "lb-alert" }, `${count} new in the comments`)),
+      button("Read", { class: "lb-quiet", onclick: () => onRead(id) })),
+  );
+}
+
+/** A count on a button, in sight and in its name. */
+export function mark(control, count, what) {
   if (count) control.dataset.count = count;
   else delete control.dataset.count;
   const name = control.dataset.name;

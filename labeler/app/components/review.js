@@ -4,9 +4,10 @@ import * as answers from "./answer.js";
 import { drawCards, drawPrompt, markCards } from "./cards.js";
 import { openComments } from "./comments.js";
 import { button, el, flag, takesText, uuid } from "./dom.js";
-import { shortTime } from "./dialogs.js";
+import { open, shortTime } from "./dialogs.js";
 import { written } from "./gold.js";
 import { ApiError, drawFor, request } from "./http.js";
+import { mark, unreadLines } from "./notices.js";
 import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
 import { RateStep } from "./ratestep.js";
@@ -22,6 +23,7 @@ const SHOWS = {
   final: "Decided",
 };
 const NOTHING = "There is nothing of this kind to look at.";
+const NO_MESSAGES = "There is nothing unread.";
 const NO_PROJECT = "There is no project for you to review.";
 const KEYS = "↓ ↑ next and previous task · letters rank · = tie · Backspace back · Enter decide · 1–9 accept that judgment · o one more opinion · n names · ; comments";
 
@@ -48,12 +50,13 @@ class Review {
     this.choice = el("select", { "aria-label": "Project", "data-testid": "review-project", onchange: () => this.#pick({ project: Number(this.choice.value) }) });
     this.filter = el("select", { "aria-label": "Show", "data-testid": "review-show", onchange: () => this.#pick({ show: this.filter.value }) }, ...Object.entries(SHOWS).map(([value, name]) => el("option", { value }, name)));
     this.names = button("names", { class: "lb-quiet", "data-testid": "review-names", onclick: () => this.#toggleNames() }, "n");
+    this.inbox = button("messages", { class: "lb-quiet lb-counted", "data-testid": "review-inbox", "data-name": "messages", onclick: () => this.openInbox() });
     this.count = el("span", { class: "lb-progress", "data-testid": "review-count" });
     this.list = el("ol", { class: "rv-list", "data-testid": "review-list", "aria-label": "Tasks" });
     this.main = el("main", { class: "lb-main rv-main", tabindex: "-1", "aria-label": "The task and its judgments" });
     this.message = el("span", { class: "lb-message", role: "status", "data-testid": "message" });
     const step = (text, direction, key) => button(text, { class: "lb-quiet", onclick: () => this.#step(direction) }, key);
-    const top = el("header", { class: "lb-top" }, this.choice, this.filter, this.count, el("nav", { "aria-label": "Tasks" }, this.names, step("previous", -1, "↑"), step("next", 1, "↓")));
+    const top = el("header", { class: "lb-top" }, this.choice, this.filter, this.count, el("nav", { "aria-label": "Tasks" }, this.inbox, this.names, step("previous", -1, "↑"), step("next", 1, "↓")));
     this.place = el("div", { class: "lb-place" });
     this.submit = button("Decide", { class: "lb-primary lb-submit", "data-testid": "review-decide", disabled: true, onclick: () => this.decide() }, "Enter");
     this.allBad = el("input", { type: "checkbox", onchange: () => this.answer && this.#change({ ...this.answer, allBad: this.allBad.checked }) });
@@ -112,6 +115,7 @@ class Review {
       const found = await request("POST", "/api/review/list", { project, show });
       this.tasks = found.tasks;
       const more = `${found.more ? ", and more" : ""}${found.behind ? `; ${found.behind} judgments are being counted` : ""}`;
+      await this.#news();
       this.summary = `of ${found.tasks.length}${more}`;
       this.#drawList();
       if (this.tasks.length) await this.open(this.tasks[0].task_id);
@@ -154,6 +158,7 @@ class Review {
   // One task
 
   async open(id) {
+    if (this.sending) return;
     const asked = ++this.asked;
     await this.#ask(async () => {
       const task = await request("POST", "/api/review/task", { task: id });
@@ -187,7 +192,7 @@ class Review {
 
   #mark(id) {
     const at = this.tasks.findIndex(({ task_id: one }) => one === id);
-    this.count.textContent = `${at + 1} ${this.summary}`;
+    this.count.textContent = at < 0 ? "" : `${at + 1} ${this.summary}`;
     for (const line of this.list.querySelectorAll(".rv-line")) {
       const here = Number(line.dataset.task) === id;
       line.setAttribute("aria-current", String(here));
@@ -304,12 +309,24 @@ class Review {
     if (this.task) this.#act("/api/review/one-more", {}, "One more person will be asked.");
   }
 
+  async #news() {
+    this.unread = (await request("GET", `/api/notices?project=${this.project}`)).unread;
+    mark(this.inbox, this.unread.length, "unread");
+  }
+
+  openInbox() {
+    const lines = unreadLines(this.unread ?? [], async (id) => (panel.close(), await this.open(id), await this.openComments()));
+    const list = lines.length ? el("ul", { class: "lb-history" }, ...lines) : el("p", {}, NO_MESSAGES);
+    const panel = open(this.root, "Messages", list, { side: true, testid: "inbox" });
+  }
+
   async openComments() {
     if (!this.task) return;
     const { judgments } = this.task;
     const labelers = judgments.filter(({ here }) => here).map(({ annotator }) => annotator);
-    const named = (name) => this.name({ annotator: name }, judgments.findIndex(({ annotator }) => annotator === name));
-    await this.#ask(() => openComments(this.root, this.task.task, { labelers, named }));
+    const place = (name) => judgments.findIndex(({ annotator }) => annotator === name);
+    const named = (name) => (place(name) < 0 && !this.named ? "somebody who has not judged it yet" : this.name({ annotator: name }, place(name)));
+    await this.#ask(() => openComments(this.root, this.task.task, { labelers, named, onRead: () => this.#news() }));
   }
 
   #toggleNames() {
