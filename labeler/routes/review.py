@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from labeler.adjudications import Adjudication
 from labeler.entities import Judgment, Shown, Submission, User, said_as_draft
-from labeler.errors import NotFoundError
+from labeler.errors import DataError
 from labeler.gold_desk import GoldDesk
 from labeler.label_schema import schema_row
 from labeler.queue import label
@@ -125,7 +125,7 @@ def _letters(group: Group) -> tuple[Shown, ...]:
 def _submission(body: Json, group: Group) -> Submission:
     """The reviewer's own answer."""
     if not isinstance(body.get("ranks"), dict):
-        raise NotFoundError("say what the answer is, or which judgment to accept")
+        raise DataError("say what the answer is, or which judgment to accept", field="ranks")
     return wire.submission_in({**body, "kind": "rank"}, _letters(group))
 
 
