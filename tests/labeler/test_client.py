@@ -219,9 +219,9 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     desk = root.oversight
     gold = json.dumps({**ROWS[0], "id": "gold", "meta": {"gold_ranks": [1, 2]}})
     root.import_lines(project, f"{gold}\n".encode())
-    desk.set_gold(project, GoldSettings(0.2, "each", threshold=0.9, least=1))
+    desk.set_gold(project, GoldSettings(0.5, "each", threshold=0.9, least=1))
     report = desk.gold(project)
-    assert (report.rules.share, [item.group_id for item in report.items]) == (0.2, ["gold"])
+    assert (report.rules.share, [item.group_id for item in report.items]) == (0.5, ["gold"])
     while (task := bob.next_task(project).task) and not desk.gold(project).people:
         right = {item.text: rank for rank, item in enumerate(parse_group(ROWS[0]).completions, 1)}
         wrong = {item.label: 3 - right.get(item.text, 1) for item in task.completions}

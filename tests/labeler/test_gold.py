@@ -238,7 +238,7 @@ def test_who_falls_short_is_paused_until_a_manager_lifts_it(store: Store, clock)
 def test_corrections_count_only_where_nothing_was_told(store: Store):
     for when, expected in (("none", False), ("each", True)):
         made = store.add_project(when, dwell_seconds=0)
-        store.import_groups(made.id, [gold_group(number) for number in range(2)] + [group(5)])
+        store.import_groups(made.id, [*map(gold_group, range(2)), *map(group, range(5, 40))])
         GoldDesk(store).set_rules(made.id, GoldRules(0.5, when, threshold=0.9, least=2))  # type: ignore[arg-type]
         (ann,) = people(store, f"ann-{when}")
         with store.database.read() as connection:
