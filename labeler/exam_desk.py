@@ -275,7 +275,10 @@ def _rules(connection: sa.Connection, project_id: int) -> ExamRules | None:
     if found is None:
         return None
     known = {field.name for field in fields(ExamRules)} & found.keys()
-    return ExamRules(**{name: tuple(found[name]) if isinstance(found[name], list) else found[name] for name in known})
+    values: dict[str, Any] = {
+        name: tuple(found[name]) if isinstance(found[name], list) else found[name] for name in known
+    }
+    return ExamRules(**values)
 
 
 def _candidate(connection: sa.Connection, project_id: int, user_id: int) -> Any:

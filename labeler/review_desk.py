@@ -328,14 +328,16 @@ def _summary(project_id: int, group: Group, found: tuple[Judgment, ...]) -> dict
 def _listed(row: Any) -> Listed:
     text = " ".join(parse_group(row.content).prompt[-1].content.split())
     return Listed(
-        row.task_id,
-        text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…",
-        row.judgments,
-        None if row.disagreement < 0 else row.disagreement,
-        *(bool(getattr(row, name)) for name in ("flagged", "skipped", "all_bad")),
-        bool(row.noted or row.talked),
-        bool(row.back),
-        bool(row.final),
+        task_id=row.task_id,
+        preview=text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…",
+        judgments=row.judgments,
+        disagreement=None if row.disagreement < 0 else row.disagreement,
+        flagged=bool(row.flagged),
+        skipped=bool(row.skipped),
+        all_bad=bool(row.all_bad),
+        commented=bool(row.noted or row.talked),
+        sent_back=bool(row.back),
+        final=bool(row.final),
     )
 
 

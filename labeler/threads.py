@@ -103,7 +103,7 @@ class Threads:
             mine = () if may_review(connection, project_id, user) else (_news.c.labeler_id == user.id,)
             query = _UNREAD.where(tasks.c.project_id == project_id, *mine)
             rows = connection.execute(query, {"reader": user.id}).all()
-        return tuple(Unread(row.task_id, row.labeler, _preview(row.content), row.count) for row in rows)
+        return tuple(Unread(row.task_id, row.labeler, _preview(row.content), row.unread) for row in rows)
 
 
 _owner, _author = users.alias("owner"), users.alias("author")
@@ -117,7 +117,7 @@ _news = (
     sa.select(
         comments.c.task_id,
         comments.c.labeler_id,
-        sa.func.count().label("count"),
+        sa.func.count().label("unread"),
         sa.func.max(comments.c.id).label("newest"),
     )
     .select_from(
@@ -134,7 +134,7 @@ _news = (
     .subquery("news")
 )
 _UNREAD = (
-    sa.select(_news.c.task_id, _news.c.count, _owner.c.name.label("labeler"), tasks.c.content)
+    sa.select(_news.c.task_id, _news.c.unread, _owner.c.name.label("labeler"), tasks.c.content)
     .join(_owner, _owner.c.id == _news.c.labeler_id)
     .join(tasks, tasks.c.id == _news.c.task_id)
     .order_by(_news.c.newest.desc())

@@ -17,8 +17,8 @@ OUTSIDE = sa.text("pool <> 'queue'")
 def upgrade() -> None:
     """Add the tables; every task so far is in the queue."""
     op.add_column("tasks", sa.Column("pool", sa.Text, nullable=False, server_default="queue"))
-    outside = {"sqlite_where": OUTSIDE, "postgresql_where": OUTSIDE}
-    op.create_index("ix_tasks_pool", "tasks", ["project_id", "pool", "shuffle"], **outside)
+    columns = ["project_id", "pool", "shuffle"]
+    op.create_index("ix_tasks_pool", "tasks", columns, sqlite_where=OUTSIDE, postgresql_where=OUTSIDE)
     _gold()
     _reviews()
     _comments()

@@ -66,8 +66,14 @@ def adjudicate(call: Call, task: int, body: Decision) -> None:
             strength=body.strength,
             note=body.note,
         )
-    options = {"submission_id": body.submission_id, "accepted": body.accepted, "seen": body.seen}
-    ReviewDesk(call.store).decide(call.user.id, said, task_id=task, **options)
+    ReviewDesk(call.store).decide(
+        call.user.id,
+        said,
+        task_id=task,
+        submission_id=body.submission_id,
+        accepted=body.accepted,
+        seen=body.seen,
+    )
 
 
 @operation("GET", "/projects/{project}/adjudications", tag=REVIEW, least="manager")
