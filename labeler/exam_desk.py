@@ -256,7 +256,7 @@ class ExamDesk:
             connection.execute(sa.update(candidates).where(*mine).values(areas=list(areas)))
 
 
-_JUDGED = sa.select(judgments.c.task_id.distinct()).where(judgments.c.project_id == sa.bindparam("project"))
+_JUDGED = sa.select(judgments.c.task_id).where(judgments.c.project_id == sa.bindparam("project")).distinct()
 _CANDIDATES = (
     sa.select(candidates, users.c.name)
     .join(users, users.c.id == candidates.c.user_id)

@@ -92,7 +92,7 @@ class GoldDesk:
             rules = pools.rules_of(connection, project_id)
             gold = pools.with_answers(connection, project_id, "gold")
             answers = _first_answers(connection, project_id)
-            paused = dict(connection.execute(_PAUSED, {"project": project_id}).tuples().all())
+            paused = {row.name: row.id for row in connection.execute(_PAUSED, {"project": project_id})}
         by_task, by_person = defaultdict(list), defaultdict(list)
         right = {task_id: checked_gold(group) for task_id, group in gold}
         for task_id, name, ranking in answers:

@@ -143,7 +143,7 @@ class ReviewDesk:
     def _take_up(self, project_id: int, begin: int) -> int | None:
         """One batch of judgments behind an id; returns the last one's id, None where there are none."""
         with self.store.database.read() as connection:
-            rows = connection.execute(_NEW, {"project": project_id, "begin": begin}).all()
+            rows = connection.execute(_NEW, {"project": project_id, "begin": begin, "at_once": AT_ONCE}).all()
             ids = sorted({row.task_id for row in rows})
             found = [_summary(project_id, *entry) for entry in content.groups_of(connection, ids)] if ids else []
         if not rows:
@@ -350,7 +350,7 @@ _NEW = (
     sa.select(judgments.c.id, judgments.c.task_id)
     .where(judgments.c.project_id == sa.bindparam("project"), judgments.c.id > sa.bindparam("begin"), ledger.LABELED)
     .order_by(judgments.c.id)
-    .limit(AT_ONCE)
+    .limit(sa.bindparam("at_once", type_=sa.Integer))
 )
 _RETURNED = (
     sa.select(sent_back.c.judgment_id, sent_back.c.comment, judgments.c.task_id)

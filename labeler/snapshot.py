@@ -138,13 +138,12 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: Finals) -> dict[str, Any]:
-    excluded: Counter[str] = Counter(
-        skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0, adjudicated_judgments=0
-    )
+    excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
+    finally_said: Counter[str] = Counter(groups=0, rankings_left_out=0)
     finals = {} if adjudicated == "ignore" else frozen.adjudications()
     splits, moved = _splits(group for group, _ in frozen.groups())
     tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
-    decided = (_decided(*entry, finals, adjudicated, excluded) for entry in frozen.groups())
+    decided = (_decided(*entry, finals, adjudicated, finally_said) for entry in frozen.groups())
     judged = _judged(frozen, decided, splits, tally, excluded)
     kept = map(_ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
@@ -168,7 +167,7 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: 
         },
         "splits": {name: {"groups": tally.groups[name], "prompts": len(tally.prompts[name])} for name in SPLITS},
         "ranks_from_ratings": ranks_from_ratings,
-        "adjudicated": {"setting": adjudicated, "groups": len(finals)},
+        "adjudicated": {"setting": adjudicated, **finally_said},
         "groups_moved_to_keep_prompts_in_one_split": moved,
         "excluded": dict(excluded),
         "files": {name: file_facts(folder / name) for name in (GROUPS, DEMONSTRATIONS)},
@@ -211,15 +210,16 @@ def _decided(
     judgments: tuple[Judgment, ...],
     finals: Mapping[str, Adjudication],
     adjudicated: Finals,
-    excluded: Counter[str],
+    finally_said: Counter[str],
 ) -> tuple[Group, tuple[Judgment, ...]]:
     """The group with a reviewer's final answer instead of the labelers' rankings, or beside them."""
     final = finals.get(group.id)
     if final is None:
         return group, judgments
+    finally_said["groups"] += 1
     if adjudicated == "beside":
         return replace(group, rankings=(*group.rankings, final.ranking)), judgments
-    excluded["adjudicated_judgments"] += len(group.rankings)
+    finally_said["rankings_left_out"] += len(group.rankings)
     return replace(group, rankings=(final.ranking,)), tuple(item for item in judgments if item.ranking is None)
 
 

@@ -168,8 +168,8 @@ def test_gold_that_is_imported_later_is_hidden_too(store: Store):
     essays = gold_project(store, ordinary=2, gold=1)
     store.import_groups(essays.id, [gold_group(2000), group(3)])
     with store.database.read() as connection:
-        found = connection.execute(sa.select(tasks.c.group_id, tasks.c.pool, tasks.c.remaining)).tuples().all()
-    pools = {name: (pool, remaining) for name, pool, remaining in found}
+        found = connection.execute(sa.select(tasks.c.group_id, tasks.c.pool, tasks.c.remaining)).all()
+    pools = {row.group_id: (row.pool, row.remaining) for row in found}
     assert pools["g2000"] == pools["g1000"] == ("gold", 0)
     assert pools["g3"] == ("queue", 1)
     bad = replace(group(2001), meta={"gold_ranks": [1, 2]})
