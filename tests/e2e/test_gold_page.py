@@ -54,7 +54,7 @@ def answer(board: Board, *, right: bool) -> bool:
     before = board.task
     board.press(*labels(board, right=right), "Enter")
     told = board.page.locator("[data-testid=gold-feedback]")
-    told.or_(board.page.locator(f"body:not(:has([data-task-id='{before}']))")).first.wait_for()
+    told.or_(board.page.locator(f"body:not(:has([data-task-id='{before}']))")).first.wait_for(state="attached")
     return told.count() > 0
 
 

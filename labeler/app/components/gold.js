@@ -19,7 +19,7 @@ export function tell(root, feedback) {
   if (!feedback) return Promise.resolve();
   const shownAt = performance.now();
   const settled = () => performance.now() - shownAt > SETTLE;
-  const goOn = button("Continue", { class: "lb-primary", "data-testid": "gold-continue", onclick: () => settled() && dialog.close() }, "Enter");
+  const goOn = button("Continue", { class: "lb-primary", "data-testid": "gold-continue", onclick: (event) => (event.detail > 0 || settled()) && dialog.close() }, "Enter");
   const dialog = el(
     "dialog",
     { class: "lb-dialog lb-gold", "aria-labelledby": "lb-gold-title", "data-testid": "gold-feedback", "data-correct": String(feedback.correct) },
