@@ -92,7 +92,7 @@ def asked(client: TestClient, people: Store) -> Callable[..., object]:
 
 
 def path_of(operation: Operation, task: int = 1) -> str:
-    values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 1}
+    values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 2}
     return operation.path.format(**values)
 
 
