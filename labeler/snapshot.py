@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from labeler.adjudications import Adjudication
 from labeler.errors import DataError
 from labeler.folders import digest, file_facts, read_manifest, replacing_folder, write_manifest, write_text
-from labeler.adjudications import Adjudication
-from labeler.errors import DataError, UsageError
 from labeler.formats import (
     demonstration_to_row,
     dumps,
@@ -71,19 +70,7 @@ def freeze(
         UsageError: ``out`` is anything else.
     """
     with replacing_folder(out, KIND) as folder, store.frozen(project.id) as frozen:
-        return _write(frozen, folder, ranks_from_ratings)
-    target = Path(out).absolute()
-    _check_replaceable(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        with store.frozen(project.id) as frozen:
-            manifest = _write(frozen, folder, ranks_from_ratings, adjudicated)
-        folder.chmod(0o755)  # mkdtemp keeps it to its owner
-        _swap(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return manifest
+        return _write(frozen, folder, ranks_from_ratings, adjudicated)
 
 
 def read_snapshot(folder: str | Path) -> Snapshot:
@@ -106,46 +93,15 @@ def read_snapshot(folder: str | Path) -> Snapshot:
     return Snapshot(manifest, groups, tuple(parse_demonstration(row) for row in _rows(place / DEMONSTRATIONS)))
 
 
-def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, Any]:
-    excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
-    splits, moved = prompt_splits(group for group, _ in frozen.groups())
-    tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
-    judged = _judged(frozen, splits, tally, excluded)
-    kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
-def _check_replaceable(target: Path) -> None:
-    if not target.exists() and not target.is_symlink():
-        return
-    if target.is_symlink() or not target.is_dir():
-        raise UsageError(f"--out {target} is not a folder; name another")
-    if any(target.iterdir()):
-        try:
-            _read_manifest(target)
-        except DataError:
-            raise UsageError(f"--out {target} holds something that is no snapshot; name an empty folder") from None
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError("is missing; this is no snapshot", file=str(path)) from None
-    except ValueError as error:
-        raise DataError("is not JSON; take the snapshot again", file=str(path)) from error
-    if not isinstance(manifest, dict) or manifest.get("kind") != "labeler snapshot":
-        raise DataError("is not the manifest of a snapshot", file=str(path))
-    return manifest
-
-
 def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: Finals) -> dict[str, Any]:
     excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
     finally_said: Counter[str] = Counter(groups=0, rankings_left_out=0)
     finals = {} if adjudicated == "ignore" else frozen.adjudications()
-    splits, moved = _splits(group for group, _ in frozen.groups())
+    splits, moved = prompt_splits(group for group, _ in frozen.groups())
     tally = _Tally(Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
     decided = (_decided(*entry, finals, adjudicated, finally_said) for entry in frozen.groups())
     judged = _judged(frozen, decided, splits, tally, excluded)
-    kept = map(_ranked_by_ratings, judged) if ranks_from_ratings else judged
+    kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
     shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, frozen.demonstrations()))
     excluded["corrected_judgments"] = frozen.counts().corrections
@@ -203,8 +159,6 @@ def split_by_prompt(key: str, splits: Mapping[str, str], seed: int) -> str:
     return splits.get(key) or split_of(key, seed=seed)
 
 
-def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: Counter[str]) -> Iterator[Group]:
-    for group, judgments in frozen.groups():
 def _decided(
     group: Group,
     judgments: tuple[Judgment, ...],

@@ -6,10 +6,10 @@ import streamlit as st
 
 from labeler.app import (
     agreement,
-    exports,
-    imports,
     exam,
+    exports,
     gold,
+    imports,
     label,
     labelers,
     models,
