@@ -168,7 +168,7 @@ def test_labeler_and_manager_talk_about_a_task(site: Site, visit: Visit, look: d
     page.goto(f"{site.url}/review")
     expect(page.get_by_test_id("review-inbox")).to_have_attribute("data-count", "1", timeout=20_000)
     page.get_by_test_id("review-inbox").click()
-    page.get_by_role("button", name="Read").click()
+    page.get_by_role("button", name="Read", exact=True).click()
     expect(page.get_by_test_id("comment")).to_contain_text("Is <b>B</b> right?")
     page.get_by_test_id("comment-text").last.fill("It is.")
     page.get_by_test_id("comment-send").last.click()
