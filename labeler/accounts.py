@@ -25,6 +25,13 @@ PASSWORD_LENGTH = range(8, 1025)
 SESSION_SECONDS = 14 * 86400.0
 INVITATION_DAYS = 7.0
 
+_SESSION = (
+    sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
+    .join(sessions)
+    .where(sessions.c.token_hash == sa.bindparam("token"), sessions.c.expires > sa.bindparam("now"))
+    .where(users.c.disabled.is_(False))
+)
+
 
 class Accounts:
     """Who may come in; a companion of the `Store`, on the same database."""
@@ -110,12 +117,8 @@ class Accounts:
     def user_for(self, token: str) -> User | None:
         """The account of a session; None if it is unknown, over, or the account is disabled."""
         with self.store.database.read() as connection:
-            known = sa.select(sessions.c.user_id).where(
-                sessions.c.token_hash == _digest(token), sessions.c.expires > self.store.clock()
-            )
-            user_id = connection.execute(known).scalar()
-            user = None if user_id is None else directory.user_by_id(connection, user_id)
-            return None if user is None or user.disabled else user
+            row = connection.execute(_SESSION, {"token": _digest(token), "now": self.store.clock()}).first()
+            return None if row is None else User(*row)
 
     def sign_out(self, token: str) -> None:
         """End a session."""

@@ -1,27 +1,15 @@
-"""A large project in figures that the database sums up, and a fair sample of its judged tasks."""
+"""A fair sample of a large project's judged tasks, and what tells that it would be another by now."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import sqlalchemy as sa
 
-from labeler.schema import judgments, tasks
+from labeler.schema import judgments, tasks, visible
 
 SPREAD = 2654435761
 """Knuth's multiplier: task ids times this, modulo 2³², are an order that has nothing to do with that of import."""
 AT_ONCE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Answers of one person in one hour of the clock (as in their times, ``2026-01-31T09``), corrections included."""
-
-    hour: str
-    annotator: str
-    rankings: int
-    seconds: float
 
 
 def judged_tasks(connection: sa.Connection, project_id: int, limit: int) -> tuple[list[int], bool]:
@@ -39,36 +27,15 @@ def judged_tasks(connection: sa.Connection, project_id: int, limit: int) -> tupl
         if len(found) >= limit:
             return found[:limit], False
         tried = ids[begin : begin + AT_ONCE].tolist()
-        found += connection.execute(sa.select(tasks.c.id).where(ours, answered, tasks.c.id.in_(tried))).scalars()
+        found += connection.execute(
+            sa.select(tasks.c.id).where(ours, visible(tasks), answered, tasks.c.id.in_(tried))
+        ).scalars()
     return found[:limit], len(found) <= limit
 
 
 def newest_judgment(connection: sa.Connection) -> int:
     """The id of the last judgment of the whole database, 0 without any: what was summed up before is as it was."""
     return int(connection.execute(sa.select(sa.func.max(judgments.c.id))).scalar() or 0)
-
-
-RECENT = 100_000
-"""`pace` looks at so many of the database's last judgments."""
-
-
-def pace(connection: sa.Connection, project_id: int) -> list[Pace]:
-    """Rankings by hour and person, of the last `RECENT` judgments; those without a time are left out."""
-    hour = sa.func.substr(judgments.c.at, 1, 13)
-    query = (
-        sa.select(hour, judgments.c.annotator, sa.func.count(), sa.func.coalesce(sa.func.sum(judgments.c.seconds), 0.0))
-        .where(judgments.c.project_id == project_id, judgments.c.id > newest_judgment(connection) - RECENT)
-        .where(judgments.c.kind == "rank", judgments.c.at.is_not(None))
-        .group_by(hour, judgments.c.annotator)
-        .order_by(hour, judgments.c.annotator)
-    )
-    return [Pace(row[0], row[1], int(row[2]), float(row[3])) for row in connection.execute(query)]
-
-
-def slots_left(connection: sa.Connection, project_id: int) -> int:
-    """How many rankings are still wanted."""
-    query = sa.select(sa.func.sum(tasks.c.remaining)).where(tasks.c.project_id == project_id, tasks.c.remaining > 0)
-    return int(connection.execute(query).scalar() or 0)
 
 
 def tasks_of(connection: sa.Connection, project_id: int, user_id: int, limit: int) -> list[int]:

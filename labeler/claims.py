@@ -14,9 +14,8 @@ import sqlalchemy as sa
 
 from labeler import ledger
 from labeler.entities import Project, User
-from labeler.errors import NotFoundError
-from labeler.queue import circle_start, stage
-from labeler.schema import IN_QUEUE, WANTED, drafts, judgments, leases, tasks
+from labeler.queue import circle_start
+from labeler.schema import IN_QUEUE, WANTED, drafts, judgments, leases, tasks, visible
 
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
@@ -30,6 +29,15 @@ ANSWERED = (
     .correlate(tasks)
 )
 """The person answered it already."""
+_NOT_ANSWERED = (
+    sa.select(_answers.c.id)
+    .where(_answers.c.annotator == sa.bindparam("seeker_name"), _answers.c.task_id == tasks.c.id)
+    .correlate(tasks)
+    .limit(1)
+    .scalar_subquery()
+    .is_(None)
+)
+"""The same denied, to look at a few tasks: for EXISTS as a column PostgreSQL reads all that the person answered."""
 FREE = ~IN_QUEUE | (
     tasks.c.remaining
     > (
@@ -44,17 +52,23 @@ FREE = ~IN_QUEUE | (
     )
 )
 """It has a slot that no judgment and no other person's live lease uses; outside the queue everybody has room."""
-OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED)
-"""It is the project's and still wants somebody; matches the queue's index."""
+OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED, visible(tasks))
+"""It is the project's, published, and still wants somebody; matches the queue's index."""
 
 _IN_QUEUE_ORDER = (tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id)
-_PROJECT_OF = sa.select(tasks.c.project_id).where(tasks.c.id == sa.bindparam("task"))
 _TASK_ROW = sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("task"))
 _LOCK = {wait: _TASK_ROW.with_for_update(skip_locked=not wait, key_share=True) for wait in (True, False)}
-_SLOTS = sa.select(tasks.c.overlap, tasks.c.pool).where(tasks.c.id == sa.bindparam("task"))
 _IS_FREE = _TASK_ROW.where(FREE)
 _LEASE = sa.select(leases.c.expires).where(
     leases.c.user_id == sa.bindparam("seeker"), leases.c.task_id == sa.bindparam("task")
+)
+_HOLD = sa.text(
+    "INSERT INTO leases (user_id, task_id, expires) VALUES (:seeker, :task, :expires) "
+    "ON CONFLICT (user_id, task_id) DO UPDATE SET expires = excluded.expires"
+)
+_DROP = tuple(
+    sa.delete(table).where(table.c.user_id == sa.bindparam("seeker"), table.c.task_id == sa.bindparam("task"))
+    for table in (leases, drafts)
 )
 _KEPT = (
     sa.select(leases.c.task_id)
@@ -74,7 +88,7 @@ _RUN_AFTER = (
     _RUN.where(tasks.c.priority < sa.bindparam("at_priority")),
 )
 _IN_RUN = (
-    sa.select(tasks.c.id, (~ANSWERED & FREE).label("takable"))
+    sa.select(tasks.c.id, (_NOT_ANSWERED & FREE).label("takable"))
     .where(*OPEN, tasks.c.priority == sa.bindparam("at_priority"), tasks.c.stage == sa.bindparam("at_stage"))
     .order_by(tasks.c.shuffle, tasks.c.id)
     .offset(sa.bindparam("skipped", type_=sa.Integer))
@@ -115,14 +129,6 @@ class Seeker:
         }
 
 
-def project_of(connection: sa.Connection, task_id: int) -> int:
-    """The project that a task belongs to."""
-    project_id = connection.execute(_PROJECT_OF, {"task": task_id}).scalar()
-    if project_id is None:
-        raise NotFoundError(f"there is no task {task_id}")
-    return int(project_id)
-
-
 def lock_task(connection: sa.Connection, task_id: int, *, wait: bool = True) -> bool:
     """Lock a task's row until the transaction ends; False if it must not wait and somebody else holds it."""
     return connection.execute(_LOCK[wait], {"task": task_id}).first() is not None
@@ -136,9 +142,7 @@ def is_free(connection: sa.Connection, seeker: Seeker, task_id: int) -> bool:
 def hold(connection: sa.Connection, seeker: Seeker, task_id: int) -> float:
     """Give the person a lease, or prolong theirs; returns when it expires."""
     expires = seeker.now + seeker.project.lease_seconds
-    mine = (leases.c.user_id == seeker.user.id, leases.c.task_id == task_id)
-    if connection.execute(sa.update(leases).where(*mine).values(expires=expires)).rowcount == 0:
-        connection.execute(sa.insert(leases).values(user_id=seeker.user.id, task_id=task_id, expires=expires))
+    connection.execute(_HOLD, {"seeker": seeker.user.id, "task": task_id, "expires": expires})
     return expires
 
 
@@ -150,17 +154,8 @@ def lease(connection: sa.Connection, user_id: int, task_id: int) -> float | None
 
 def drop(connection: sa.Connection, user_id: int, task_id: int) -> None:
     """End the person's lease and draft of a task."""
-    for table in (leases, drafts):
-        connection.execute(sa.delete(table).where(table.c.user_id == user_id, table.c.task_id == task_id))
-
-
-def refresh(connection: sa.Connection, task_id: int) -> None:
-    """Recount a locked task's slots after its judgments changed."""
-    overlap, pool = connection.execute(_SLOTS, {"task": task_id}).one()
-    judged = ledger.judged(connection, task_id)
-    remaining = max(overlap - judged, 0) if pool == "queue" else 0
-    values = {"remaining": remaining, "stage": stage(overlap, judged)}
-    connection.execute(sa.update(tasks).where(tasks.c.id == task_id).values(**values))
+    for statement in _DROP:
+        connection.execute(statement, {"seeker": user_id, "task": task_id})
 
 
 def kept(connection: sa.Connection, seeker: Seeker) -> int | None:

@@ -239,7 +239,7 @@ class Import(Command):
     cleaning: Cleaning = field(default_factory=Cleaning)
 
     def run(self) -> None:
-        """Read the source, clean it, then store it in one transaction."""
+        """Read the source, clean it, then store all of it."""
         from labeler.importing import bring_in
 
         with self.store() as store:

@@ -67,6 +67,11 @@ class Comparisons:
         flat = np.bincount(3 * self.pair + self.verdict + 1, minlength=3 * len(self.task))
         return flat.reshape(-1, 3).astype(float)
 
+    def with_others(self) -> tuple[Floats, Floats]:
+        """(N) and (N): of each verdict, how many others said the same, and how many others there are."""
+        counts = self.counts()
+        return counts[self.pair, self.verdict + 1] - 1, counts[self.pair].sum(axis=1) - 1
+
 
 def comparisons(groups: Sequence[Group], others: Iterable[str] = ()) -> Comparisons:
     """The columns of groups with their rankings.

@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from labeler import ledger, pools
+from labeler import ledger
 from labeler.database import encoded
-from labeler.entities import AnnotatorCounts, ImportCounts, Judgment, Project, ProjectCounts, TaskState
+from labeler.entities import ImportCounts, Judgment, Project, TaskState
 from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.formats import demonstration_to_row, group_to_row, parse_demonstration, parse_group
 from labeler.label_schema import LabelSchema
 from labeler.queue import PRIORITIES, circle_place, stage
 from labeler.records import Demonstration, Group, Ranking
-from labeler.schema import IN_QUEUE, demonstrations, judgments, leases, tasks
+from labeler.schema import demonstrations, judgments, tasks, visible
 
 CHUNK = 500
 """Rows handled at a time."""
@@ -28,17 +28,19 @@ NAMED = 3
 Item = TypeVar("Item")
 Named = TypeVar("Named", Group, Demonstration)
 _TASK = sa.select(tasks.c.content, tasks.c.overlap).where(tasks.c.id == sa.bindparam("task"))
+_TASK_LOCKED = _TASK.with_for_update(key_share=True)
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    """The items, some at a time."""
     iterator = iter(items)
-    while chunk := list(islice(iterator, CHUNK)):
+    while chunk := list(islice(iterator, size)):
         yield chunk
 
 
-def task_group(connection: sa.Connection, task_id: int) -> tuple[Group, int]:
-    """A task's group, without rankings, and its overlap."""
-    row = connection.execute(_TASK, {"task": task_id}).first()
+def task_group(connection: sa.Connection, task_id: int, *, lock: bool = False) -> tuple[Group, int]:
+    """A task's group, without rankings, and its overlap; its row locked until the transaction ends where asked."""
+    row = connection.execute(_TASK_LOCKED if lock else _TASK, {"task": task_id}).first()
     if row is None:
         raise NotFoundError(f"there is no task {task_id}")
     return parse_group(row.content), row.overlap
@@ -52,11 +54,13 @@ class Batch:
         tasks: rows without their project.
         answers: by group id, rows without their project and task.
         demonstrations: rows without their project.
+        hides_gold: its gold items are outside the queue already, see `labeler.pools.placed`.
     """
 
     tasks: tuple[dict[str, Any], ...]
     answers: Mapping[str, tuple[dict[str, Any], ...]]
     demonstrations: tuple[dict[str, Any], ...]
+    hides_gold: bool = False
 
     @property
     def counts(self) -> ImportCounts:
@@ -116,7 +120,7 @@ def _unknown(
 ) -> tuple[dict[str, Any], ...]:
     table = column.table
     new: list[dict[str, Any]] = []
-    for chunk in _chunks(rows):
+    for chunk in chunks(rows):
         known = sa.select(column, table.c.content).where(
             table.c.project_id == project.id, column.in_([row[column.name] for row in chunk])
         )
@@ -134,32 +138,12 @@ def _unknown(
     return tuple(new)
 
 
-def add(connection: sa.Connection, project: Project, batch: Batch) -> ImportCounts:
-    """Insert a batch into a locked project; an id that is there already violates a constraint."""
-    ours = {"project_id": project.id}
-    newest = sa.select(sa.func.max(tasks.c.id)).where(tasks.c.project_id == project.id)
-    before = connection.execute(newest).scalar() or 0
-    if batch.tasks:
-        connection.execute(sa.insert(tasks).values(ours), batch.tasks)
-        pools.place_new(connection, project.id, before)
-    if batch.answers:
-        added = sa.select(tasks.c.id, tasks.c.group_id).where(tasks.c.project_id == project.id, tasks.c.id > before)
-        rows = [
-            answer | {"task_id": task_id}
-            for task_id, group_id in connection.execute(added.order_by(tasks.c.id))
-            for answer in batch.answers.get(group_id, ())
-        ]
-        connection.execute(sa.insert(judgments).values(ours), rows)
-    if batch.demonstrations:
-        connection.execute(sa.insert(demonstrations).values(ours), batch.demonstrations)
-    return batch.counts
-
-
 def check_fits(connection: sa.Connection, project_id: int, schema: LabelSchema) -> None:
     """Raise `DataError` if the schema asks something of a project's groups that they are too small or large for."""
-    for rows in _in_order(connection, project_id):
-        for row in rows:
-            _check_count(row.content["id"], len(row.content["completions"]), schema)
+    size = sa.func.json_array_length(tasks.c.content["completions"])
+    sizes = sa.select(sa.func.min(tasks.c.group_id), size).where(tasks.c.project_id == project_id).group_by(size)
+    for group_id, k in connection.execute(sizes.order_by(size)):
+        _check_count(group_id, k, schema)
 
 
 def _in_order(
@@ -167,7 +151,8 @@ def _in_order(
 ) -> Iterator[Sequence[Any]]:
     """Id and content of every task, some at a time, in the order of import."""
     after = 0
-    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id, *conditions)
+    ours = (tasks.c.project_id == project_id, visible(tasks), *conditions)
+    columns = sa.select(tasks.c.id, tasks.c.content).where(*ours)
     while rows := connection.execute(columns.where(tasks.c.id > after).order_by(tasks.c.id).limit(CHUNK)).all():
         after = rows[-1].id
         yield rows
@@ -193,6 +178,7 @@ def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
     return {
         "group_id": group.id,
         "content": encoded(content),
+        "pool": "queue",
         "overlap": overlap,
         "priority": priority if urgent else 0,
         "remaining": max(overlap - judged, 0),
@@ -218,9 +204,9 @@ def set_priorities(connection: sa.Connection, project: Project, priorities: Mapp
     for group_id, priority in priorities.items():
         if priority not in PRIORITIES:
             raise UsageError(f"the priority of {group_id!r} is {priority!r}; give a whole number from 0 to 100")
-    ours = tasks.c.project_id == project.id
+    ours = sa.and_(tasks.c.project_id == project.id, visible(tasks))
     known: set[str] = set()
-    for chunk in _chunks(priorities):
+    for chunk in chunks(priorities):
         known |= set(connection.execute(sa.select(tasks.c.group_id).where(ours, tasks.c.group_id.in_(chunk))).scalars())
     unknown = [repr(group_id) for group_id in priorities if group_id not in known]
     if unknown:
@@ -242,7 +228,7 @@ def groups(connection: sa.Connection, project_id: int) -> Iterator[tuple[Group, 
 def groups_of(connection: sa.Connection, task_ids: Sequence[int]) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
     """The same of some tasks, in no particular order."""
     columns = sa.select(tasks.c.id, tasks.c.content)
-    wanted = (connection.execute(columns.where(tasks.c.id.in_(ids))).all() for ids in _chunks(task_ids))
+    wanted = (connection.execute(columns.where(tasks.c.id.in_(ids))).all() for ids in chunks(task_ids))
     return _judged(connection, wanted)
 
 
@@ -261,51 +247,14 @@ def _judged(
 def task_page(connection: sa.Connection, project_id: int, after: int, limit: int) -> tuple[TaskState, ...]:
     """See `labeler.store.Store.task_page`."""
     columns = (tasks.c.id, tasks.c.content, tasks.c.overlap, tasks.c.remaining, tasks.c.priority)
-    query = sa.select(*columns).where(tasks.c.project_id == project_id, tasks.c.id > after)
+    query = sa.select(*columns).where(tasks.c.project_id == project_id, visible(tasks), tasks.c.id > after)
     return tuple(TaskState(*row) for row in connection.execute(query.order_by(tasks.c.id).limit(limit)))
 
 
 def written(connection: sa.Connection, project_id: int) -> Iterator[Demonstration]:
     """Every demonstration in the order of import."""
-    query = sa.select(demonstrations.c.content).where(demonstrations.c.project_id == project_id)
+    query = sa.select(demonstrations.c.content).where(
+        demonstrations.c.project_id == project_id, visible(demonstrations)
+    )
     for row in connection.execute(query.order_by(demonstrations.c.id)):
         yield parse_demonstration(row.content)
-
-
-def counts(connection: sa.Connection, project_id: int, now: float) -> ProjectCounts:
-    """How the project stands."""
-
-    def count(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
-        query = sa.select(sa.func.count()).select_from(table).where(table.c.project_id == project_id, *conditions)
-        return int(connection.execute(query).scalar_one())
-
-    live = sa.select(sa.func.count()).select_from(leases).join(tasks)
-    live = live.where(tasks.c.project_id == project_id, leases.c.expires > now)
-    corrections = count(judgments, judgments.c.supersedes.is_not(None), ledger.LABELED)
-    return ProjectCounts(
-        tasks=count(tasks, IN_QUEUE),
-        finished=count(tasks, IN_QUEUE, tasks.c.remaining == 0),
-        started=count(tasks, tasks.c.remaining > 0, tasks.c.remaining < tasks.c.overlap),
-        judgments=count(judgments, judgments.c.kind == "rank", ledger.STANDS),
-        skips=count(judgments, judgments.c.kind == "skip", ledger.STANDS),
-        corrections=corrections,
-        demonstrations=count(demonstrations),
-        live_leases=int(connection.execute(live).scalar_one()),
-    )
-
-
-def annotator_counts(connection: sa.Connection, project_id: int) -> tuple[AnnotatorCounts, ...]:
-    """What each annotator did in the project, by name."""
-
-    def total(condition: sa.ColumnElement[bool], value: Any = 1) -> sa.ColumnElement[Any]:
-        return sa.func.sum(sa.case((condition, value), else_=0))
-
-    columns = sa.select(
-        judgments.c.annotator,
-        total((judgments.c.kind == "rank") & ledger.STANDS),
-        total((judgments.c.kind == "skip") & ledger.STANDS),
-        total(judgments.c.supersedes.is_not(None)),
-        total(judgments.c.seconds.is_not(None) & ledger.STANDS, judgments.c.seconds),
-    ).where(judgments.c.project_id == project_id, ledger.LABELED)
-    rows = connection.execute(columns.group_by(judgments.c.annotator).order_by(judgments.c.annotator))
-    return tuple(AnnotatorCounts(row[0], row[1], row[2], row[3], float(row[4])) for row in rows)

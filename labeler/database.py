@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -65,20 +66,61 @@ def encoded(value: object) -> Encoded:
     return value if isinstance(value, Encoded) else Encoded(json.dumps(value, allow_nan=False))
 
 
+class FairLock:
+    """A lock that threads get in the order in which they asked, so that nobody waits for longer than all before."""
+
+    def __init__(self) -> None:
+        self._own = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._taken = False
+
+    def __enter__(self) -> None:
+        gate = threading.Lock()
+        with self._own:
+            if not self._taken:
+                self._taken = True
+                return
+            gate.acquire()
+            self._waiting.append(gate)
+        try:
+            gate.acquire()
+        except BaseException:  # interrupted; the turn may have come meanwhile
+            with self._own:
+                still = gate in self._waiting
+                if still:
+                    self._waiting.remove(gate)
+            if not still:
+                self._pass_on()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._own:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
+
+
 class Database:
     """An engine with read and write transactions; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
         self.url = parse_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = sa.create_engine(self.url, json_serializer=encoded, pool_size=20, max_overflow=20)
+        # Of those connections that are free, the last used: its statements are prepared and its pages in memory.
+        self.engine = sa.create_engine(
+            self.url, json_serializer=encoded, pool_size=20, max_overflow=20, pool_use_lifo=True
+        )
         if self.sqlite:
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
         self._reader = self.engine if self.sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
-        # Threads of one process queue here in turn; SQLite's own waiting would poll.
-        self._turn: Any = threading.Lock() if self.sqlite else nullcontext()
+        # Threads of one process queue here; SQLite's own waiting would poll.
+        self._turn: Any = FairLock() if self.sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

@@ -12,12 +12,11 @@ from labeler.entities import ADJUDICATED, USER_ROLES, Project, User, UserRole
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from labeler.label_schema import LabelSchema, schema_of_text, schema_text
 from labeler.records import check_plain
-from labeler.schema import guidelines, memberships, projects, users
+from labeler.schema import guidelines, imports, memberships, projects, tasks, users, visible
 from labeler.schema import label_schemas as schemas
 
 _USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
 _USER_BY_ID = _USER.where(users.c.id == sa.bindparam("user"))
-_USER_LOCKED = _USER_BY_ID.with_for_update(key_share=True)
 _MEMBER_PROJECTS = (
     sa.select(projects.c.name)
     .join(memberships)
@@ -62,9 +61,9 @@ def user_by_name(connection: sa.Connection, name: str) -> User:
     return User(*row)
 
 
-def user_by_id(connection: sa.Connection, user_id: int, *, lock: bool = False) -> User:
-    """The account of this id, its row locked until the transaction ends where asked."""
-    row = connection.execute(_USER_LOCKED if lock else _USER_BY_ID, {"user": user_id}).first()
+def user_by_id(connection: sa.Connection, user_id: int) -> User:
+    """The account of this id."""
+    row = connection.execute(_USER_BY_ID, {"user": user_id}).first()
     if row is None:
         raise NotFoundError(f"there is no user {user_id}")
     return User(*row)
@@ -91,7 +90,8 @@ def _project_query(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
         )
         .join(guidelines, guidelines.c.project_id == projects.c.id)
         .join(schemas, schemas.c.project_id == projects.c.id)
-        .where(guidelines.c.version == _newest(guidelines), schemas.c.version == _newest(schemas), *conditions)
+        .where(guidelines.c.version == _newest(guidelines), schemas.c.version == _newest(schemas))
+        .where(projects.c.id.not_in(sa.select(imports.c.project_id).where(imports.c.creates)), *conditions)
         .order_by(projects.c.id)
     )
 
@@ -187,7 +187,7 @@ def project_by_name(connection: sa.Connection, name: str) -> Project:
     """The project of this name."""
     project = find_project(connection, name)
     if project is None:
-        known = ", ".join(connection.execute(sa.select(projects.c.name).order_by(projects.c.name)).scalars())
+        known = ", ".join(sorted(project.name for project in all_projects(connection, None)))
         raise NotFoundError(f"there is no project {name!r}; there is {known or 'none yet: import one first'}")
     return project
 
@@ -199,12 +199,46 @@ def all_projects(connection: sa.Connection, user_id: int | None) -> tuple[Projec
     return tuple(project for project in found if not own or project.name in own)
 
 
+_BELONGS = sa.or_(
+    ~sa.exists().where(memberships.c.user_id == users.c.id),
+    sa.exists().where(memberships.c.user_id == users.c.id, memberships.c.project_id == projects.c.id),
+)
+_PERSON = (users.c.name.label("user_name"), users.c.role, users.c.disabled, _BELONGS.label("belongs"))
+_WHO = users.c.id == sa.bindparam("user")
+_BY_PROJECT = _project_query(projects.c.id == sa.bindparam("project")).join(users, _WHO).add_columns(*_PERSON)
+_BY_TASK = (
+    _project_query(tasks.c.id == sa.bindparam("task"), visible(tasks))
+    .join(tasks, tasks.c.project_id == projects.c.id)
+    .join(users, _WHO)
+    .add_columns(*_PERSON)
+)
+_MEMBER, _MEMBER_ON = (
+    {False: query, True: query.with_for_update(of=users, key_share=True)} for query in (_BY_PROJECT, _BY_TASK)
+)
+
+
 def member(connection: sa.Connection, project_id: int, user_id: int, *, lock: bool = True) -> tuple[User, Project]:
     """A user and a project that they may work in, the user's row locked until the transaction ends."""
-    user, project = user_by_id(connection, user_id, lock=lock), project_by_id(connection, project_id)
+    row = connection.execute(_MEMBER[lock], {"project": project_id, "user": user_id}).first()
+    if row is None:
+        user_by_id(connection, user_id)
+        raise NotFoundError(f"there is no project {project_id}")
+    return _admitted(user_id, row)
+
+
+def member_on(connection: sa.Connection, task_id: int, user_id: int, *, lock: bool = True) -> tuple[User, Project]:
+    """The same for the project of a task."""
+    row = connection.execute(_MEMBER_ON[lock], {"task": task_id, "user": user_id}).first()
+    if row is None:
+        user_by_id(connection, user_id)
+        raise NotFoundError(f"there is no task {task_id}")
+    return _admitted(user_id, row)
+
+
+def _admitted(user_id: int, row: sa.Row[Any]) -> tuple[User, Project]:
+    user, project = User(user_id, row.user_name, row.role, row.disabled), _project(row)
     if user.disabled:
         raise PermissionDeniedError(f"the account {user.name!r} is disabled")
-    own = member_projects(connection, user_id)
-    if own and project.name not in own:
+    if not row.belongs:
         raise PermissionDeniedError(f"{user.name!r} does not belong to the project {project.name!r}")
     return user, project

@@ -18,7 +18,7 @@ from labeler.handles import handle
 from labeler.pools import Pool, rules_of
 from labeler.quality_schema import candidates, exams, gold_rules, pauses
 from labeler.queue import circle_start, coin
-from labeler.schema import judgments, projects, tasks
+from labeler.schema import judgments, projects, tasks, visible
 
 _PAUSED = sa.exists().where(
     pauses.c.user_id == sa.bindparam("seeker"),
@@ -43,9 +43,10 @@ _STANDING = (
     )
     .where(projects.c.id == sa.bindparam("project"))
 )
+_IN_POOL = (tasks.c.project_id == sa.bindparam("project"), tasks.c.pool == sa.bindparam("pool"), visible(tasks))
 _FROM_POOL = (
     sa.select(tasks.c.id)
-    .where(tasks.c.project_id == sa.bindparam("project"), tasks.c.pool == sa.bindparam("pool"), ~claims.ANSWERED)
+    .where(*_IN_POOL, ~claims.ANSWERED)
     .order_by((tasks.c.shuffle < sa.bindparam("begin")), tasks.c.shuffle, tasks.c.id)
     .limit(1)
 )
@@ -54,9 +55,7 @@ _ANSWERS = sa.select(sa.func.count()).where(
     judgments.c.project_id == sa.bindparam("project"),
     judgments.c.supersedes.is_(None),
 )
-_OF_POOL = sa.select(sa.func.count()).where(
-    tasks.c.project_id == sa.bindparam("project"), tasks.c.pool == sa.bindparam("pool")
-)
+_OF_POOL = sa.select(sa.func.count()).where(*_IN_POOL)
 _MINE_OF_POOL = (
     _ANSWERS.select_from(judgments.join(tasks))
     .where(tasks.c.pool == sa.bindparam("pool"))

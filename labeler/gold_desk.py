@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import sqlalchemy as sa
 
-from labeler import claims, directory, draws, ledger, pools
+from labeler import directory, draws, ledger, pools
 from labeler.agreement import Estimate, ratio_interval
 from labeler.claims import Seeker
 from labeler.entities import Judgment
@@ -80,11 +80,11 @@ class GoldDesk:
             found = pools.with_answers(connection, project_id, "queue")
             if rules.share and not hidden and not found:
                 raise UsageError("no task has known answers; import some with meta.gold_ranks first")
+            _write(connection, project_id, rules)
             if rules.share:
                 pools.move(connection, [task_id for task_id, _ in found], "gold")
             else:
-                _return(connection, [task_id for task_id, _ in hidden])
-            _write(connection, project_id, rules)
+                pools.move(connection, [task_id for task_id, _ in hidden], "queue")
 
     def report(self, project_id: int) -> GoldReport:
         """How gold items were answered, by item and by person."""
@@ -153,12 +153,6 @@ _PAUSED = (
     .join(users, users.c.id == pauses.c.user_id)
     .where(pauses.c.project_id == sa.bindparam("project"), pauses.c.lifted.is_(None))
 )
-
-
-def _return(connection: sa.Connection, task_ids: Sequence[int]) -> None:
-    pools.move(connection, task_ids, "queue")
-    for task_id in task_ids:
-        claims.refresh(connection, task_id)
 
 
 def _write(connection: sa.Connection, project_id: int, rules: GoldRules) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from labeler.entities import Judgment, Submission
 from labeler.errors import NotFoundError
 from labeler.records import Ranking
-from labeler.schema import judgments, tasks
+from labeler.schema import judgments, tasks, visible
 
 _OWN_COLUMNS = ("annotator", "at", "seconds")
 _KEPT = ("seconds", "at", "schema_version", "guidelines_version", "supersedes", "submission_id")
@@ -76,14 +76,12 @@ _LATEST = (
     .order_by(judgments.c.id.desc())
     .limit(1)
 )
+_APPEND = sa.insert(judgments).returning(judgments.c.id)
 _LAST_ANSWER = (
     sa.select(judgments.c.id, judgments.c.created)
     .where(judgments.c.user_id == sa.bindparam("user"), judgments.c.project_id == sa.bindparam("project"))
     .order_by(judgments.c.id.desc())
     .limit(1)
-)
-_JUDGED = sa.select(sa.func.count(judgments.c.annotator.distinct())).where(
-    judgments.c.task_id == sa.bindparam("task"), judgments.c.kind == "rank", STANDS
 )
 
 
@@ -107,14 +105,9 @@ def last_answer(connection: sa.Connection, project_id: int, user_id: int) -> tup
     return (0, 0.0) if row is None else (row.id, row.created)
 
 
-def judged(connection: sa.Connection, task_id: int) -> int:
-    """How many different people's rankings of a task stand."""
-    return int(connection.execute(_JUDGED, {"task": task_id}).scalar_one())
-
-
 def append(connection: sa.Connection, values: Mapping[str, Any]) -> int:
     """Add one judgment; returns its id."""
-    return int(connection.execute(sa.insert(judgments).values(**values).returning(judgments.c.id)).scalar_one())
+    return int(connection.execute(_APPEND, dict(values)).scalar_one())
 
 
 def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Judgment]:
@@ -127,8 +120,13 @@ def page(
     connection: sa.Connection, project_id: int, after: int, limit: int, *, standing: bool
 ) -> tuple[tuple[Judgment, bool], ...]:
     """See `labeler.store.Store.judgment_page`."""
-    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, LABELED, *([STANDS] if standing else [])]
-    query = select(*wanted).add_columns(STANDS.label("stands")).order_by(judgments.c.id).limit(limit)
+    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, LABELED, visible(tasks)]
+    query = (
+        select(*wanted, *([STANDS] if standing else []))
+        .add_columns(STANDS.label("stands"))
+        .order_by(judgments.c.id)
+        .limit(limit)
+    )
     return tuple((to_judgment(row), bool(row.stands)) for row in connection.execute(query))
 
 

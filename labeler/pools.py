@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -12,7 +13,8 @@ from labeler.formats import parse_group
 from labeler.gold import GoldRules, checked_gold
 from labeler.quality_schema import gold_rules
 from labeler.records import Group
-from labeler.schema import tasks
+from labeler.schema import tasks, visible
+from labeler.tallies import NOBODY, recounted
 
 Pool = Literal["queue", "gold", "exam"]
 CHUNK = 500
@@ -32,14 +34,14 @@ def secret_of(connection: sa.Connection, project_id: int) -> str | None:
     return None if row is None else str(row.secret)
 
 
-def with_answers(connection: sa.Connection, project_id: int, pool: Pool, after: int = 0) -> list[tuple[int, Group]]:
+def with_answers(connection: sa.Connection, project_id: int, pool: Pool) -> list[tuple[int, Group]]:
     """Tasks of a pool whose right ranking is known, in the order of import.
 
     Raises:
         DataError: a right ranking does not fit its group.
     """
     query = sa.select(tasks.c.id, tasks.c.content).where(
-        tasks.c.project_id == project_id, tasks.c.pool == pool, tasks.c.id > after, _MAY_BE_GOLD
+        tasks.c.project_id == project_id, tasks.c.pool == pool, visible(tasks), _MAY_BE_GOLD
     )
     found = [(row.id, parse_group(row.content)) for row in connection.execute(query.order_by(tasks.c.id))]
     gold = [(task_id, group) for task_id, group in found if group.meta.get(GOLD) is not None]
@@ -49,14 +51,30 @@ def with_answers(connection: sa.Connection, project_id: int, pool: Pool, after: 
 
 
 def move(connection: sa.Connection, task_ids: Sequence[int], pool: Pool) -> None:
-    """Put tasks into a pool; outside the queue nobody is wanted for them. Back in the queue they must be recounted."""
-    values = {"pool": pool} if pool == "queue" else {"pool": pool, "remaining": 0}
-    for begin in range(0, len(task_ids), CHUNK):
-        ids = task_ids[begin : begin + CHUNK]
-        connection.execute(sa.update(tasks).where(tasks.c.id.in_(ids)).values(**values))
+    """Put tasks of a project into a pool; outside the queue nobody is wanted for them."""
+    parts = [task_ids[begin : begin + CHUNK] for begin in range(0, len(task_ids), CHUNK)]
+    for ids in parts:
+        lock = sa.select(tasks.c.id).where(tasks.c.id.in_(ids)).order_by(tasks.c.id)
+        connection.execute(lock.with_for_update(key_share=True))
+    with recounted(connection, *task_ids, by=NOBODY):
+        for ids in parts:
+            connection.execute(sa.update(tasks).where(tasks.c.id.in_(ids)).values(pool=pool))
 
 
-def place_new(connection: sa.Connection, project_id: int, after: int) -> None:
-    """Take the gold items among tasks that were just imported out of the queue, if the project hides them."""
-    if rules_of(connection, project_id).share:
-        move(connection, [task_id for task_id, _ in with_answers(connection, project_id, "queue", after)], "gold")
+def placed(rows: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """Rows of tasks to be imported, gold items taken out of the queue.
+
+    Raises:
+        DataError: a right ranking does not fit its group.
+    """
+    return tuple(row | {"pool": "gold", "remaining": 0} if _is_gold(row["content"]) else row for row in rows)
+
+
+def _is_gold(content: str) -> bool:
+    if f'"{GOLD}"' not in content:
+        return False
+    group = parse_group(json.loads(content))
+    if group.meta.get(GOLD) is None:
+        return False
+    checked_gold(group)
+    return True

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
-from labeler.agreement import Estimate, pairwise_agreement, ratio_interval, verdicts_by_pair
+from labeler.agreement import Estimate, pairwise_agreement
+from labeler.comparisons import Resamples, comparisons
 from labeler.entities import Judgment
 from labeler.records import Group
+from labeler.tallies import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,11 @@ class AgreementReport:
     people: dict[str, Estimate]
 
 
-def throughput(judgments: Iterable[Judgment]) -> tuple[Throughput, ...]:
-    """Rankings per day and person; those without a time (some imports) are left out."""
-    found = Counter((item.at[:10], item.annotator) for item in judgments if item.kind == "rank" and item.at)
+def throughput(pace: Iterable[Pace]) -> tuple[Throughput, ...]:
+    """Rankings per day and person, from those by hour."""
+    found: Counter[tuple[str, str]] = Counter()
+    for part in pace:
+        found[part.hour[:10], part.annotator] += part.rankings
     return tuple(Throughput(day, annotator, count) for (day, annotator), count in sorted(found.items()))
 
 
@@ -50,20 +53,10 @@ def median_seconds(judgments: Iterable[Judgment]) -> dict[str, float]:
 def agreement_report(groups: Iterable[Group], *, seed: int = 0) -> AgreementReport:
     """Share of equal verdicts between everybody and between each person and the others, with intervals over tasks."""
     judged = [group for group in groups if len({ranking.annotator for ranking in group.rankings}) > 1]
-    names = sorted({ranking.annotator for group in judged for ranking in group.rankings})
-    people = {name: _with_others(judged, name, seed) for name in names}
+    table = comparisons(judged)
+    equal, others = table.with_others()
+    draws = Resamples(table.tasks, seed=seed)
+    people = draws.ratios(table.task[table.pair], table.person, equal, others, len(table.people))
     decided = pairwise_agreement(judged, ties="drop", seed=seed)
-    return AgreementReport(pairwise_agreement(judged, seed=seed), decided, people)
-
-
-def _with_others(groups: Iterable[Group], name: str, seed: int) -> Estimate:
-    per_task = []
-    for group in groups:
-        equal = [
-            a == b
-            for verdicts in verdicts_by_pair(group)
-            for (first, a), (second, b) in combinations(verdicts.items(), 2)
-            if name in (first, second)
-        ]
-        per_task.append((sum(equal), len(equal)))
-    return ratio_interval(np.array(per_task, dtype=float).reshape(-1, 2), seed=seed)
+    everybody = pairwise_agreement(judged, seed=seed)
+    return AgreementReport(everybody, decided, dict(zip(table.people, people, strict=True)))

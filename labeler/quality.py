@@ -213,20 +213,13 @@ def _chance_of_first(answers: _Answers, person: int) -> tuple[float | None, floa
 def _verdict_shares(table: Comparisons, draws: Resamples) -> tuple[list[Estimate], list[Estimate], list[Estimate]]:
     """Agreement with the others, right verdicts on gold, and ties, of each person."""
     task, gold, count = table.task[table.pair], table.gold[table.pair], len(table.people)
-    equal, others = _with_others(table)
+    equal, others = table.with_others()
     known = (gold != NO_GOLD).astype(float)
     return (
         draws.ratios(task, table.person, equal, others, count),
         draws.ratios(task, table.person, known * (gold == table.verdict), known, count),
         draws.ratios(task, table.person, (table.verdict == 0).astype(float), np.ones(len(task)), count),
     )
-
-
-def _with_others(table: Comparisons) -> tuple[Floats, Floats]:
-    """(N) and (N): of each verdict, how many others said the same, and how many others there are."""
-    counts = table.counts()
-    same = counts[table.pair, table.verdict + 1] - 1
-    return same, counts[table.pair].sum(axis=1) - 1
 
 
 def _preference_shares(table: Comparisons, draws: Resamples) -> tuple[list[Estimate], list[Estimate]]:
@@ -283,7 +276,7 @@ def _hours(table: Comparisons, answers: _Answers, draws: Resamples) -> Iterator[
     hour_of = np.full((max(table.tasks, 1), people), -1, dtype=np.int16)
     hour_of[answers.task[timed], answers.person[timed]] = answers.hour[timed]
     hour = hour_of[table.task[table.pair], table.person].astype(np.int64)
-    known, (equal, others) = hour >= 0, _with_others(table)
+    known, (equal, others) = hour >= 0, table.with_others()
     task, hour, person = table.task[table.pair][known], hour[known], table.person[known]
     equal, others = equal[known], others[known]
     together = draws.ratios(task, hour, equal, others, span)

@@ -21,8 +21,9 @@ from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDe
 from labeler.formats import parse_group
 from labeler.quality_schema import comments, review_marks, reviewers, reviews, sent_back
 from labeler.records import Group, check_text
-from labeler.schema import judgments, tasks, users
+from labeler.schema import IN_QUEUE, imports, judgments, tasks, users, visible
 from labeler.store import Store
+from labeler.tallies import recounted
 
 Show = Literal["disagreement", "flagged", "skipped", "all_bad", "commented", "sent_back", "final"]
 SHOWS: tuple[Show, ...] = get_args(Show)
@@ -161,7 +162,7 @@ class ReviewDesk:
     def task(self, task_id: int, user_id: int) -> Reviewed:
         """One task with everybody's judgments."""
         with self.store.database.read() as connection:
-            _, project = check(connection, claims.project_of(connection, task_id), user_id)
+            _, project = check_on(connection, task_id, user_id)
             group, overlap = content.task_group(connection, task_id)
             found = tuple(ledger.standing(connection, judgments.c.task_id == task_id))
             back = connection.execute(_RETURNED.where(judgments.c.task_id == task_id)).all()
@@ -195,7 +196,7 @@ class ReviewDesk:
         """
         now = self.store.clock()
         with self.store.database.write() as connection:
-            user, project = check(connection, claims.project_of(connection, task_id), user_id, lock=True)
+            user, project = check_on(connection, task_id, user_id, lock=True)
             claims.lock_task(connection, task_id)
             if connection.execute(sa.select(judgments.c.id).where(judgments.c.submission_id == submission_id)).first():
                 return
@@ -228,7 +229,7 @@ class ReviewDesk:
         text = checked_comment(comment)
         with self.store.database.write() as connection:
             judgment = ledger.by_id(connection, judgment_id)
-            check(connection, claims.project_of(connection, judgment.task_id), user_id)
+            check_on(connection, judgment.task_id, user_id)
             if judgment.user_id is None:
                 raise ConflictError("this judgment was not made here; nobody can correct it")
             if connection.execute(sa.select(judgments.c.id).where(judgments.c.supersedes == judgment_id)).first():
@@ -251,14 +252,14 @@ class ReviewDesk:
             ConflictError: the task is not in the queue.
         """
         with self.store.database.write() as connection:
-            check(connection, claims.project_of(connection, task_id), user_id, lock=True)
+            user, _ = check_on(connection, task_id, user_id, lock=True)
             claims.lock_task(connection, task_id)
-            more = sa.update(tasks).where(tasks.c.id == task_id, tasks.c.pool == "queue")
+            more = sa.update(tasks).where(tasks.c.id == task_id, IN_QUEUE)
             grown = more.values(overlap=tasks.c.overlap + 1).returning(tasks.c.overlap)
-            overlap = connection.execute(grown).scalar()
-            if overlap is None:
-                raise ConflictError("gold items and tasks of an exam are shown to everybody as it is")
-            claims.refresh(connection, task_id)
+            with recounted(connection, task_id, by=user.name):
+                overlap = connection.execute(grown).scalar()
+                if overlap is None:
+                    raise ConflictError("gold items and tasks of an exam are shown to everybody as it is")
             return int(overlap)
 
     def decisions(self, project_id: int, *, after: int, limit: int) -> tuple[Adjudication, ...]:
@@ -277,8 +278,16 @@ def may_review(connection: sa.Connection, project_id: int, user: User) -> bool:
 
 def check(connection: sa.Connection, project_id: int, user_id: int, *, lock: bool = False) -> tuple[User, Project]:
     """The reviewer and the project; `PermissionDeniedError` for anybody else."""
-    user, project = directory.member(connection, project_id, user_id, lock=lock)
-    if not may_review(connection, project_id, user):
+    return _checked(connection, *directory.member(connection, project_id, user_id, lock=lock))
+
+
+def check_on(connection: sa.Connection, task_id: int, user_id: int, *, lock: bool = False) -> tuple[User, Project]:
+    """The same for the project of a task."""
+    return _checked(connection, *directory.member_on(connection, task_id, user_id, lock=lock))
+
+
+def _checked(connection: sa.Connection, user: User, project: Project) -> tuple[User, Project]:
+    if not may_review(connection, project.id, user):
         raise PermissionDeniedError(f"{user.name!r} may not review the project {project.name!r}")
     return user, project
 
@@ -343,12 +352,23 @@ def _listed(row: Any) -> Listed:
 
 _GIVEN = sa.select(reviewers.c.project_id).where(reviewers.c.user_id == sa.bindparam("user"))
 _MARK = sa.select(review_marks.c.judgment_id).where(review_marks.c.project_id == sa.bindparam("project"))
-_BEHIND = sa.select(sa.func.count()).where(
-    judgments.c.project_id == sa.bindparam("project"), judgments.c.id > sa.bindparam("begin"), ledger.LABELED
+_LATER = (judgments.c.project_id == sa.bindparam("project"), judgments.c.id > sa.bindparam("begin"), ledger.LABELED)
+_BEHIND = sa.select(sa.func.count()).select_from(judgments.join(tasks)).where(*_LATER, visible(tasks))
+_staged = judgments.alias("staged")
+_FIRST_STAGED = (
+    sa.select(sa.func.min(_staged.c.id))
+    .select_from(
+        imports.join(tasks, (tasks.c.project_id == imports.c.project_id) & (tasks.c.import_id == imports.c.id)).join(
+            _staged, _staged.c.task_id == tasks.c.id
+        )
+    )
+    .where(imports.c.project_id == sa.bindparam("project"))
+    .scalar_subquery()
 )
+# Not past what an import has staged, which has its turn when it is published.
 _NEW = (
     sa.select(judgments.c.id, judgments.c.task_id)
-    .where(judgments.c.project_id == sa.bindparam("project"), judgments.c.id > sa.bindparam("begin"), ledger.LABELED)
+    .where(*_LATER, judgments.c.id < sa.func.coalesce(_FIRST_STAGED, sa.literal_column("9223372036854775807")))
     .order_by(judgments.c.id)
     .limit(sa.bindparam("at_once", type_=sa.Integer))
 )

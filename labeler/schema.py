@@ -2,7 +2,10 @@
 
 Judgments are append-only: triggers (see the first migration) refuse to change or delete them, and a correction is a new
 row that names the one it replaces in `supersedes`. Everything else that the queue needs to be fast is derived from them
-and kept on the task: `remaining` (slots still to be judged) and `stage` (see `labeler.queue.stage`).
+and kept on the task: `remaining` (slots still to be judged) and `stage` (see `labeler.queue.stage`). What pages would
+have to count is kept in `tallies` and `hours` (see `labeler.tallies`), changed together with what they count.
+
+What an import has staged but not yet published bears the number of a row of `imports`: it is `VISIBLE` to nobody.
 
 The tables change only through `labeler/migrations`; a test compares what the migrations build with what stands here.
 """
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -84,6 +87,7 @@ tasks = sa.Table(
     sa.Column("stage", sa.Integer, nullable=False),
     sa.Column("shuffle", sa.Integer, nullable=False),
     sa.Column("pool", sa.Text, nullable=False, server_default="queue"),  # queue, gold, exam; see labeler.draws
+    sa.Column("import_id", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("project_id", "group_id"),
 )
 IN_QUEUE = tasks.c.pool == sa.literal_column("'queue'")
@@ -98,6 +102,7 @@ sa.Index(
     tasks.c.stage,
     tasks.c.shuffle,
     tasks.c.id,
+    tasks.c.import_id,
     sqlite_where=WANTED,
     postgresql_where=WANTED,
 )
@@ -109,8 +114,8 @@ sa.Index(
     sqlite_where=~IN_QUEUE,
     postgresql_where=~IN_QUEUE,
 )
-# Narrow, to count them.
-sa.Index("ix_tasks_wanted", tasks.c.project_id, tasks.c.id, sqlite_where=WANTED, postgresql_where=WANTED)
+# In the order of import, page by page.
+sa.Index("ix_tasks_project", tasks.c.project_id, tasks.c.id)
 
 demonstrations = sa.Table(
     "demonstrations",
@@ -119,8 +124,25 @@ demonstrations = sa.Table(
     sa.Column("project_id", sa.ForeignKey("projects.id"), nullable=False),
     sa.Column("demonstration_id", sa.Text, nullable=False),
     sa.Column("content", sa.JSON, nullable=False),  # the native row
+    sa.Column("import_id", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("project_id", "demonstration_id"),
 )
+
+imports = sa.Table(
+    "imports",  # those that run, or died; see labeler.staging
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id"), nullable=False),
+    sa.Column("creates", sa.Boolean, nullable=False),  # the project is staged too
+    sa.Column("beat", sa.Float, nullable=False),  # when it last said that it lives
+    sqlite_autoincrement=True,  # what was published keeps its number, which must never be given again
+)
+
+
+def visible(table: sa.Table) -> sa.ColumnElement[bool]:
+    """True for a task or demonstration that no running import has staged."""
+    return table.c.import_id.not_in(sa.select(imports.c.id))
+
 
 judgments = sa.Table(
     "judgments",
@@ -131,7 +153,7 @@ judgments = sa.Table(
     sa.Column("user_id", sa.ForeignKey("users.id")),  # null: came with an import
     sa.Column("annotator", sa.Text, nullable=False),
     sa.Column("origin", sa.Text, nullable=False),  # app, import
-    sa.Column("kind", sa.Text, nullable=False),  # rank, skip
+    sa.Column("kind", sa.Text, nullable=False),  # rank, skip, adjudicate
     sa.Column("answer", sa.JSON, nullable=False),
     sa.Column("seconds", sa.Float),
     sa.Column("at", sa.Text),
@@ -142,6 +164,7 @@ judgments = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("schema_version", sa.Integer),
 )
+sa.Index("ix_judgments_project", judgments.c.project_id, judgments.c.id)
 sa.Index("ix_judgments_annotator", judgments.c.annotator, judgments.c.task_id)
 sa.Index("ix_judgments_user", judgments.c.user_id, judgments.c.project_id, judgments.c.id)
 sa.Index("ix_judgments_task", judgments.c.task_id)
@@ -153,6 +176,36 @@ sa.Index(
     unique=True,
     sqlite_where=judgments.c.supersedes.is_(None),
     postgresql_where=judgments.c.supersedes.is_(None),
+)
+
+COUNTED = (
+    "tasks",  # of the queue, as are the next three
+    "finished",
+    "started",
+    "wanted",  # rankings
+    "demonstrations",
+    "judgments",
+    "skips",
+    "corrections",
+    "answered",  # tasks that still want somebody and that this person has answered
+)
+tallies = sa.Table(
+    "tallies",
+    metadata,
+    sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column("annotator", sa.Text, primary_key=True),  # whose doing it was; empty: an import's
+    *(sa.Column(name, sa.Integer, nullable=False, server_default="0") for name in COUNTED),
+    sa.Column("seconds", sa.Float, nullable=False, server_default="0"),
+)
+
+hours = sa.Table(
+    "hours",
+    metadata,
+    sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column("annotator", sa.Text, primary_key=True),
+    sa.Column("hour", sa.Text, primary_key=True),  # as in the judgments' times: 2026-01-31T09
+    sa.Column("judgments", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("seconds", sa.Float, nullable=False, server_default="0"),
 )
 
 leases = sa.Table(

@@ -33,6 +33,7 @@ class Serve(Command):
         from labeler import server
 
         with self.store() as store:
+            store.sweep()
             socket = server.listen(self.host, self.port)
             print(f"serving on {server.address(socket)} (stop with Ctrl-C)", flush=True)
             with stopping():

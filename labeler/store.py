@@ -8,15 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import adjudications, aggregates, claims, content, directory, ledger, work
-from labeler.adjudications import Adjudication
-from labeler.aggregates import Pace
+from labeler import content, directory, ledger, staging, work
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
 from labeler.entities import (
@@ -34,9 +31,11 @@ from labeler.entities import (
     User,
     UserRole,
 )
-from labeler.errors import ConflictError, StoreError, UsageError
+from labeler.errors import ConflictError, StoreError
+from labeler.frozen import Frozen
 from labeler.label_schema import LabelSchema
 from labeler.records import Demonstration, Group
+from labeler.staging import Order
 
 __all__ = [
     "AnnotatorCounts",
@@ -57,61 +56,6 @@ __all__ = [
 
 ATTEMPTS, PAUSE_SECONDS = 200, 0.01
 """How often and at what distance a person asks again while others hold every candidate (PostgreSQL only)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """One project inside one reading transaction; see `Store.frozen`."""
-
-    connection: sa.Connection
-    project: Project
-    now: float
-
-    def groups(self) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
-        """Every group with its standing rankings, in the order of import; beside it the judgments, skips included."""
-        return content.groups(self.connection, self.project.id)
-
-    def sample(self, limit: int) -> tuple[tuple[tuple[Group, tuple[Judgment, ...]], ...], bool]:
-        """At most `limit` judged tasks as from `groups`, a random sample that stays; whether these are all."""
-        ids, complete = aggregates.judged_tasks(self.connection, self.project.id, limit)
-        return tuple(content.groups_of(self.connection, sorted(ids))), complete
-
-    def own_work(self, user_id: int, limit: int) -> tuple[tuple[Group, tuple[Judgment, ...]], ...]:
-        """The tasks that a user answered last, as from `groups`."""
-        ids = aggregates.tasks_of(self.connection, self.project.id, user_id, limit)
-        return tuple(content.groups_of(self.connection, ids))
-
-    def pace(self) -> list[Pace]:
-        """Rankings by hour and person."""
-        return aggregates.pace(self.connection, self.project.id)
-
-    def newest_judgment(self) -> int:
-        """The id of the last judgment, of whichever project."""
-        return aggregates.newest_judgment(self.connection)
-
-    def slots_left(self) -> int:
-        """How many rankings are still wanted."""
-        return aggregates.slots_left(self.connection, self.project.id)
-
-    def demonstrations(self) -> Iterator[Demonstration]:
-        """Every demonstration in the order of import."""
-        return content.written(self.connection, self.project.id)
-
-    def adjudications(self) -> dict[str, Adjudication]:
-        """Reviewers' final answers that stand, by group id."""
-        return adjudications.of_project(self.connection, self.project.id)
-
-    def counts(self) -> ProjectCounts:
-        """How the project stands."""
-        return content.counts(self.connection, self.project.id, self.now)
-
-    def guideline_versions(self) -> dict[int, str]:
-        """Every version of the guidelines."""
-        return directory.guideline_versions(self.connection, self.project.id)
-
-    def label_schemas(self) -> dict[int, LabelSchema]:
-        """Every version of what is asked."""
-        return directory.label_schemas(self.connection, self.project.id)
 
 
 class Store:
@@ -260,7 +204,8 @@ class Store:
         """
         with self.database.read() as connection:
             project = directory.project_by_id(connection, project_id)
-        return self._import(project.name, groups, demonstrations, overlap=overlap)[1]
+        order = Order(project.name, groups, demonstrations, overlap=overlap)
+        return staging.run(self.database, self.clock, order)[1]
 
     def import_into(
         self,
@@ -283,54 +228,12 @@ class Store:
         Raises:
             UsageError: the project is there and asks for something else than `schema`.
         """
-        return self._import(
-            name,
-            groups,
-            demonstrations,
-            schema=schema,
-            overlap=overlap,
-            guidelines=guidelines,
-            skip_known=skip_known,
-            dry_run=dry_run,
-        )
+        order = Order(name, groups, demonstrations, schema, overlap, guidelines, skip_known, dry_run)
+        return staging.run(self.database, self.clock, order)
 
-    def _import(
-        self,
-        name: str,
-        groups: Iterable[Group],
-        demonstrations: Iterable[Demonstration],
-        *,
-        schema: LabelSchema | None = None,
-        overlap: int | None = None,
-        guidelines: str | None = None,
-        skip_known: bool = False,
-        dry_run: bool = False,
-    ) -> tuple[Project, ImportCounts]:
-        """See `import_into`. Everything is checked and made ready first: writing keeps labelers on SQLite waiting."""
-        now = self.clock()
-        with self.database.read() as connection:
-            known = directory.find_project(connection, name)
-        if known and schema and schema != known.schema:
-            raise UsageError(
-                f"{name!r} asks for something else (task {known.task}); change it with: labeler project set"
-            )
-        rules = known or Project(0, name, schema or LabelSchema(), overlap=1 if overlap is None else overlap)
-        people = rules.overlap if overlap is None else overlap
-        batch = content.prepare(groups, demonstrations, project=rules, overlap=people, now=now)
-        if known:
-            with self.database.read() as connection:
-                batch = content.new_only(connection, known, batch, skip_known=skip_known)
-        if dry_run:
-            return rules, batch.counts
-        try:
-            with self.database.write() as connection:
-                project = known or directory.add_project(connection, rules, now)
-                directory.lock_project(connection, project.id)
-                if guidelines is not None:
-                    project = directory.set_guidelines(connection, project.id, guidelines, now)
-                return project, content.add(connection, project, batch)
-        except exc.IntegrityError as error:
-            raise ConflictError(f"somebody else imported into {name!r} meanwhile; nothing was imported") from error
+    def sweep(self) -> None:
+        """Remove what imports that were killed have left; nobody saw it, and every import does this first."""
+        staging.sweep(self.database, self.clock)
 
     def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
         """Set how urgent tasks are, by group id: 0 (usual) to 100 (first)."""
@@ -379,8 +282,8 @@ class Store:
 
     def annotator_counts(self, project_id: int) -> tuple[AnnotatorCounts, ...]:
         """What each annotator did in a project, by name."""
-        with self.database.read() as connection:
-            return content.annotator_counts(connection, project_id)
+        with self.frozen(project_id) as frozen:
+            return frozen.annotator_counts()
 
     # Labeling; each raises PermissionDeniedError for a disabled user or one who does not belong to the project
 
@@ -430,13 +333,19 @@ class Store:
             PermissionDeniedError: the task was never given to this person.
             DataError: the answer does not fit the task.
         """
-        try:
-            with self._on_task(user_id, submission.task_id) as (connection, seeker):
-                return work.submit(connection, seeker, submission)
-        except exc.IntegrityError as error:
-            raise ConflictError(
-                "this answer was recorded a moment ago by another request; nothing was changed"
-            ) from error
+        with self._once(), self._on_task(user_id, submission.task_id) as (connection, seeker):
+            return work.submit(connection, seeker, submission)
+
+    def submit_and_next(
+        self, user_id: int, submission: Submission, project_id: int
+    ) -> tuple[Judgment, Assignment | None]:
+        """`submit`, then `next_task`; in one transaction on SQLite, where each waits for others and the disk."""
+        if not self.database.sqlite:
+            return self.submit(user_id, submission), self.next_task(project_id, user_id)
+        with self._once(), self._on_task(user_id, submission.task_id) as (connection, seeker):
+            judgment = work.submit(connection, seeker, submission)
+            member = directory.member(connection, project_id, user_id)
+            return judgment, work.next_task(connection, Seeker(*member, seeker.now))
 
     def undo(self, project_id: int, user_id: int, judgment_id: int | None = None) -> Assignment | None:
         """Bring this person's last judgment, or the named one, back for correction; None if there is none.
@@ -456,8 +365,7 @@ class Store:
     def shown(self, user_id: int, task_id: int) -> tuple[Shown, ...]:
         """A task's completions in the order and with the letters of this person, whether or not they hold the task."""
         with self.database.read() as connection:
-            project_id = claims.project_of(connection, task_id)
-            user, project = directory.member(connection, project_id, user_id, lock=False)
+            user, project = directory.member_on(connection, task_id, user_id, lock=False)
             return work.shown(connection, Seeker(user, project, self.clock()), task_id)
 
     def progress(self, project_id: int, user_id: int) -> Progress:
@@ -475,6 +383,15 @@ class Store:
             return work.history(connection, Seeker(user, project, self.clock()), limit, before)
 
     @contextmanager
+    def _once(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.IntegrityError as error:
+            raise ConflictError(
+                "this answer was recorded a moment ago by another request; nothing was changed"
+            ) from error
+
+    @contextmanager
     def _seeker(self, project_id: int, user_id: int) -> Iterator[tuple[sa.Connection, Seeker]]:
         with self.database.write() as connection:
             yield connection, Seeker(*directory.member(connection, project_id, user_id), self.clock())
@@ -482,5 +399,4 @@ class Store:
     @contextmanager
     def _on_task(self, user_id: int, task_id: int) -> Iterator[tuple[sa.Connection, Seeker]]:
         with self.database.write() as connection:
-            project_id = claims.project_of(connection, task_id)
-            yield connection, Seeker(*directory.member(connection, project_id, user_id), self.clock())
+            yield connection, Seeker(*directory.member_on(connection, task_id, user_id), self.clock())

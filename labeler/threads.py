@@ -144,9 +144,8 @@ _UNREAD = (
 
 def _reader(connection: sa.Connection, task_id: int, user_id: int) -> tuple[User, bool]:
     """The person, if anything of this task's talk is theirs to see, and whether they see every thread."""
-    project_id = claims.project_of(connection, task_id)
-    user, _ = directory.member(connection, project_id, user_id)
-    managing = may_review(connection, project_id, user)
+    user, project = directory.member_on(connection, task_id, user_id)
+    managing = may_review(connection, project.id, user)
     if not managing and not _judges(connection, task_id, user):
         raise PermissionDeniedError("you do not judge this task")
     return user, managing

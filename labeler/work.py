@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -26,7 +25,8 @@ from labeler.formats import parse_group
 from labeler.label_schema import LabelSchema
 from labeler.queue import label, shown_order
 from labeler.records import Group, Ranking, check_json, check_plain
-from labeler.schema import drafts, judgments, tasks
+from labeler.schema import drafts, hours, judgments, tallies, tasks
+from labeler.tallies import recounted
 
 PREVIEW = 120
 """Characters of a prompt in the history."""
@@ -39,15 +39,23 @@ _CORRECTIONS = (
     .where(drafts.c.correction_of.is_not(None))
     .order_by(drafts.c.correction_of)
 )
-_COUNT = sa.select(sa.func.count())
-_MINE = (judgments.c.user_id == sa.bindparam("seeker"), judgments.c.project_id == sa.bindparam("project"))
-_OWN = sa.select(judgments.c.task_id).where(judgments.c.annotator == sa.bindparam("seeker_name"))
-_SECONDS = sa.select(sa.func.sum(judgments.c.seconds)).where(judgments.c.created >= sa.bindparam("today"))
+_MINE = (tallies.c.project_id == sa.bindparam("project"), tallies.c.annotator == sa.bindparam("seeker_name"))
+_TODAY = (
+    sa.select(sa.func.sum(hours.c.seconds))
+    .where(hours.c.project_id == sa.bindparam("project"), hours.c.annotator == sa.bindparam("seeker_name"))
+    .where(hours.c.hour >= sa.bindparam("today"))
+)
+_OPEN_TASKS = sa.select(sa.func.sum(tallies.c.tasks - tallies.c.finished)).where(
+    tallies.c.project_id == sa.bindparam("project")
+)
 _PROGRESS = sa.select(
-    _COUNT.select_from(judgments).where(*_MINE, judgments.c.kind == "rank", ledger.STANDS).scalar_subquery(),
-    _COUNT.select_from(tasks).where(*claims.OPEN).scalar_subquery(),
-    _COUNT.select_from(tasks).where(*claims.OPEN, tasks.c.id.in_(_OWN)).scalar_subquery(),
-    _SECONDS.where(*_MINE, ledger.STANDS).scalar_subquery(),
+    sa.select(tallies.c.judgments).where(*_MINE).scalar_subquery(),
+    _OPEN_TASKS.scalar_subquery(),
+    sa.select(tallies.c.answered).where(*_MINE).scalar_subquery(),
+    _TODAY.scalar_subquery(),
+)
+_SUBMITTED = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint).where(
+    judgments.c.submission_id == sa.bindparam("submission")
 )
 _DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), drafts.c.task_id == sa.bindparam("task"))
 
@@ -160,38 +168,37 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     repeated = _replayed(connection, seeker, submission, fingerprint)
     if repeated is not None:
         return repeated
-    claims.lock_task(connection, submission.task_id)
-    group, _ = task_group(connection, submission.task_id)
+    group, _ = task_group(connection, submission.task_id, lock=True)
     schema_version, guidelines_version, schema = _asked(connection, seeker, submission)
     order = tuple(shown.completion_id for shown in _shown(group, seeker))
     ranking = answers.ranking_of(submission, group, schema, order)
     answer = ledger.answer_of_ranking(ranking) if ranking else ledger.answer_of_skip(submission, order)
     replaced = _replaced(connection, seeker, submission)
     _check_dwell(connection, seeker)
-    judgment_id = ledger.append(
-        connection,
-        {
-            "project_id": seeker.project.id,
-            "task_id": submission.task_id,
-            "user_id": seeker.user.id,
-            "annotator": seeker.user.name,
-            "origin": "app",
-            "kind": submission.kind,
-            "answer": answer,
-            "seconds": submission.seconds,
-            "at": ledger.rfc3339(seeker.now),
-            "schema_version": schema_version,
-            "guidelines_version": guidelines_version,
-            "supersedes": replaced,
-            "submission_id": submission.submission_id,
-            "fingerprint": fingerprint,
-            "created": seeker.now,
-        },
-    )
-    claims.refresh(connection, submission.task_id)
-    if GOLD in group.meta:
-        draws.check_gold(connection, seeker)
     claims.drop(connection, seeker.user.id, submission.task_id)
+    with recounted(connection, submission.task_id, by=seeker.user.name):
+        judgment_id = ledger.append(
+            connection,
+            {
+                "project_id": seeker.project.id,
+                "task_id": submission.task_id,
+                "user_id": seeker.user.id,
+                "annotator": seeker.user.name,
+                "origin": "app",
+                "kind": submission.kind,
+                "answer": answer,
+                "seconds": submission.seconds,
+                "at": ledger.rfc3339(seeker.now),
+                "schema_version": schema_version,
+                "guidelines_version": guidelines_version,
+                "supersedes": replaced,
+                "submission_id": submission.submission_id,
+                "fingerprint": fingerprint,
+                "created": seeker.now,
+            },
+        )
+        if GOLD in group.meta:
+            draws.check_gold(connection, seeker)
     return ledger.by_id(connection, judgment_id)
 
 
@@ -203,8 +210,7 @@ def _replayed(connection: sa.Connection, seeker: Seeker, submission: Submission,
     if not submission.submission_id:
         raise DataError("the submission has no id", field="submission_id")
     check_plain(submission.submission_id, "submission_id")
-    known = sa.select(judgments.c.id, judgments.c.user_id, judgments.c.fingerprint)
-    row = connection.execute(known.where(judgments.c.submission_id == submission.submission_id)).first()
+    row = connection.execute(_SUBMITTED, {"submission": submission.submission_id}).first()
     if row is None:
         return None
     if (row.user_id, row.fingerprint) != (seeker.user.id, fingerprint):
@@ -287,9 +293,10 @@ def cancel_correction(connection: sa.Connection, seeker: Seeker, task_id: int) -
 
 def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     """See `labeler.entities.Progress`."""
-    today = datetime.fromtimestamp(seeker.now, UTC).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    today = ledger.rfc3339(seeker.now)[:10]
     done, wanted, answered, seconds = connection.execute(_PROGRESS, seeker.values | {"today": today}).one()
-    return Progress(*draws.outlook(connection, seeker, done, wanted - answered), seconds or 0.0)
+    left = (wanted or 0) - (answered or 0)
+    return Progress(*draws.outlook(connection, seeker, done or 0, left), seconds or 0.0)
 
 
 def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int | None) -> tuple[HistoryItem, ...]:

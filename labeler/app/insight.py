@@ -67,7 +67,7 @@ def open_page(title: str) -> View | None:
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
     database, stamp = services().store.database.url.render_as_string(), fresh(project)
-    judged, complete = _sample(database, project.id, stamp)
+    judged, complete = sample(database, project.id, stamp)
     if not judged:
         st.write("Nothing has been judged yet.")
         return None
@@ -93,14 +93,15 @@ def fresh(project: Project) -> int:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading …")
-def _sample(database: str, project_id: int, stamp: int) -> tuple[Judged, bool]:
+def sample(database: str, project_id: int, stamp: int) -> tuple[Judged, bool]:
+    """Judged tasks of a project, at most `LIMIT`; whether these are all. Kept until `fresh` changes."""
     with services().store.frozen(project_id) as frozen:
         return frozen.sample(LIMIT)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Counting …")
 def _filtered(database: str, project_id: int, stamp: int, choice: Choice) -> tuple[Judged, Comparisons]:
-    kept = chosen(_sample(database, project_id, stamp)[0], choice)
+    kept = chosen(sample(database, project_id, stamp)[0], choice)
     return kept, comparisons([group for group, _ in kept], skipping(kept))
 
 

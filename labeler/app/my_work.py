@@ -8,16 +8,16 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import Estimate
-from labeler.app import account
+from labeler.app import account, insight
 from labeler.app.charts import BLUE, chart
 from labeler.app.insight import percent, written
 from labeler.app.session import current_user, services
 from labeler.comparisons import comparisons
-from labeler.entities import Project, User
-from labeler.quality import Judged, quality
+from labeler.quality import PersonQuality, quality
 
 LIMIT = 1000
 """So many of a person's latest tasks are looked at."""
+NOTHING = "You have not ranked anything yet."
 FEWEST = 20
 """Comparisons with others from which on agreement is shown: of one or two tasks it would tell what others said."""
 
@@ -28,27 +28,34 @@ def draw() -> None:
     account.draw(me)
     st.header("My work", anchor=False)
     st.markdown("[Back to labeling](/)")
-    found = {project.name: _own(me, project) for project in services().store.projects(me.id)}
-    found = {name: judged for name, judged in found.items() if judged}
-    if not found:
-        st.write("You have not ranked anything yet.")
+    projects = {project.name: project for project in services().store.projects(me.id)}
+    done = {name: services().store.progress(project.id, me.id).done for name, project in projects.items()}
+    names = [name for name in projects if done[name]]
+    if not names:
+        st.write(NOTHING)
         return
-    names = list(found)
-    _draw(me, found[st.selectbox("Project", names) if len(names) > 1 else names[0]])
+    name = st.selectbox("Project", names) if len(names) > 1 else names[0]
+    database, stamp = services().store.database.url.render_as_string(), insight.fresh(projects[name])
+    _draw(*_own(database, projects[name].id, me.id, me.name, (done[name], stamp)))
 
 
-def _own(me: User, project: Project) -> Judged:
-    with services().store.frozen(project.id) as frozen:
-        return frozen.own_work(me.id, LIMIT)
-
-
-def _draw(me: User, judged: Judged) -> None:
-    rankings = [r for group, _ in judged for r in group.rankings if r.annotator == me.name]
+@st.cache_data(max_entries=64, show_spinner="Counting …")
+def _own(
+    database: str, project_id: int, user_id: int, name: str, stamp: tuple[int, int]
+) -> tuple[PersonQuality | None, dict[str, int]]:
+    """One person's measures, and their rankings by day."""
+    with services().store.frozen(project_id) as frozen:
+        judged = frozen.own_work(user_id, LIMIT)
     groups = [group for group, _ in judged]
-    mine = next((each for each in quality(judged, comparisons(groups)).people if each.annotator == me.name), None)
+    rankings = [ranking for group in groups for ranking in group.rankings if ranking.annotator == name]
     days = Counter(ranking.at[:10] for ranking in rankings if ranking.at)
+    people = quality(judged, comparisons(groups)).people
+    return next((person for person in people if person.annotator == name), None), dict(days)
+
+
+def _draw(mine: PersonQuality | None, days: dict[str, int]) -> None:
     if not mine:
-        st.write("You have not ranked anything yet.")
+        st.write(NOTHING)
         return
     columns = st.columns(3)
     columns[0].metric("Rankings", f"{mine.judgments:,}")

@@ -9,7 +9,7 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estimate
-from labeler.app import account, ratings
+from labeler.app import account, insight, ratings
 from labeler.app.charts import chart
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, ProjectCounts
@@ -18,6 +18,9 @@ from labeler.rating_report import RatingReport, rating_report
 
 PAPER = {"InstructGPT, training labelers": INSTRUCTGPT_TRAINING, "InstructGPT, held-out labelers": INSTRUCTGPT_HELD_OUT}
 """Agreement in Ouyang et al. 2022, section 3.4."""
+SAMPLED = (
+    "Agreement, ratings and median seconds are of a random sample of {:,} judged tasks; all else counts everything."
+)
 STATES = {"finished": "#3f73d1", "started": "#9dbcf0", "open": "#b3b6b0"}
 
 
@@ -35,15 +38,16 @@ def draw() -> None:
     names = [project.name for project in projects]
     name = st.selectbox("Project", names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
-    count = counts[project.name]
-    agreement, days, seconds, marks = _figures(
-        services().store.database.url.render_as_string(), project.id, (count.judgments, count.skips, count.corrections)
-    )
+    database, stamp = services().store.database.url.render_as_string(), insight.fresh(project)
+    agreement, seconds, marks = _figures(database, project.id, stamp)
+    judged, complete = insight.sample(database, project.id, stamp)
+    if not complete:
+        st.caption(SAMPLED.format(len(judged)))
     left, right = st.columns(2, gap="large")
     with left:
         _agreement(agreement)
     with right:
-        _throughput(days)
+        _throughput(_days(project))
     ratings.draw(marks)
     _people(project, agreement, seconds)
 
@@ -93,15 +97,17 @@ def _states(count: ProjectCounts) -> dict[str, int]:
 
 
 @st.cache_data(max_entries=32, show_spinner="Counting …")
-def _figures(
-    database: str, project_id: int, judged: tuple[int, int, int]
-) -> tuple[AgreementReport, tuple[Throughput, ...], dict[str, float], RatingReport]:
-    """Kept until ``judged`` (rankings, skips, corrections) of this project and ``database`` changes."""
-    with services().store.frozen(project_id) as frozen:
-        found, schemas = tuple(frozen.groups()), frozen.label_schemas()
-    judgments = [judgment for _, items in found for judgment in items]
-    agreement = agreement_report(group for group, _ in found)
-    return agreement, throughput(judgments), median_seconds(judgments), rating_report(found, schemas)
+def _figures(database: str, project_id: int, stamp: int) -> tuple[AgreementReport, dict[str, float], RatingReport]:
+    """Kept until enough is new, see `labeler.app.insight.fresh`."""
+    found, _ = insight.sample(database, project_id, stamp)
+    schemas = services().store.label_schemas(project_id)
+    seconds = median_seconds(judgment for _, items in found for judgment in items)
+    return agreement_report(group for group, _ in found), seconds, rating_report(found, schemas)
+
+
+def _days(project: Project) -> tuple[Throughput, ...]:
+    with services().store.frozen(project.id) as frozen:
+        return throughput(frozen.pace())
 
 
 def _agreement(report: AgreementReport) -> None:

@@ -9,15 +9,15 @@ from datetime import UTC, date, datetime
 import altair as alt
 import streamlit as st
 
-from labeler.aggregates import RECENT, Pace
 from labeler.app import account, insight
 from labeler.app.charts import BLUE, chart
 from labeler.app.session import require_manager, services
 from labeler.forecast import RULE, Forecast, by_day, forecast
+from labeler.tallies import Pace
 
 
 def draw() -> None:
-    """The page; it counts every ranking of the last `RECENT` judgments, without a sample."""
+    """The page; it counts every ranking, without a sample."""
     me = require_manager()
     account.draw(me)
     st.header("Throughput", anchor=False)
@@ -39,7 +39,7 @@ def draw() -> None:
     )
     _days(rows)
     _hours(rows)
-    st.caption(f"Counted: every dated ranking among the last {RECENT:,} judgments, corrections included.")
+    st.caption("Counted: every dated ranking that stands.")
     insight.table(
         [
             {

@@ -50,9 +50,11 @@ def draft(store: Store, user: User, body: Json) -> Json:
 
 def submit(store: Store, user: User, body: Json) -> Json:
     """Record an answer; the next task comes with the reply, and what is to be said of an answer to a gold item."""
+    project_id = field(body, "project", int)
     shown = store.shown(user.id, field(body, "task", int))
-    told = GoldDesk(store).feedback(store.submit(user.id, wire.submission_in(body, shown)))
-    return task(store, user, body) | {"feedback": gold_wire.feedback_out(told, shown)}
+    judgment, following = store.submit_and_next(user.id, wire.submission_in(body, shown), project_id)
+    told = gold_wire.feedback_out(GoldDesk(store).feedback(judgment), shown)
+    return _answer(store, user, project_id, following) | {"feedback": told}
 
 
 def undo(store: Store, user: User, body: Json) -> Json:

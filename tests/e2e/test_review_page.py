@@ -149,7 +149,7 @@ def test_one_more_opinion_from_the_page(site: Site, visit: Visit):
 @pytest.mark.parametrize("look", [{}, {"viewport": PHONE, "color_scheme": "dark"}], ids=["desk", "dark phone"])
 def test_labeler_and_manager_talk_about_a_task(site: Site, visit: Visit, look: dict[str, object]):
     name = f"talk{len(look)}"
-    made = site.store.add_project(name, overlap=2, dwell_seconds=0)
+    made = site.store.add_project(name, overlap=3, dwell_seconds=0)
     site.store.import_groups(made.id, [group(f"{name}-1")])
     for who, role in (("ann", "labeler"), ("bob", "labeler"), ("boss", "manager")):
         site.add_user(f"{name}-{who}", role, (name,))

@@ -7,6 +7,7 @@ import pytest
 from labeler.entities import Judgment
 from labeler.progress_report import Throughput, agreement_report, median_seconds, throughput
 from labeler.records import Completion, Group, Message, Ranking
+from labeler.tallies import Pace
 
 
 def judgment(annotator: str, at: str | None, seconds: float | None = None, kind: str = "rank") -> Judgment:
@@ -17,17 +18,10 @@ def judgment(annotator: str, at: str | None, seconds: float | None = None, kind:
     )
 
 
-def test_throughput_counts_rankings_with_a_date():
-    found = throughput(
-        [
-            judgment("ann", "2026-01-02T23:59:59Z"),
-            judgment("ann", "2026-01-02T00:00:00Z"),
-            judgment("bob", "2026-01-01T12:00:00Z"),
-            judgment("bob", None),
-            judgment("ann", "2026-01-02T10:00:00Z", kind="skip"),
-        ]
-    )
-    assert found == (Throughput("2026-01-01", "bob", 1), Throughput("2026-01-02", "ann", 2))
+def test_throughput_sums_hours_to_days():
+    hours = [("2026-01-02T23", "ann", 1), ("2026-01-02T00", "ann", 2), ("2026-01-01T12", "bob", 4)]
+    found = throughput(Pace(hour, annotator, rankings, 9.0) for hour, annotator, rankings in hours)
+    assert found == (Throughput("2026-01-01", "bob", 4), Throughput("2026-01-02", "ann", 3))
 
 
 def test_median_seconds_leaves_out_what_is_unknown():

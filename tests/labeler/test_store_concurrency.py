@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Thread
 
 import sqlalchemy as sa
 from store_helpers import ask, people, project, ranking
 
+from labeler.database import FairLock
 from labeler.errors import ConflictError
 from labeler.store import Store
 
@@ -76,6 +78,7 @@ def test_of_two_answers_to_a_slot_one_counts(store: Store, clock):
 
 LABEL_FOREVER = """
 import sys
+import time
 from labeler.store import Store, Submission
 store = Store.open(sys.argv[1])
 project, user = store.project("essays"), store.user("ann")
@@ -108,3 +111,43 @@ def test_a_killed_process_loses_no_acknowledged_answer(store: Store, database_ur
         with reopened.database.read() as connection:
             assert connection.execute(sa.text("PRAGMA integrity_check")).scalar() == "ok"
     reopened.close()
+
+
+def test_threads_get_their_turn_in_the_order_in_which_they_asked():
+    queue, order, threads = FairLock(), [], []
+
+    def wait(number: int) -> None:
+        with queue:
+            order.append(number)
+
+    with queue:
+        for number in range(10):
+            threads.append(Thread(target=wait, args=(number,)))
+            threads[-1].start()
+            while len(queue._waiting) <= number:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(10))
+    with queue:
+        assert not queue._waiting
+
+
+def test_one_who_stops_waiting_for_a_turn_holds_nobody_up():
+    """Ctrl-C during an import, as its thread waits behind a labeler."""
+    code = (
+        "import signal, threading\n"
+        "from labeler.database import FairLock\n"
+        "queue = FairLock()\n"
+        "queue.__enter__()\n"
+        "me = threading.main_thread().ident\n"
+        "threading.Timer(0.2, signal.pthread_kill, (me, signal.SIGINT)).start()\n"
+        "try:\n"
+        "    queue.__enter__()\n"
+        "except KeyboardInterrupt:\n"
+        "    queue.__exit__()\n"
+        "    with queue:\n"
+        "        print('mine')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "mine\n"

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from store_helpers import group, ranking, skip
+from store_helpers import check_counters, group, ranking, skip
 
 from labeler import schema
 from labeler.errors import ConflictError, PermissionDeniedError
@@ -134,6 +134,7 @@ class Queue(RuleBasedStateMachine):
             assert not ranked & live
             assert len(ranked) + len(live) <= task.overlap
             assert task.remaining == task.overlap - len(ranked)
+        check_counters(self.store, self.project)
         roots = [(row.user_id, row.task_id) for row in self.table("judgments") if row.supersedes is None]
         assert len(roots) == len(set(roots))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from store_helpers import ask, group, people, project, ranking, skip
 
-from labeler.errors import ConflictError, NotFoundError, UsageError
+from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.store import Store
 
 
@@ -291,3 +291,20 @@ def test_history_is_short_and_ones_own(store: Store):
     assert (items[1].judgment_id, items[1].task_id) == (judgment.id, task.task_id)
     assert (items[1].prompt_preview, items[1].at) == (f"Question {number}?", "2025-06-15T15:06:40Z")
     assert len(store.history(essays.id, ann.id, limit=1)) == 1
+
+
+def test_an_answer_and_the_next_task_at_once(store: Store):
+    essays = project(store, groups=2)
+    (ann,) = people(store, "ann")
+    first = ask(store, essays, ann)
+    judgment, following = store.submit_and_next(ann.id, ranking(first), essays.id)
+    assert judgment.task_id == first.task_id
+    assert following is not None
+    assert following.task_id != first.task_id
+    assert ask(store, essays, ann).task_id == following.task_id
+    with pytest.raises(DataError, match="reason"):
+        store.submit_and_next(ann.id, skip(following, " "), essays.id)
+    judgment, following = store.submit_and_next(ann.id, skip(following), essays.id)
+    assert (judgment.kind, following) == ("skip", None)
+    with pytest.raises(ConflictError, match="answered this task already"):
+        store.submit_and_next(ann.id, ranking(first), essays.id)

@@ -1,0 +1,74 @@
+"""One project as of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from labeler import adjudications, aggregates, content, directory, tallies
+from labeler.adjudications import Adjudication
+from labeler.entities import AnnotatorCounts, Judgment, Project, ProjectCounts
+from labeler.label_schema import LabelSchema
+from labeler.records import Demonstration, Group
+from labeler.tallies import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """One project inside one reading transaction; see `labeler.store.Store.frozen`."""
+
+    connection: sa.Connection
+    project: Project
+    now: float
+
+    def groups(self) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
+        """Every group with its standing rankings, in the order of import; beside it the judgments, skips included."""
+        return content.groups(self.connection, self.project.id)
+
+    def sample(self, limit: int) -> tuple[tuple[tuple[Group, tuple[Judgment, ...]], ...], bool]:
+        """At most `limit` judged tasks as from `groups`, a random sample that stays; whether these are all."""
+        ids, complete = aggregates.judged_tasks(self.connection, self.project.id, limit)
+        return tuple(content.groups_of(self.connection, sorted(ids))), complete
+
+    def own_work(self, user_id: int, limit: int) -> tuple[tuple[Group, tuple[Judgment, ...]], ...]:
+        """The tasks that a user answered last, as from `groups`."""
+        ids = aggregates.tasks_of(self.connection, self.project.id, user_id, limit)
+        return tuple(content.groups_of(self.connection, ids))
+
+    def pace(self) -> list[Pace]:
+        """Rankings by hour and person."""
+        return tallies.pace(self.connection, self.project.id)
+
+    def newest_judgment(self) -> int:
+        """The id of the last judgment, of whichever project."""
+        return aggregates.newest_judgment(self.connection)
+
+    def slots_left(self) -> int:
+        """How many rankings are still wanted."""
+        return tallies.wanted(self.connection, self.project.id)
+
+    def demonstrations(self) -> Iterator[Demonstration]:
+        """Every demonstration in the order of import."""
+        return content.written(self.connection, self.project.id)
+
+    def adjudications(self) -> dict[str, Adjudication]:
+        """Reviewers' final answers that stand, by group id."""
+        return adjudications.of_project(self.connection, self.project.id)
+
+    def counts(self) -> ProjectCounts:
+        """How the project stands."""
+        return tallies.counts(self.connection, self.project.id, self.now)
+
+    def annotator_counts(self) -> tuple[AnnotatorCounts, ...]:
+        """What each annotator did, by name."""
+        return tallies.annotator_counts(self.connection, self.project.id)
+
+    def guideline_versions(self) -> dict[int, str]:
+        """Every version of the guidelines."""
+        return directory.guideline_versions(self.connection, self.project.id)
+
+    def label_schemas(self) -> dict[int, LabelSchema]:
+        """Every version of what is asked."""
+        return directory.label_schemas(self.connection, self.project.id)
