@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labeler.entities import Submission
 from labeler.errors import DataError
 from labeler.label_schema import Flag, LabelSchema
@@ -46,7 +48,7 @@ def ranking_of(submission: Submission, group: Group, schema: LabelSchema, order:
         order=order,
         top_only=left_over,
     )
-    return Group("-", group.prompt, group.completions, (ranking,)).rankings[0]  # checked against each other
+    return replace(group, rankings=(ranking,)).rankings[0]  # checked against each other
 
 
 def _ranks(submission: Submission, ids: list[str], schema: LabelSchema) -> tuple[Ranks, bool]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ import httpx
 from labeler.api import typed
 from labeler.api.models import (
     Answer,
+    AskForReplies,
     Draft,
     ExportQuery,
     Guidelines,
@@ -36,6 +37,7 @@ from labeler.api.models import (
     NewProject,
     NewTraining,
     Next,
+    OfferInfo,
     OwnJudgment,
     Page,
     Person,
@@ -51,6 +53,7 @@ from labeler.api.models import (
     Training,
     Undo,
 )
+from labeler.chat import Turn
 from labeler.client_oversight import Oversight
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
 from labeler.formats.files import replacing
@@ -251,6 +254,10 @@ class Client:
     def skip(self, task_id: int, skip: Skip) -> Recorded:
         """Refuse a task."""
         return self._ask(Recorded, "POST", f"/tasks/{task_id}/skip", skip)
+
+    def suggest(self, task_id: int, turns: Sequence[Turn]) -> OfferInfo:
+        """Let the project's model go on from a dialogue."""
+        return self._ask(OfferInfo, "POST", f"/tasks/{task_id}/suggestions", AskForReplies(tuple(turns)))
 
     def undo(self, project_id: int, judgment_id: int | None = None) -> Next:
         """Bring a judgment of one's own back for correction."""

@@ -202,8 +202,9 @@ class Import(Command):
         source: a file (.jsonl, .json, .csv, .tsv, .parquet, also .gz), a snapshot folder, a saved dataset's folder, or
             hf:NAME[:CONFIG][/SPLIT].
         project: into which project; it is made if there is none of this name.
-        task: what labelers do in a new project: rank the completions, rate each from 1 to 7 and then rank them, or
-            choose of a pair and say how much better it is (rank where nothing is said).
+        task: what labelers do in a new project: rank the completions, rate each from 1 to 7 and then rank them,
+            choose of a pair and say how much better it is, or write both sides of a dialogue in a chat (rank where
+            nothing is said).
         rate_only: with --task rate, ask for no ranking.
         settings: a file (.json or .toml) with all that a new project asks, see `labeler project show`.
         format: name of the format; auto looks at the first rows.
@@ -223,7 +224,7 @@ class Import(Command):
 
     source: Positional[str]
     project: str
-    task: Literal["rank", "rate", "pair"] | None = None
+    task: Literal["rank", "rate", "pair", "chat"] | None = None
     rate_only: bool = False
     settings: Path | None = None
     format: str = "auto"

@@ -18,7 +18,7 @@ from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.formats import demonstration_to_row, group_to_row, parse_demonstration, parse_group
 from labeler.label_schema import LabelSchema
 from labeler.queue import PRIORITIES, circle_place, stage
-from labeler.records import Demonstration, Group, Ranking
+from labeler.records import SCENARIO, Demonstration, Group, Ranking
 from labeler.schema import demonstrations, judgments, tasks, visible
 
 CHUNK = 500
@@ -44,6 +44,17 @@ def task_group(connection: sa.Connection, task_id: int, *, lock: bool = False) -
     if row is None:
         raise NotFoundError(f"there is no task {task_id}")
     return parse_group(row.content), row.overlap
+
+
+def scenario_of(group: Group) -> str | None:
+    """What a dialogue is to be about, where the group says it."""
+    text = group.meta.get(SCENARIO)
+    return text if isinstance(text, str) else None
+
+
+def last_words(group: Group) -> str:
+    """The end of a prompt, or without one the scenario, in one line."""
+    return " ".join((group.prompt[-1].content if group.prompt else scenario_of(group) or "").split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,6 @@ def open_browser(url: str, delay: float = 1.0) -> bool:
 
 def stop_jobs(runs: Path) -> None:
     """End what still trains or samples in a demo whose folder goes away."""
-    for training in jobs.all_jobs(runs, "train"):
-        for job in (training, *jobs.all_jobs(training.folder, "try")):
-            with suppress(ConflictError):
-                jobs.cancel(job)
+    for job in jobs.all_jobs(runs, "*"):
+        with suppress(ConflictError):
+            jobs.cancel(job)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from labeler.chat import Dialogue, Offer, WrittenDialogue, as_draft
 from labeler.label_schema import LabelSchema
 from labeler.records import Prompt, Ranking
 
@@ -86,6 +87,8 @@ class Assignment:
         draft_version: its version, 0 without a draft; the next save must carry a higher one.
         correction_of: the judgment that a submit will replace, None for a first answer.
         skip_of: the same id where that judgment was a skip, else None.
+        scenario: for whoever writes a dialogue, what to play.
+        offers: replies of models that this person was given for the dialogue.
     """
 
     task_id: int
@@ -100,6 +103,8 @@ class Assignment:
     correction_of: int | None
     skip_of: int | None
     handle: int
+    scenario: str | None = None
+    offers: tuple[Offer, ...] = ()
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -123,6 +128,7 @@ class Submission:
         seconds: attention time.
         schema_version: of the schema that the person had before them; None: the newest.
         guidelines_version: likewise.
+        dialogue: what was written, where the project asks for a dialogue.
     """
 
     submission_id: str
@@ -139,11 +145,12 @@ class Submission:
     seconds: float | None = None
     schema_version: int | None = None
     guidelines_version: int | None = None
+    dialogue: WrittenDialogue | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """An answer as recorded, for good. `ranking` is None for a skip, `reason` is None for a ranking."""
+    """An answer as recorded, for good: a `ranking` or a `dialogue`, both None for a skip, which has a `reason`."""
 
     id: int
     task_id: int
@@ -162,6 +169,7 @@ class Judgment:
     guidelines_version: int | None
     supersedes: int | None
     submission_id: str | None
+    dialogue: Dialogue | None = None
 
     def as_draft(self, completion_ids: tuple[str, ...]) -> dict[str, Any]:
         """The answer under the names of `Submission`, to go on from.
@@ -171,7 +179,8 @@ class Judgment:
         """
         said = self.ranking or Ranking("-", (None,) * len(completion_ids))
         rest = {"kind": self.kind, "note": self.note, "reason": self.reason, "seconds": self.seconds}
-        return said_as_draft(said, completion_ids) | rest
+        dialogue = {"dialogue": as_draft(self.dialogue)} if self.dialogue else {}
+        return said_as_draft(said, completion_ids) | rest | dialogue
 
 
 def said_as_draft(ranking: Ranking, completion_ids: tuple[str, ...]) -> dict[str, Any]:

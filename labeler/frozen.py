@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from labeler import adjudications, aggregates, content, directory, tallies
+from labeler import adjudications, aggregates, content, directory, prompt_rows, tallies
 from labeler.adjudications import Adjudication
 from labeler.entities import AnnotatorCounts, Judgment, Project, ProjectCounts
+from labeler.errors import NotFoundError
 from labeler.label_schema import LabelSchema
+from labeler.prompt_rows import PromptRow, TaskWork
 from labeler.records import Demonstration, Group
 from labeler.tallies import Pace
 
@@ -36,6 +38,36 @@ class Frozen:
         """The tasks that a user answered last, as from `groups`."""
         ids = aggregates.tasks_of(self.connection, self.project.id, user_id, limit)
         return tuple(content.groups_of(self.connection, ids))
+
+    def task(self, task_id: int) -> tuple[Group, tuple[Judgment, ...]]:
+        """One task as from `groups`.
+
+        Raises:
+            NotFoundError: the project has no such task.
+        """
+        if not prompt_rows.holds(self.connection, self.project.id, task_id):
+            raise NotFoundError(f"the project {self.project.name!r} has no task {task_id}")
+        return next(content.groups_of(self.connection, [task_id]))
+
+    def tasks(self, ids: Sequence[int]) -> list[Group]:
+        """Some tasks of the project, with their standing rankings."""
+        return [group for group, _ in content.groups_of(self.connection, ids)]
+
+    def task_ids(self) -> dict[str, int]:
+        """Group → task, of all tasks."""
+        return prompt_rows.task_ids(self.connection, self.project.id)
+
+    def prompts(self) -> list[PromptRow]:
+        """Every prompt in the order of import."""
+        return prompt_rows.prompts(self.connection, self.project.id)
+
+    def prompts_stamp(self) -> tuple[int, int]:
+        """Changes when there are other prompts."""
+        return prompt_rows.stamp(self.connection, self.project.id)
+
+    def task_work(self) -> dict[int, TaskWork]:
+        """How far every task is, by its id."""
+        return prompt_rows.work(self.connection, self.project.id)
 
     def pace(self) -> list[Pace]:
         """Rankings by hour and person."""

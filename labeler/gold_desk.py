@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
-from labeler import directory, draws, ledger, pools
+from labeler import content, directory, draws, ledger, pools
 from labeler.agreement import Estimate, ratio_interval
 from labeler.claims import Seeker
 from labeler.entities import Judgment
@@ -182,8 +182,9 @@ def _share(scores: list[tuple[int, int]]) -> Estimate:
 
 def _item(group: Group, scores: list[tuple[int, int]]) -> GoldItem:
     matched, compared = (sum(column) for column in zip(*scores, strict=True)) if scores else (0, 0)
-    text = " ".join(group.prompt[-1].content.split())
-    return GoldItem(group.id, text[:120], len(scores), matched / compared if compared else None, note_of(group))
+    return GoldItem(
+        group.id, content.last_words(group)[:120], len(scores), matched / compared if compared else None, note_of(group)
+    )
 
 
 def _doubt(item: GoldItem) -> tuple[float, str]:

@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -34,6 +35,8 @@ from labeler.errors import ConflictError, NotFoundError
 State = Literal["running", "done", "failed", "cancelled"]
 REWARD = (sys.executable, "-m", "reward")
 """How the ``reward`` command is called: in a process of its own, since the app stays free of torch."""
+NEEDED = ("reward", "torch", "transformers")
+"""Packages without which it cannot run."""
 GRACE_SECONDS = 5.0
 """How long a cancelled job may take to end by itself."""
 LOG_TAIL = 4000
@@ -84,6 +87,11 @@ class Outcome:
 
     state: State
     message: str = ""
+
+
+def missing() -> tuple[str, ...]:
+    """Packages that the ``reward`` command needs and this installation lacks, found without loading any."""
+    return tuple(name for name in NEEDED if find_spec(name) is None)
 
 
 def new_folder(root: Path, kind: str) -> Path:
@@ -140,7 +148,7 @@ def load(folder: Path) -> Job:
 
 
 def all_jobs(root: Path, kind: str) -> tuple[Job, ...]:
-    """Every job of a kind, latest first."""
+    """Every job of a kind, latest first; of every kind where it is ``*``."""
     folders = sorted(root.glob(f"{kind}-*"), reverse=True) if root.is_dir() else []
     found = []
     for folder in folders:
@@ -155,7 +163,7 @@ def outcome(job: Job) -> Outcome:
     try:
         return Outcome(**json.loads((job.folder / "outcome.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        return Outcome("running") if running else Outcome("failed", _last_words(job.folder / "log.txt"))
+        return Outcome("running") if running else Outcome("failed", last_words(job.folder / "log.txt"))
 
 
 def is_running(job: Job) -> bool:
@@ -207,13 +215,13 @@ def run(folder: Path) -> int:
     for command in job.commands:
         code = subprocess.run(command, check=False, cwd=folder, stdin=subprocess.DEVNULL).returncode  # noqa: S603
         if code:
-            _write(folder / "outcome.json", asdict(Outcome("failed", _last_words(folder / "log.txt"))))
+            _write(folder / "outcome.json", asdict(Outcome("failed", last_words(folder / "log.txt"))))
             return code
     _write(folder / "outcome.json", asdict(Outcome("done")))
     return 0
 
 
-def _last_words(log: Path) -> str:
+def last_words(log: Path) -> str:
     """The last line of the log, where a command says why it failed."""
     with log.open("rb") as file:
         size = file.seek(0, os.SEEK_END)

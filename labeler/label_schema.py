@@ -13,10 +13,11 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
+from labeler.endpoint_settings import MOST_REPLIES, Endpoint, endpoint_from
 from labeler.errors import DataError
 from labeler.records import check_plain
 
-Task = Literal["rank", "rate", "pair"]
+Task = Literal["rank", "rate", "pair", "chat"]
 TASKS: tuple[Task, ...] = get_args(Task)
 RATINGS = range(1, 8)
 COMMAND_KEYS = frozenset("ghmnrsuvx")
@@ -120,13 +121,16 @@ class LabelSchema:
 
     Attributes:
         task: ``rank`` the completions; ``rate`` each from 1 to 7 and then, with `ranking`, rank them; choose of a
-            ``pair``.
+            ``pair``; write both sides of a dialogue in a ``chat``.
         ranking: whether a ranking follows the ratings; always so for the other tasks.
         top: rank only the best so many, None for all.
         strength: of two completions, how much better the one is (1 negligibly to 4 significantly, Llama 2's scale).
         all_bad: may say that no completion is acceptable, instead of a ranking.
         flags: of each completion.
         prompt_flags: of the prompt.
+        suggest: in a chat, what writes suggestions for the assistant's turns; None for none.
+        replies: in a chat, how many replies each of the assistant's turns offers to be ranked; None where suggestions
+            are only there to be taken.
     """
 
     task: Task = "rank"
@@ -136,6 +140,8 @@ class LabelSchema:
     all_bad: bool = True
     flags: tuple[Flag, ...] = ()
     prompt_flags: tuple[Flag, ...] = ()
+    suggest: Endpoint | None = None
+    replies: int | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -148,11 +154,31 @@ class LabelSchema:
             raise DataError("goes with a ranking of several completions; leave it out", field="top")
         if self.strength and not self.ranking:
             raise DataError("goes with a ranking; leave it out", field="strength")
+        self._check_chat()
         for name in ("flags", "prompt_flags"):
             try:
                 object.__setattr__(self, name, with_keys(getattr(self, name)))
             except DataError as error:
                 raise DataError(error.problem, field=f"{name}.{error.field}") from error
+
+    def _check_chat(self) -> None:
+        of_completions, of_chats = ("top", "strength", "all_bad", "flags", "prompt_flags"), ("suggest", "replies")
+        others = of_completions if self.task == "chat" else of_chats
+        wrong = next((name for name in others if getattr(self, name)), None)
+        if wrong:
+            problem = "is not asked in a chat" if self.task == "chat" else "goes with the task chat"
+            raise DataError(f"{problem}; leave it out", field=wrong)
+        if self.replies is not None and not 2 <= self.replies <= MOST_REPLIES:
+            raise DataError(
+                f"is {self.replies}; it must be 2 to {MOST_REPLIES}, or null for no ranking", field="replies"
+            )
+        if self.replies and not self.suggest:
+            raise DataError("needs a model that writes them; set suggest.url and suggest.model", field="replies")
+
+    @property
+    def offered(self) -> int:
+        """How many replies are asked of the model for each of the assistant's turns."""
+        return self.replies or (self.suggest.number if self.suggest else 0)
 
     @property
     def rates(self) -> bool:
@@ -169,6 +195,10 @@ class LabelSchema:
 
     def check_count(self, k: int) -> None:
         """Raise `DataError` if k completions are too few or too many for the task."""
+        if self.task == "chat":
+            if k:
+                raise DataError(f"has {k} completions; a chat goes on from a prompt alone", field="completions")
+            return
         if self.task == "pair" and k != 2:
             raise DataError(f"has {k} completions; the task pair needs two", field="completions")
         if k < (2 if self.ranking else 1):
@@ -180,18 +210,18 @@ def preset(task: Task, *, ranking: bool = True) -> LabelSchema:
     """What a task asks for where nothing more is said."""
     if task == "rate":
         return LabelSchema("rate", ranking, flags=OUTPUT_FLAGS, prompt_flags=PROMPT_FLAGS)
-    return LabelSchema(task, ranking, strength=task == "pair")
+    return LabelSchema(task, ranking, strength=task == "pair", all_bad=task != "chat")
 
 
 _NAMES = frozenset(field.name for field in fields(LabelSchema))
-_KINDS = {"ranking": bool, "top": int, "strength": bool, "all_bad": bool}
+_KINDS = {"ranking": bool, "top": int, "strength": bool, "all_bad": bool, "replies": int}
 
 
 def schema_from(settings: Mapping[str, Any]) -> LabelSchema:
     """The schema of a settings file; what it leaves out is as `preset` has it.
 
     ``flags`` and ``prompt_flags`` are lists whose entries are names (those of InstructGPT, or new ones) or objects with
-    ``name``, ``text``, ``about`` and ``key``.
+    ``name``, ``text``, ``about`` and ``key``; ``suggest`` is an object, see `labeler.endpoint_settings.Endpoint`.
 
     Raises:
         DataError: with the field at fault.
@@ -211,6 +241,8 @@ def schema_from(settings: Mapping[str, Any]) -> LabelSchema:
                     f"is {value!r}; it must be {'true or false' if kind is bool else 'a number'}", field=name
                 )
             values[name] = value
+    if settings.get("suggest") is not None:
+        values["suggest"] = endpoint_from(settings["suggest"])
     known = {"flags": OUTPUT_FLAGS, "prompt_flags": PROMPT_FLAGS}
     for name, usual in known.items():
         if settings.get(name) is not None:

@@ -45,8 +45,8 @@ class SetProject(Command):
 
     Attributes:
         name: which project.
-        file: .json or .toml, with any of task (rank, rate, pair), ranking, top, strength, all_bad, flags and
-            prompt_flags; what it leaves out is as usual for its task.
+        file: .json or .toml, with any of task (rank, rate, pair, chat), ranking, top, strength, all_bad, flags,
+            prompt_flags, suggest and replies; what it leaves out is as usual for its task.
     """
 
     name: Positional[str]

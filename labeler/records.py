@@ -19,6 +19,9 @@ from labeler.errors import DataError
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 SPLITS = ("train", "valid", "test")
+SCENARIO = "scenario"
+"""Where ``meta`` holds a text for the people who write a dialogue; with it, and without completions, a group's prompt
+may be empty: the dialogue begins with what they write."""
 Ranks = tuple[int | None, ...]
 """One rank per completion: 1 is best, equal numbers are a tie, None was not ranked."""
 
@@ -231,7 +234,8 @@ class Group:
         check_plain(self.id, "id")
         check_text(self.source, "source")
         check_json(self.meta, "meta")
-        check_prompt(self.prompt)
+        if self.prompt or self.completions or not self.meta.get(SCENARIO):
+            check_prompt(self.prompt)
         repeated = [i for i, n in Counter(c.id for c in self.completions).items() if n > 1]
         if repeated:
             raise DataError(f"two completions have the id {repeated[0]!r}; make them unique", field="completions")

@@ -302,6 +302,8 @@ def checked_comment(text: str) -> str:
 def _final(
     said: Submission | None, standing: Iterable[Judgment], accepted: int | None, group: Group, project: Project
 ) -> Any:
+    if project.schema.task == "chat":
+        raise DataError("a dialogue has no final answer", field="kind")
     if accepted is not None:
         taken = next((item.ranking for item in standing if item.id == accepted), None)
         if taken is None:
@@ -335,7 +337,7 @@ def _summary(project_id: int, group: Group, found: tuple[Judgment, ...]) -> dict
 
 
 def _listed(row: Any) -> Listed:
-    text = " ".join(parse_group(row.content).prompt[-1].content.split())
+    text = content.last_words(parse_group(row.content))
     return Listed(
         task_id=row.task_id,
         preview=text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…",

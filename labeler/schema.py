@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0005"
+REVISION = "0006"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -226,6 +226,19 @@ drafts = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("correction_of", sa.ForeignKey("judgments.id")),
     sa.Column("saved", sa.Float, nullable=False),
+)
+
+offers = sa.Table(
+    "offers",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("task_id", sa.ForeignKey("tasks.id"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # asked, answered, failed
+    sa.Column("content", sa.JSON, nullable=False),  # see labeler.chat.Offer; without replies until it is answered
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Index("ix_offers_user", "user_id", "created"),
+    sa.Index("ix_offers_task", "task_id", "user_id"),
 )
 
 invitations = sa.Table(

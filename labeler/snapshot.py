@@ -11,9 +11,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
+from labeler import dialogues
 from labeler.adjudications import Adjudication
 from labeler.errors import DataError
 from labeler.folders import digest, file_facts, read_manifest, replacing_folder, write_manifest, write_text
@@ -103,7 +105,7 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: 
     judged = _judged(frozen, decided, splits, tally, excluded)
     kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
-    shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, frozen.demonstrations()))
+    shown = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, _demonstrations(frozen)))
     excluded["corrected_judgments"] = frozen.counts().corrections
     project = frozen.project
     manifest = {
@@ -140,6 +142,20 @@ class _Tally:
     annotators: Counter[str]
     versions: Counter[int]
     prompts: dict[str, set[str]]
+
+    def count(self, group: Group, key: str) -> None:
+        """Add a group, whose split is known and whose prompt has this key."""
+        self.groups[str(group.split)] += 1
+        self.prompts[str(group.split)].add(key)
+        self.annotators.update(ranking.annotator for ranking in group.rankings)
+
+
+def _demonstrations(frozen: Frozen) -> Iterator[Demonstration]:
+    """Those that were imported, then the dialogues that people wrote."""
+    yield from frozen.demonstrations()
+    for group, judgments in frozen.groups():
+        found = (dialogues.demonstration(group, judgment) for judgment in judgments)
+        yield from (each for each in found if each is not None)
 
 
 def prompt_splits(groups: Iterable[Group]) -> tuple[dict[str, str], int]:
@@ -186,14 +202,19 @@ def _judged(
 ) -> Iterator[Group]:
     for group, judgments in decided:
         excluded["skipped_judgments"] += sum(judgment.kind == "skip" for judgment in judgments)
+        for ranked in chain.from_iterable(dialogues.preferences(group, judgment) for judgment in judgments):
+            key = prompt_key(dialogues.opening(ranked.prompt))
+            split = splits.get(key) or ranked.split or split_by_prompt(key, splits, frozen.project.seed)
+            tally.count(replace(ranked, split=split), prompt_key(ranked.prompt))
+            yield replace(ranked, split=split)
+        if any(judgment.dialogue for judgment in judgments) and not group.rankings:
+            continue
         if not group.rankings:
             excluded["groups_without_ranking"] += 1
             continue
         key = prompt_key(group.prompt)
         split = split_by_prompt(key, splits, frozen.project.seed)
-        tally.groups[split] += 1
-        tally.prompts[split].add(key)
-        tally.annotators.update(ranking.annotator for ranking in group.rankings)
+        tally.count(replace(group, split=split), key)
         tally.versions.update(item.schema_version for item in judgments if item.ranking and item.schema_version)
         yield replace(group, split=split)
 

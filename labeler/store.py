@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import content, directory, ledger, staging, work
+from labeler import content, directory, ledger, offers, staging, work
+from labeler.chat import Offer, Turn
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
 from labeler.entities import (
@@ -367,6 +368,23 @@ class Store:
         with self.database.read() as connection:
             user, project = directory.member_on(connection, task_id, user_id, lock=False)
             return work.shown(connection, Seeker(user, project, self.clock()), task_id)
+
+    def begin_offer(self, user_id: int, task_id: int, turns: Sequence[Turn]) -> offers.Request:
+        """Note that a model is asked to go on from this person's dialogue; `end_offer` keeps what came of it.
+
+        Raises:
+            UsageError: the project has no model to ask.
+            TooManyError: they have asked often enough for now, see `labeler.offers`.
+            PermissionDeniedError: the task was not given to them.
+            DataError: the dialogue does not end with a turn of the user.
+        """
+        with self._on_task(user_id, task_id) as (connection, seeker):
+            return work.begin_offer(connection, seeker, task_id, turns)
+
+    def end_offer(self, offer_id: int, offer: Offer | None) -> None:
+        """Keep the replies, or None where the model gave none."""
+        with self.database.write() as connection:
+            offers.end(connection, offer_id, offer)
 
     def progress(self, project_id: int, user_id: int) -> Progress:
         """How far this person is."""

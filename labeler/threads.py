@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from labeler import claims, directory, ledger
+from labeler import claims, content, directory, ledger
 from labeler.entities import User
 from labeler.errors import PermissionDeniedError
 from labeler.formats import parse_group
@@ -179,5 +179,5 @@ def _mark(connection: sa.Connection, user_id: int, task_id: int, labeler_id: int
 
 
 def _preview(row: dict[str, object]) -> str:
-    text = " ".join(parse_group(row).prompt[-1].content.split())
+    text = content.last_words(parse_group(row))
     return text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from math import ceil
 from pathlib import Path
 
 from labeler import jobs
 from labeler.entities import Project
 from labeler.errors import ConflictError, UsageError
+from labeler.formats.files import replacing
 from labeler.jobs import Job
 from labeler.snapshot import freeze
 from labeler.store import Store
 
 KIND = "train"
+CURRENT = "current-models.json"
+"""Project → folder of the training whose model is the current one."""
 POINTS, BATCH = 4, 8
 """How often a training is validated on its way, about; groups per step, the default of ``reward train --batch``."""
 
@@ -21,6 +25,43 @@ def trainings(runs: Path, projects: tuple[Project, ...]) -> tuple[Job, ...]:
     """Every training of these projects, latest first."""
     names = {project.name for project in projects}
     return tuple(job for job in jobs.all_jobs(runs, KIND) if job.about["project"] in names)
+
+
+def models(runs: Path, project: Project) -> tuple[Job, ...]:
+    """The trainings of a project that gave a model, latest first."""
+    return tuple(job for job in trainings(runs, (project,)) if jobs.outcome(job).state == "done" and has_model(job))
+
+
+def has_model(job: Job) -> bool:
+    """Whether the training wrote a whole model."""
+    return (model_of(job) / "config.json").is_file()
+
+
+def model_of(job: Job) -> Path:
+    """The folder of the model that a training gives."""
+    return job.folder / "model"
+
+
+def current(runs: Path, project: Project) -> Job | None:
+    """The model that tries, orders and comparisons use: the one that was made current, else the latest."""
+    found = models(runs, project)
+    chosen = _currents(runs).get(project.name)
+    return next((job for job in found if job.folder.name == chosen), found[0] if found else None)
+
+
+def make_current(runs: Path, project: Project, job: Job) -> None:
+    """Use this training's model from now on."""
+    told = {**_currents(runs), project.name: job.folder.name}
+    with replacing(runs / CURRENT) as temporary:
+        temporary.write_text(json.dumps(told), encoding="utf-8")
+
+
+def _currents(runs: Path) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads((runs / CURRENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
 
 
 def start(store: Store, runs: Path, project: Project, base: str, epochs: int) -> Job:

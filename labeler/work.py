@@ -7,17 +7,18 @@ a double click of one person take turns.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 
-from labeler import answers, claims, directory, draws, ledger
+from labeler import answers, claims, directory, draws, ledger, offers
+from labeler.chat import Turn, finished, messages_of
 from labeler.claims import Seeker
 from labeler.comparisons import GOLD
-from labeler.content import task_group
+from labeler.content import last_words, scenario_of, task_group
 from labeler.draws import Standing
 from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown, Submission
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
@@ -99,6 +100,7 @@ def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int, standin
     group, overlap = task_group(connection, task_id)
     draft = _draft(connection, seeker.user.id, task_id)
     corrected = ledger.by_id(connection, draft.correction_of) if draft and draft.correction_of else None
+    chats = seeker.project.schema.task == "chat"
     return Assignment(
         task_id=task_id,
         lease=claims.lease(connection, seeker.user.id, task_id),
@@ -112,6 +114,8 @@ def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int, standin
         correction_of=corrected.id if corrected else None,
         skip_of=corrected.id if corrected and corrected.kind == "skip" else None,
         handle=standing.handle(seeker.project.id, task_id),
+        scenario=scenario_of(group) if chats else None,
+        offers=tuple(offers.given(connection, seeker.user.id, task_id).values()) if chats else (),
     )
 
 
@@ -173,6 +177,11 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     order = tuple(shown.completion_id for shown in _shown(group, seeker))
     ranking = answers.ranking_of(submission, group, schema, order)
     answer = ledger.answer_of_ranking(ranking) if ranking else ledger.answer_of_skip(submission, order)
+    if ranking and schema.task == "chat":
+        given = offers.given(connection, seeker.user.id, submission.task_id)
+        answer = ledger.answer_of_dialogue(submission, finished(submission.dialogue, group.prompt, schema, given))
+    elif submission.dialogue is not None:
+        raise DataError("is not asked for in this project", field="dialogue")
     replaced = _replaced(connection, seeker, submission)
     _check_dwell(connection, seeker)
     claims.drop(connection, seeker.user.id, submission.task_id)
@@ -200,6 +209,15 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
         if GOLD in group.meta:
             draws.check_gold(connection, seeker)
     return ledger.by_id(connection, judgment_id)
+
+
+def begin_offer(connection: sa.Connection, seeker: Seeker, task_id: int, turns: Sequence[Turn]) -> offers.Request:
+    """See `labeler.store.Store.begin_offer`."""
+    group, _ = task_group(connection, task_id)
+    said = messages_of(group.prompt, turns)
+    if not said or said[-1].role != "user":
+        raise DataError("must end with a turn of the user", field="turns")
+    return offers.begin(connection, seeker, task_id, said)
 
 
 def _fingerprint(submission: Submission) -> str:
@@ -310,7 +328,7 @@ def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int |
 
 
 def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
-    text = " ".join(group.prompt[-1].content.split())
+    text = last_words(group)
     preview = text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
     return HistoryItem(judgment.id, judgment.task_id, judgment.at or "", preview, summary(judgment, group))
 
@@ -318,6 +336,8 @@ def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
 def summary(judgment: Judgment, group: Group) -> str:
     """The judgment in the letters that the person saw: ``B = D > A > C · A 5, B 7, C 2, D 7``."""
     ranking = judgment.ranking
+    if judgment.dialogue:
+        return f"a dialogue of {len(judgment.dialogue.turns)} turns"
     if ranking is None:
         return f"skipped: {judgment.reason}"
     order = judgment.order or tuple(completion.id for completion in group.completions)

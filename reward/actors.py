@@ -34,7 +34,6 @@ from reward.frozen import Cut
 from reward.model import choose_mode, head, keep_float32, load_classifier
 from reward.packing import PackedRow
 from reward.policy import Policy
-from reward.reading import switch
 from reward.roles import Shared, difference
 from reward.tokens import Places, Reader, token_log_probs
 
@@ -123,8 +122,7 @@ class Actors:
     def save(self, folder: Path, source: str) -> None:
         """Write the policy as a plain model; adapters are added to the weights of ``source``, which they belong to."""
         if self.actor.shared is None:
-            switch(self.policy.model, self.actor.reader.mode, "padded")
-            self.actor.reader.mode = "padded"
+            self.actor.reader.use("padded")
             model = self.policy.model
         else:
             model, _ = load_causal(resolve(source), dtype=torch.float32)
@@ -223,7 +221,7 @@ def _with_adapters(config: PpoConfig, precision: Precision, policy: Policy, scor
         critic = Role(reader, values, base, (VALUE,))
         note = "Policy, reference and value function share a backbone; the reward model has its own."
     with scoring.acting() if scoring else nullcontext():
-        scorer.model.use(choose_mode(scorer.model))
+        choose_mode(scorer.model)
     name = {id(parameter): key for key, parameter in base.model.named_parameters()}
     return Actors(
         policy,

@@ -18,7 +18,7 @@ from tyro.conf import FlagCreatePairsOff, subcommand
 from labeler.errors import ProductError
 from reward.config.bench import BenchConfig
 from reward.config.common import Common
-from reward.config.embed import EmbedConfig
+from reward.config.embed import EmbedConfig, EmbedQueriesConfig
 from reward.config.evaluate import EvaluateConfig
 from reward.config.generate import GenerateConfig, RerankConfig
 from reward.config.policies import EvaluatePoliciesConfig
@@ -26,6 +26,7 @@ from reward.config.ppo import OveroptConfig, PpoConfig
 from reward.config.quickstart import QuickstartConfig
 from reward.config.rounds import RoundsConfig
 from reward.config.select import SelectConfig
+from reward.config.serve import ServeConfig
 from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.process import tune_process
@@ -35,10 +36,12 @@ COMMANDS: dict[str, tuple[type[Common | BenchConfig], str]] = {
     "evaluate": (EvaluateConfig, "reward.assess"),
     "evaluate-policies": (EvaluatePoliciesConfig, "reward.policies.evaluate"),
     "rerank": (RerankConfig, "reward.rerank"),
+    "serve": (ServeConfig, "reward.serve"),
     "generate": (GenerateConfig, "reward.generate"),
     "sft": (SftConfig, "reward.sft"),
     "select": (SelectConfig, "reward.select"),
     "embed": (EmbedConfig, "reward.embed"),
+    "embed-queries": (EmbedQueriesConfig, "reward.embed_queries"),
     "ppo": (PpoConfig, "reward.ppo"),
     "overopt": (OveroptConfig, "reward.overopt"),
     "rounds": (RoundsConfig, "reward.rounds.cycle"),

@@ -17,7 +17,7 @@ class Comparison:
     """Two models on the same decided pairs.
 
     Attributes:
-        model, other: their names; accuracy and other_accuracy are theirs.
+        model, other: their names; accuracy and other_accuracy are theirs, with bootstrap intervals over prompts.
         difference: accuracy − other_accuracy, with its bootstrap interval over prompts.
         p_value: of `sign_flip_test` over prompts: how often a difference at least as large comes up if it is a toss-up
             in every prompt which of the two models gave which scores.
@@ -28,7 +28,9 @@ class Comparison:
     model: str
     other: str
     accuracy: float
+    accuracy_ci95: Interval | None
     other_accuracy: float
+    other_accuracy_ci95: Interval | None
     difference: float
     difference_ci95: Interval | None
     p_value: float
@@ -75,7 +77,9 @@ def compare_models(
         model=names[0],
         other=names[1],
         accuracy=float(right.mean()),
+        accuracy_ci95=mean_interval(first.cluster, right, seed=seed),
         other_accuracy=float(other.mean()),
+        other_accuracy_ci95=mean_interval(first.cluster, other, seed=seed),
         difference=float(difference.mean()),
         difference_ci95=mean_interval(first.cluster, difference, seed=seed),
         p_value=sign_flip_test(per_cluster(first.cluster, difference)),

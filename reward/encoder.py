@@ -32,7 +32,7 @@ class TextEncoder:
         tokenizer: its own.
         pooling: how the hidden states of a text become one vector.
         max_length: tokens of a text that count; the rest is cut off.
-        origin: what is known about the base model.
+        origin: what is known about the base model, and by which name it was asked for.
     """
 
     def __init__(
@@ -58,7 +58,8 @@ class TextEncoder:
         model = _backbone(folder)
         on = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         limit = context_length(model.config, tokenizer, max_length)
-        return cls(model.to(on), tokenizer, pooling, limit, identity(name, folder).to_json())
+        origin = {"asked": name, **identity(name, folder).to_json()}
+        return cls(model.to(on), tokenizer, pooling, limit, origin)
 
     def embed(self, texts: Sequence[str], progress: Progress, *, stage: str = "embed") -> Vectors:
         """(N, d) vectors of length 1, in the order of the texts; texts of like length are read together."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,16 +20,12 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
-from reward import attention, fused
 from reward.base import load_causal, load_tokenizer, quiet
 from reward.chat import ChatRow, EncodedChat, nll, pack_chats, turn_end
 from reward.data import Encoder
-from reward.packing import dense_mask
+from reward.reading import WHOLE, Mode, choose, mask_of, switch
 from reward.tokenizer import context_length, prepare_tokenizer
 
-Mode = Literal["fused", "tiles", "dense", "alone"]
-TOLERANCE = 1e-4
-"""Losses of a self-check may differ by so much between two ways of reading, relative to their size."""
 ATTENTION, FEED_FORWARD = ("self_attn", "attention", "attn"), ("mlp", "feed_forward")
 """What the two halves of a decoder layer are called in transformers."""
 
@@ -47,8 +43,8 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.network, self.max_length = network.eval(), max_length
         self.dropout = Dropout(network, dropout)
-        self.mode: Mode = "alone"
-        self.use(choose_mode(self))
+        self.mode: Mode = "padded"
+        self._choose()
 
     @property
     def device(self) -> torch.device:
@@ -61,16 +57,12 @@ class LanguageModel(nn.Module):
         Raises:
             NotImplementedError: "fused", and the layers are not of the kind that is known.
         """
-        if self.mode == "fused":
-            fused.unfuse(self.network)
-        if mode == "fused":
-            fused.fuse(self.network)
-        self.network.set_attn_implementation(attention.NAME if mode in ("fused", "tiles") else "sdpa")
+        switch(self.network, self.mode, mode)
         self.mode = mode
 
     def rows(self, chats: Sequence[EncodedChat], budget: int) -> list[ChatRow]:
         """Every conversation once, in rows of at most ``budget`` tokens where it may share a row."""
-        return pack_chats(chats, budget if self.mode != "alone" else 1)
+        return pack_chats(chats, budget if self.mode != "padded" else 1)
 
     def forward(self, row: ChatRow) -> Tensor:
         """−log P of the row's targets (T,) float32."""
@@ -79,28 +71,25 @@ class LanguageModel(nn.Module):
             position_ids=row.position_ids,
             use_cache=False,
             logits_to_keep=row.places,
-            **self._mask(row),
+            **mask_of(self.mode, row),
         ).logits
         return nll(logits[0], row.targets)
 
-    def _mask(self, row: ChatRow) -> dict[str, Any]:
-        if self.mode == "alone":
-            return {}
-        if self.mode == "dense":
-            return {"attention_mask": dense_mask(row)}
-        # A mask of four axes is passed on as it is; an empty one keeps transformers from building one.
-        return {"attention_mask": row.input_ids.new_empty(1, 1, 0, 0), "tiling": attention.tile(row.blocks)}
+    def _choose(self) -> None:
+        probe = _probe(self.network.config.get_text_config().vocab_size)
+        hooks = self.dropout.probability > 0
+        choose(self.network, self.max_length, self.use, lambda: _losses(self, probe), hooks=hooks)
 
     @contextmanager
     def stock(self) -> Iterator[PreTrainedModel]:
         """The network without our changes, for as long as the block lasts: to copy it, save it or add adapters."""
-        self.use("alone")
+        self.use("padded")
         self.dropout.remove()
         try:
             yield self.network
         finally:
             self.dropout = Dropout(self.network, self.dropout.probability)
-            self.use(choose_mode(self))
+            self._choose()
 
 
 class Dropout:
@@ -234,42 +223,10 @@ def set_ends(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, end: 
     network.config.get_text_config().pad_token_id = tokenizer.pad_token_id
 
 
-def choose_mode(model: LanguageModel) -> Mode:
-    """The first way of reading but "alone" that gives the loss of conversations read alone, else "alone".
-
-    Tried on made-up ones rather than looked up by the model's name. A sliding window that the longest one exceeds would
-    not show there, so it is asked for.
-    """
-    config = model.network.config.get_text_config()
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    if window and window < model.max_length:
-        return "alone"
-    attention.register()
-    probe = _probe(config.vocab_size)
-    modes: tuple[Mode, ...] = ("fused", "tiles", "dense") if model.device.type == "cpu" else ("dense",)
-    if model.dropout.probability:
-        modes = tuple(mode for mode in modes if mode != "fused")  # fused layers run no hooks
-    with torch.no_grad():
-        model.use("alone")
-        expected = _losses(model, probe)
-        return next((mode for mode in modes if _agrees(model, mode, probe, expected)), "alone")
-
-
-def _agrees(model: LanguageModel, mode: Mode, probe: Sequence[EncodedChat], expected: Tensor) -> bool:
-    try:
-        model.use(mode)
-        found = _losses(model, probe)
-    except torch.OutOfMemoryError:
-        raise
-    except (NotImplementedError, RuntimeError, ValueError, TypeError, AttributeError):  # how models refuse such inputs
-        return False
-    return bool((found - expected).abs().max() <= TOLERANCE * max(1.0, float(expected.abs().max())))
-
-
 def _losses(model: LanguageModel, chats: Sequence[EncodedChat]) -> Tensor:
     """(N,) summed loss of each conversation."""
     sums = torch.zeros(len(chats))
-    for row in model.rows(chats, 10**6):
+    for row in model.rows(chats, WHOLE):
         values = model(row.to(model.device)).cpu()
         sizes = [chats[owner].learned for owner in row.owners]
         sums[list(row.owners)] = torch.stack([part.sum() for part in values.split(sizes)])

@@ -71,10 +71,10 @@ class Adapters:
         model.use("padded")  # lets go of the layers before they change
         self.peft = attach(classifier, targets, rank, seed)
         head(classifier).requires_grad_(True)
-        model.use(choose_mode(model))
+        choose_mode(model)
 
     def merge(self) -> None:
         """Add the adapters to the weights and remove them: the model is a plain one again."""
         self.model.use("padded")
         self.peft.merge_and_unload()
-        self.model.use(choose_mode(self.model))
+        choose_mode(self.model)

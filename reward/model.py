@@ -19,12 +19,11 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from labeler.errors import ModelError
-from reward import attention
 from reward.base import load_tokenizer, quiet
 from reward.data import EncodedGroup
 from reward.frozen import LowerLayers, Store
 from reward.packing import Inputs, PackedRow, pack, pad
-from reward.reading import ROUGH, TOLERANCE, Mode, close, probe_group, read_row, switch
+from reward.reading import ROUGH, TOLERANCE, WHOLE, Mode, choose, close, probe_group, read_row, switch
 from reward.tokenizer import context_length, prepare_tokenizer
 
 
@@ -43,7 +42,7 @@ class RewardModel(nn.Module):
         keep_float32(head(classifier))
         self.mode: Mode = "padded"
         self.lower: LowerLayers | None = None
-        self.use(choose_mode(self))
+        choose_mode(self)
 
     @property
     def shares_prefix(self) -> bool:
@@ -102,7 +101,7 @@ class RewardModel(nn.Module):
         probe = [probe_group(self.classifier.config.get_text_config().vocab_size, self.pad_id)]
         with torch.no_grad():
             expected, found = (
-                self(row.to(self.device)) for row in (pack(probe, 10**6)[0], self.inputs(probe, 10**6)[0])
+                self(row.to(self.device)) for row in (pack(probe, WHOLE)[0], self.inputs(probe, WHOLE)[0])
             )
         if not close(found, expected, TOLERANCE if store.dtype == torch.float32 else ROUGH):
             raise ModelError("--train-layers gives other scores with this base; leave the flag out")
@@ -205,32 +204,14 @@ def set_label(classifier: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
     config.pad_token_id = tokenizer.pad_token_id
 
 
-def choose_mode(model: RewardModel) -> Mode:
-    """How to read groups: the first mode but "padded" that gives the scores of separate sequences, else "padded".
-
-    Tried on a small made-up group rather than looked up by the model's name. A sliding window that the longest sequence
-    exceeds would not show there, so it is asked for.
-    """
-    config = model.classifier.config.get_text_config()
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    if head_name(model.classifier) != "score" or (window and window < model.max_length):
-        return "padded"
-    attention.register()
-    probe = probe_group(config.vocab_size, model.pad_id)
-    modes: tuple[Mode, ...] = ("fused", "tiles", "dense") if model.device.type == "cpu" else ("dense",)
-    with torch.no_grad():
+def choose_mode(model: RewardModel) -> None:
+    """Let a reward model read groups in the fastest way that is right for it, see `reward.reading.choose`."""
+    if head_name(model.classifier) != "score":  # an encoder cannot share the prompt
         model.use("padded")
-        expected = model(pad([probe], 10**6, model.pad_id)[0].to(model.device))
-        return next((mode for mode in modes if _agrees(model, mode, probe, expected)), "padded")
+        return
+    probe = probe_group(model.classifier.config.get_text_config().vocab_size, model.pad_id)
 
+    def read() -> Tensor:
+        return torch.cat([model(inputs.to(model.device)) for inputs in model.inputs([probe], WHOLE)])
 
-def _agrees(model: RewardModel, mode: Mode, probe: EncodedGroup, expected: Tensor) -> bool:
-    """Whether this mode gives the probe the expected scores (T,)."""
-    try:
-        model.use(mode)
-        scores = model(pack([probe], 10**6)[0].to(model.device))
-    except torch.OutOfMemoryError:
-        raise
-    except (NotImplementedError, RuntimeError, ValueError, TypeError):  # how models refuse inputs of this kind
-        return False
-    return close(scores, expected, TOLERANCE if model.classifier.dtype == torch.float32 else ROUGH)
+    choose(model.classifier, model.max_length, model.use, read)

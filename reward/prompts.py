@@ -33,6 +33,8 @@ def read_prompts(source: str, *, limit: int | None = None) -> list[Group]:
     for group in found:
         if group.id in seen:
             raise DataError(f"two prompts have the id {group.id!r}; make them unique", file=source, field="id")
+        if not group.prompt:
+            raise DataError(f"of {group.id!r} is empty, a scenario is for people; give it a turn", field="prompt")
         seen.add(group.id)
     return found[:limit]
 

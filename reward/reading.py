@@ -1,23 +1,34 @@
-"""The ways in which a model reads packed rows, and what is needed to try whether one of them is right."""
+"""The ways in which a model reads packed rows, and which of them is right for it, found by trying.
+
+Whoever wraps a model (a reward model, a language model, the roles of PPO) chooses here: it brings how it is switched
+and what it makes of a made-up probe, and gets the first way that agrees with reading every sequence for itself.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from reward import attention, fused
+from reward.chat import ChatRow
 from reward.data import EncodedGroup
 from reward.packing import PackedRow, dense_mask
 
 Mode = Literal["fused", "tiles", "dense", "padded"]
 """Fused layers, stock layers with attention in tiles, with a dense mask, or every sequence for itself."""
+HERE: tuple[Mode, ...] = ("fused", "tiles", "dense")
+"""What is tried on a CPU, fastest first; other devices have their own kernels for a dense mask."""
 TOLERANCE = 1e-4
 """What a self-check compares may differ by so much between two ways of reading, relative to its size."""
 ROUGH = 0.1
 """The same in half precision."""
+WHOLE = 10**9
+"""A budget of tokens that nothing exceeds."""
 
 
 def switch(model: PreTrainedModel, before: Mode, mode: Mode) -> None:
@@ -33,16 +44,65 @@ def switch(model: PreTrainedModel, before: Mode, mode: Mode) -> None:
     model.set_attn_implementation(attention.NAME if mode in ("fused", "tiles") else "sdpa")
 
 
+def choose(
+    model: PreTrainedModel,
+    longest: int,
+    use: Callable[[Mode], None],
+    read: Callable[[], Tensor],
+    *,
+    hooks: bool = False,
+) -> None:
+    """Put a model into the first way of reading that gives what separate sequences give; "padded" always does.
+
+    Tried on a small made-up probe rather than looked up by the model's name. A sliding window that the longest sequence
+    exceeds would not show there, so it is asked for.
+
+    Args:
+        model: what reads; a decoder.
+        longest: tokens of the longest sequence that it will be given.
+        use: puts it into a way of reading.
+        read: what it makes of the probe in its present way, of any shape.
+        hooks: its layers must run hooks, which fused ones do not.
+    """
+    text = model.config.get_text_config()
+    window = getattr(text, "sliding_window", None) if getattr(text, "use_sliding_window", True) else None
+    use("padded")
+    if window and window < longest:
+        return
+    attention.register()
+    modes = HERE if model.device.type == "cpu" else HERE[-1:]
+    tolerance = TOLERANCE if model.dtype == torch.float32 else ROUGH
+    with torch.no_grad():
+        expected = read()
+        if not any(_agrees(mode, use, read, expected, tolerance) for mode in modes if not (hooks and mode == "fused")):
+            use("padded")
+
+
+def _agrees(
+    mode: Mode, use: Callable[[Mode], None], read: Callable[[], Tensor], expected: Tensor, tolerance: float
+) -> bool:
+    """Whether this way gives the probe what is expected; the model is in it then."""
+    try:
+        use(mode)
+        found = read()
+    except torch.OutOfMemoryError:
+        raise
+    except (NotImplementedError, RuntimeError, ValueError, TypeError, AttributeError):  # how models refuse such inputs
+        return False
+    return close(found, expected, tolerance)
+
+
 def read_row(model: PreTrainedModel, mode: Mode, row: PackedRow) -> Tensor:
     """(1, L, d) what the backbone makes of a row; "padded" reads it as one plain sequence."""
     backbone = getattr(model, model.base_model_prefix)
     hidden: Tensor = backbone(
-        input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, **_mask(mode, row)
+        input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, **mask_of(mode, row)
     ).last_hidden_state
     return hidden
 
 
-def _mask(mode: Mode, row: PackedRow) -> dict[str, Any]:
+def mask_of(mode: Mode, row: PackedRow | ChatRow) -> dict[str, Any]:
+    """What tells a model in this way of reading which tokens see which."""
     if mode == "padded":
         return {}
     if mode == "dense":

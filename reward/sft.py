@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,28 +24,25 @@ from typing import Any
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
-from peft import PeftModel
-from transformers import PreTrainedTokenizerBase
 
-from labeler.errors import DataError, TrainingError
+from labeler.errors import TrainingError
 from reward import checkpoint
-from reward.artifact import Scorer, let_all_read, save_tokenizer, whole_folder
-from reward.base import Identity, identity, quiet, resolve
-from reward.chat import ChatReport, ChatRow, EncodedChat, encode_chats, loss_weight
+from reward.artifact import let_all_read, save_tokenizer, whole_folder
+from reward.base import identity, quiet
+from reward.chat import ChatRow, EncodedChat, loss_weight
 from reward.config.common import Sampling
 from reward.config.sft import SftConfig
-from reward.demonstrations import read_splits, to_chat
-from reward.held_out_chats import HeldOut, mean_loss, mean_reward, pick_prompts, score_answers, write_answers
-from reward.language import LanguageModel, new_language_model
-from reward.lora import adapt_language_model, plain_copy
+from reward.demonstrations import read_splits
+from reward.held_out_chats import mean_loss, mean_reward, score_answers, write_answers
+from reward.lora import plain_copy
 from reward.manifest import run_settings
 from reward.optimize import adamw, due, rate, schedule
-from reward.policy import Policy, pick_dtype
+from reward.policy import Policy
 from reward.precision import pick_precision
 from reward.progress import Progress, Stage, tell
+from reward.sft_course import Course, introduce, prepare
 from reward.sft_outcome import Outcome, write_outcome
 from reward.sft_state import Answer, Epoch, State, best_folder, choose, forget_worse, load, save
-from reward.splits import Splits
 
 
 @dataclass(frozen=True)
@@ -59,36 +56,6 @@ class SftResult:
     def chosen(self) -> Epoch:
         """The epoch that was kept."""
         return choose(self.state.epochs)[0]
-
-
-@dataclass(frozen=True)
-class Course:
-    """Everything that the steps need.
-
-    Attributes:
-        settings: flags and digests of the data.
-        splits: what is learned from and measured on.
-        encoding: what encoding did to the training conversations.
-        model: what learns, with its tokenizer and, where these learn alone, its adapters.
-        origin: where the base came from.
-        chats: conversations to learn from.
-        held_out: what every epoch is measured on.
-        work: folder of the checkpoints and of the best epoch.
-        dtype: number format to sample in.
-    """
-
-    config: SftConfig
-    settings: Mapping[str, Any]
-    splits: Splits
-    encoding: ChatReport
-    model: LanguageModel
-    tokenizer: PreTrainedTokenizerBase
-    adapters: PeftModel | None
-    origin: Identity
-    chats: Sequence[EncodedChat]
-    held_out: HeldOut
-    work: Path
-    dtype: torch.dtype
 
 
 def run(config: SftConfig) -> None:
@@ -136,55 +103,6 @@ def fine_tune(config: SftConfig, progress: Progress | None = None) -> SftResult:
         return SftResult(config.out, state)
     finally:
         AcceleratorState._reset_state()  # the next run in this process may use another precision
-
-
-def prepare(config: SftConfig, settings: Mapping[str, Any], splits: Splits, accelerator: Accelerator) -> Course:
-    """The model, on its device, and all conversations as token ids."""
-    base = resolve(config.base)
-    model, tokenizer = new_language_model(
-        base,
-        max_length=config.max_length,
-        dropout=config.dropout,
-        scratch_seed=config.seed if config.from_scratch else None,
-        device=accelerator.device,
-    )
-    train, valid, test = (
-        encode_chats([to_chat(group) for group in part], tokenizer, model.max_length)
-        for part in (splits.train, splits.valid, splits.test)
-    )
-    if not train[0]:
-        raise DataError("no conversation fits the base model's context; raise --max-length")
-    scorer = None
-    if config.reward is not None and accelerator.is_main_process:
-        scorer = Scorer.from_pretrained(config.reward, device=accelerator.device)
-    prompts = pick_prompts(splits.valid, tokenizer, model.max_length - config.max_new_tokens, config.samples)
-    return Course(
-        config=config,
-        settings=settings,
-        splits=splits,
-        encoding=train[1],
-        model=model,
-        tokenizer=tokenizer,
-        adapters=adapt_language_model(model, config.lora, config.seed) if config.lora else None,
-        origin=identity(config.base, base),
-        chats=train[0],
-        held_out=HeldOut(valid[0], test[0], prompts, scorer),
-        work=checkpoint.work_folder(config.out),
-        dtype=pick_dtype("float32" if settings["precision"] == "float32" else "auto", accelerator.device),
-    )
-
-
-def introduce(course: Course, progress: Progress) -> None:
-    """Say what is learned from, and warn where the best epoch cannot be chosen as asked."""
-    splits, report = course.splits, course.encoding
-    progress.say(
-        f"{len(course.chats)} conversations with {report.learned} tokens to learn, {len(splits.valid)} to validate, "
-        f"{len(splits.test)} to test; read in the way {course.model.mode!r}."
-    )
-    for line in report.lines():
-        progress.say(line)
-    if course.config.reward and not course.held_out.prompts:
-        progress.say("No validation prompt can be answered, so the reward model cannot choose the epoch.")
 
 
 def fit(course: Course, accelerator: Accelerator, progress: Progress) -> State:

@@ -21,16 +21,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
-from reward import attention, rl
+from reward import rl
 from reward.data import EncodedGroup
 from reward.frozen import Cut
 from reward.packing import PackedRow, pack
-from reward.reading import ROUGH, TOLERANCE, Mode, close, probe_group, read_row, switch
+from reward.reading import WHOLE, Mode, choose, probe_group, read_row, switch
 
 CHUNK = 256
 """Tokens whose logits are held at once."""
-WHOLE = 10**9
-"""A budget of tokens that nothing exceeds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +80,13 @@ class Reader:
     def __init__(self, model: PreTrainedModel, longest: int, cut: Cut | None = None) -> None:
         self.model, self.cut = model, cut
         self.mode: Mode = "padded"
-        text = model.config.get_text_config()
-        window = getattr(text, "sliding_window", None) if getattr(text, "use_sliding_window", True) else None
-        if not window or window >= longest:
-            self._choose(text.vocab_size)
+        probe = [probe_group(model.config.get_text_config().vocab_size, pad_id=-1)]
+        choose(model, longest, self.use, lambda: torch.cat([self._at_tokens(row) for row in self.rows(probe, WHOLE)]))
+
+    def use(self, mode: Mode) -> None:
+        """Read in this way from now on; see `reward.reading.switch`."""
+        switch(self.model, self.mode, mode)
+        self.mode = mode
 
     def rows(self, groups: Sequence[EncodedGroup], budget: int) -> list[PackedRow]:
         """All completions of B groups as rows of about ``budget`` tokens on the model's device."""
@@ -104,31 +105,9 @@ class Reader:
         with skipped:
             return read_row(self.model, self.mode, row)
 
-    def _choose(self, vocabulary: int) -> None:
-        attention.register()
-        probe = probe_group(vocabulary, pad_id=-1)
-        modes: tuple[Mode, ...] = ("fused", "tiles", "dense") if self.model.device.type == "cpu" else ("dense",)
-        with torch.no_grad():
-            (row,) = pack([probe], WHOLE)
-            expected = torch.cat([self._at_tokens(each) for each in _one_by_one([probe])])
-            for mode in modes:
-                try:
-                    switch(self.model, self.mode, mode)
-                    self.mode = mode
-                    found = self._at_tokens(row)
-                except torch.OutOfMemoryError:
-                    raise
-                except (NotImplementedError, RuntimeError, ValueError, TypeError):  # how models refuse such inputs
-                    continue
-                if close(found, expected, TOLERANCE if self.model.dtype == torch.float32 else ROUGH):
-                    return
-            switch(self.model, self.mode, "padded")
-            self.mode = "padded"
-
     def _at_tokens(self, row: PackedRow) -> Tensor:
         """(P, d) states that the completion tokens of a row are predicted from."""
-        there = row.to(self.model.device)
-        return read_row(self.model, self.mode, there)[0, places(there).read_at].float()
+        return read_row(self.model, self.mode, row)[0, places(row).read_at].float()
 
 
 def _one_by_one(groups: Sequence[EncodedGroup]) -> list[PackedRow]:

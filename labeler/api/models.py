@@ -10,6 +10,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from labeler.agreement import Reliability
 from labeler.api.typed import Limit
+from labeler.chat import Dialogue, Turn, Unfinished, WrittenDialogue
+from labeler.endpoint_settings import LONGEST_WAIT, MOST_REPLIES, MOST_TOKENS
 from labeler.entities import AnnotatorCounts, Kind, Progress, ProjectCounts, UserRole
 from labeler.label_schema import Task as TaskKind
 from labeler.rating_report import RatingReport
@@ -153,6 +155,26 @@ class FlagSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointSetting:
+    """A server with OpenAI's chat completions, which writes suggestions.
+
+    Attributes:
+        url: up to and with ``/v1``.
+        model: what the server calls the model.
+        number: suggestions at a time.
+        max_tokens: of a suggestion.
+        timeout: seconds to wait for them.
+    """
+
+    url: Annotated[str, Limit(1, 2000)]
+    model: Annotated[str, Limit(1, 300)]
+    number: Annotated[int, Limit(1, MOST_REPLIES)] = 3
+    temperature: Annotated[float, Limit(0, 2)] = 1.0
+    max_tokens: Annotated[int, Limit(1, MOST_TOKENS)] = 512
+    timeout: Annotated[float, Limit(1, int(LONGEST_WAIT))] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What is asked about one task. What a request leaves out, or null, is as usual for the task.
 
@@ -163,6 +185,8 @@ class Settings:
         all_bad: may say that no completion is acceptable.
         flags: of each completion.
         prompt_flags: of the prompt.
+        suggest: in a chat, what writes suggestions; null for none, and for those who only label.
+        replies: in a chat, how many replies each of the assistant's turns offers to be ranked, null for none.
     """
 
     task: TaskKind = "rank"
@@ -172,6 +196,8 @@ class Settings:
     all_bad: bool | None = None
     flags: tuple[FlagSetting, ...] | None = None
     prompt_flags: tuple[FlagSetting, ...] | None = None
+    suggest: EndpointSetting | None = None
+    replies: Annotated[int | None, Limit(2, MOST_REPLIES)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +383,8 @@ class JudgmentInfo:
         task: id of the task.
         group: id of the group.
         origin: whether it was given here or came with an import.
-        ranking: null for a skip.
+        ranking: null for a skip and for a dialogue.
+        dialogue: null for everything else.
         order: ids of the completions as they were shown.
         supersedes: id of the judgment that it corrects.
         stands: no correction has replaced it.
@@ -370,6 +397,7 @@ class JudgmentInfo:
     origin: Literal["app", "import"]
     kind: Kind
     ranking: RankingInfo | None
+    dialogue: Dialogue | None
     reason: str | None
     note: str | None
     seconds: float | None
@@ -479,6 +507,7 @@ class Draft:
         trail: letters in the order in which they were ranked.
         tie: whether the next letter ties with the one before.
         reason: of a skip.
+        dialogue: what is written so far, where the project asks for a dialogue.
     """
 
     ranks: dict[str, int | None] = field(default_factory=dict)
@@ -492,6 +521,22 @@ class Draft:
     note: Note = None
     reason: Note = None
     seconds: Seconds = 0.0
+    dialogue: Unfinished | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferInfo:
+    """Replies that a model gave for the next turn of the assistant, and its id to refer to."""
+
+    id: int
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskForReplies:
+    """The dialogue so far, behind the task's own messages; it ends with a turn of the user."""
+
+    turns: tuple[Turn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,6 +548,8 @@ class TaskToDo:
         draft: what was last saved.
         draft_version: of it, 0 without one; the next draft carries a higher one.
         correction: id of the judgment that the answer will replace, null for a first answer.
+        scenario: what to play in a dialogue.
+        offers: suggestions that were made for this dialogue.
     """
 
     id: int
@@ -513,6 +560,8 @@ class TaskToDo:
     correction: int | None
     schema_version: int
     guidelines_version: int
+    scenario: str | None
+    offers: tuple[OfferInfo, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -563,6 +612,7 @@ class Answer:
         seconds: attention time.
         schema_version: of the settings under which the answer was made; null for the newest.
         guidelines_version: likewise.
+        dialogue: the whole of it, where the project asks for one.
     """
 
     submission_id: SubmissionId
@@ -576,6 +626,7 @@ class Answer:
     seconds: Seconds = 0.0
     schema_version: Version = None
     guidelines_version: Version = None
+    dialogue: WrittenDialogue | None = None
 
 
 @dataclass(frozen=True, slots=True)

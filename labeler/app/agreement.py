@@ -13,6 +13,7 @@ from labeler.app import insight
 from labeler.app.charts import band, interval_row, intervals
 from labeler.app.insight import View, percent, written
 from labeler.comparisons import Resamples
+from labeler.prompt_rows import CATEGORY
 
 PAPER = {"InstructGPT, training labelers": INSTRUCTGPT_TRAINING, "InstructGPT, held-out labelers": INSTRUCTGPT_HELD_OUT}
 """Agreement in Ouyang et al. 2022, section 3.4."""
@@ -49,7 +50,7 @@ def draw() -> None:
         )
     st.subheader("Figures", anchor=False)
     insight.table([_row(part) for part in (*everything, *kinds, *days)], "agreement")
-    st.caption(f"Categories are the groups' meta.{insight.CATEGORY}; days are those of a task's last ranking.")
+    st.caption(f"Categories are the groups' meta.{CATEGORY}; days are those of a task's last ranking.")
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting …")

@@ -16,13 +16,11 @@ from labeler.app import account
 from labeler.app.session import require_manager, services
 from labeler.comparisons import UNKNOWN, Comparisons, comparisons
 from labeler.entities import Project
+from labeler.prompt_rows import CATEGORY, NO_CATEGORY
 from labeler.quality import Judged, skipping
 
 LIMIT = 1000
 """So many judged tasks are looked at; a project with more is sampled."""
-CATEGORY = "use_case"
-"""The key of a group's `meta` that holds its prompt's category."""
-NO_CATEGORY = "none"
 FRESH = 200
 """What was computed is kept until one part in so many of the judgments is new."""
 

@@ -9,6 +9,7 @@ from labeler.app.session import current_user
 from labeler.routes.assets import ASSETS, FOLDER
 from labeler.routes.guard import MANAGERS
 
+STYLES = ("board.css", "chat.css")
 LOADER = """
 export default function ({ parentElement, data }) {
   const screen = parentElement.appendChild(document.createElement("div"));
@@ -21,6 +22,6 @@ export default function ({ parentElement, data }) {
 def draw() -> None:
     """Mount the board; managers and reviewers keep the navigation above it."""
     bare = current_user().role not in MANAGERS and not review.may_review()
-    css = (FOLDER / "board.css").read_text(encoding="utf-8")
+    css = "".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
     board = st.components.v2.component("labeler_board", css=css, js=LOADER, isolate_styles=False)
     board(key="board", data={"module": f"{ASSETS}/board.js", "bare": bare})

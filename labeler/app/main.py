@@ -16,6 +16,7 @@ from labeler.app import (
     my_work,
     overview,
     people,
+    prompts,
     review,
     screening,
     settings,
@@ -55,6 +56,7 @@ def main() -> None:
             st.Page(screening.draw, title="Screening", url_path="screening"),
             st.Page(settings.draw, title="Project settings", url_path="settings"),
             st.Page(people.draw, title="People", url_path="people"),
+            st.Page(prompts.draw, title="Prompts", url_path="prompts"),
             st.Page(training.draw, title="Train & try", url_path="train"),
         ]
     pages.append(st.Page(tokens.draw, title="Account", url_path="account"))

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from labeler.app import account
+from labeler.app import account, chat_settings
 from labeler.app.session import require_manager, services
 from labeler.entities import Project
 from labeler.errors import ProductError
@@ -21,6 +21,7 @@ KINDS: dict[str, tuple[Task, bool]] = {
     "Rate, then rank": ("rate", True),
     "Rate only": ("rate", False),
     "Choose of a pair": ("pair", True),
+    "Write dialogues": ("chat", True),
 }
 """What a task is called on the page; `LabelSchema.task` and `.ranking`."""
 COLUMNS = ("name", "text", "key", "about")
@@ -58,6 +59,8 @@ def _start(schema: LabelSchema, key: str) -> LabelSchema:
         return schema
     st.caption("Not saved yet. Below is what is usual for this task.")
     usual = preset(task, ranking=ranking)
+    if "chat" in (task, schema.task):
+        return usual
     flags, prompt_flags = schema.flags or usual.flags, schema.prompt_flags or usual.prompt_flags
     return replace(usual, all_bad=schema.all_bad, flags=flags, prompt_flags=prompt_flags)
 
@@ -67,6 +70,9 @@ def _form(project: Project) -> None:
     key = f"{project.id}-{project.schema_version}-{project.guidelines_version}"
     schema = _start(project.schema, key)
     key += f"-{schema.task}-{schema.ranking}"
+    if schema.task == "chat":
+        _chat_form(project, schema, key)
+        return
     with st.form(f"settings-{key}"):
         left, right = st.columns(2)
         top = left.number_input(
@@ -81,6 +87,18 @@ def _form(project: Project) -> None:
         if st.form_submit_button("Save as a new version", type="primary"):
             asked = {"task": schema.task, "ranking": schema.ranking, "strength": strength, "all_bad": all_bad}
             _save(project, {**asked, "top": int(top) or None, "flags": flags, "prompt_flags": prompt_flags}, guidelines)
+
+
+def _chat_form(project: Project, schema: LabelSchema, key: str) -> None:
+    with st.form(f"settings-{key}"):
+        asked = chat_settings.fields(schema, key)
+        guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
+        saves = st.form_submit_button("Save as a new version", type="primary")
+        tries = st.form_submit_button("Ask the model once")
+    if tries:
+        chat_settings.trial(asked)
+    if saves:
+        _save(project, {"task": "chat", **asked}, guidelines)
 
 
 def _flag_editor(title: str, flags: Sequence[Flag], usual: Sequence[Flag], key: str) -> list[dict[str, str]]:
@@ -143,5 +161,7 @@ def _summary(schema: LabelSchema) -> str:
         "with strength" if schema.strength else "",
         f"{len(schema.flags)} flags" if schema.flags else "",
         f"{len(schema.prompt_flags)} flags of the prompt" if schema.prompt_flags else "",
+        f"suggestions of {schema.suggest.model}" if schema.suggest else "",
+        f"{schema.replies} replies ranked at each turn" if schema.replies else "",
     )
     return ", ".join(filter(None, parts))

@@ -26,7 +26,7 @@ from typing import Any
 from labeler.errors import DataError
 from labeler.formats import fields
 from labeler.formats.fields import Row
-from labeler.records import Completion, Demonstration, Group, Prompt, Ranking, Ranks
+from labeler.records import SCENARIO, Completion, Demonstration, Group, Prompt, Ranking, Ranks
 
 GROUP_FIELDS = frozenset({"id", "prompt", "completions", "rankings", "source", "split", "meta"})
 DEMONSTRATION_FIELDS = frozenset({"id", "prompt", "completion", "annotator", "source", "meta"})
@@ -50,13 +50,19 @@ def parse_group(row: Mapping[str, Any]) -> Group:
     rankings = fields.items(row.get("rankings") or (), "rankings")
     return Group(
         id=fields.text(row, "id"),
-        prompt=fields.prompt(fields.required(row, "prompt")),
+        prompt=_prompt(row),
         completions=tuple(_completion(item, f"completions[{i}]", known) for i, item in enumerate(completions)),
         rankings=tuple(parse_ranking(item, f"rankings[{i}]") for i, item in enumerate(rankings)),
         source=fields.optional_text(row, "source") or "",
         split=fields.optional_text(row, "split"),
         meta=fields.meta(row),
     )
+
+
+def _prompt(row: Row) -> Prompt:
+    """The prompt; an empty one where a scenario stands in its place, see `labeler.records.SCENARIO`."""
+    given = fields.required(row, "prompt")
+    return () if given == [] and SCENARIO in fields.meta(row) else fields.prompt(given)
 
 
 def _completion(value: object, where: str, known: frozenset[str]) -> Completion:

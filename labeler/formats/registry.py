@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from labeler.errors import DataError, UsageError
-from labeler.formats import argilla, benchmarks, labelstudio, native, pairs, scored, tables
+from labeler.formats import argilla, benchmarks, labelstudio, native, pairs, scored, starts, tables
 from labeler.formats.fields import Row
 from labeler.formats.spec import Format, Place, Record
 
@@ -116,7 +116,7 @@ _ALL = (
         pairs.parse_messages,
         write_demonstration=pairs.write_messages,
     ),
-    Format("prompts", "prompts alone: prompt", scored.is_prompt, scored.parse_prompt),
+    Format("prompts", "prompts alone: prompt, system, scenario, or some of them", starts.is_start, starts.parse_start),
     Format("csv", "a CSV or TSV file, written as the long table", write=tables.write_long),
     Format("parquet", "a Parquet file, written in our own fields", write=lambda g: iter([native.group_to_row(g)])),
     Format("datasets", "a datasets folder, written in our own fields", write=lambda g: iter([native.group_to_row(g)])),

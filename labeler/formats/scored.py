@@ -115,9 +115,3 @@ def _ranks(answers: list[Row], name: str) -> Ranks | None:
 def is_prompt(row: Row) -> bool:
     """A prompt and nothing that answers it."""
     return any(name in row for name in PROMPTS) and not _NOT_PROMPTS & row.keys() and _list_name(row) is None
-
-
-def parse_prompt(row: Row, place: Place) -> Group:
-    """A group without completions: something to write demonstrations for, or to generate from."""
-    name, prompt = find_prompt(row)
-    return build_group(row, place, prompt=prompt, answers=(), rankings=(), used=frozenset({name}))

@@ -103,13 +103,14 @@ def endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
     """An action behind the checks of who asks and of what is sent."""
 
     async def answer(request: Request) -> Response:
-        if request.headers.get(DRAWN_FOR, str(request.state.user.id)) != str(request.state.user.id):
-            return refusal(401, f"{request.state.user.name} has signed in here meanwhile.")
+        refused = other_user(request)
+        if refused:
+            return refused
         try:
-            body = _query(request) if request.method == "GET" else await _body(request)
+            body = _query(request) if request.method == "GET" else await checked_body(request)
             return JSONResponse(await run_in_threadpool(_act, action, services.store, request.state.user, body))
-        except _TooLarge:
-            return refusal(413, f"The request is larger than {BODY_BYTES // 1024} KiB.")
+        except TooLargeError as error:
+            return refusal(413, str(error))
         except ProductError as error:
             return answer_for(error)
         except ClientDisconnect:
@@ -122,8 +123,18 @@ def _act(action: Action, store: Store, user: User, body: Json) -> Json:
     return action(store, user, gold_wire.opened(store, body))
 
 
-class _TooLarge(Exception):  # noqa: N818  (never seen outside)
+def other_user(request: Request) -> Response | None:
+    """The refusal of a request from a page that was drawn for somebody else."""
+    user = request.state.user
+    same = request.headers.get(DRAWN_FOR, str(user.id)) == str(user.id)
+    return None if same else refusal(401, f"{user.name} has signed in here meanwhile.")
+
+
+class TooLargeError(Exception):
     """The body is over the limit."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The request is larger than {BODY_BYTES // 1024} KiB.")
 
 
 def _query(request: Request) -> Json:
@@ -131,14 +142,20 @@ def _query(request: Request) -> Json:
     return {"project": int(value)} if value.isdecimal() and len(value) < 10 else {}
 
 
-async def _body(request: Request) -> Json:
+async def checked_body(request: Request) -> Json:
+    """A small JSON object.
+
+    Raises:
+        DataError: it is something else.
+        TooLargeError: it is not small.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise DataError("send JSON with the content type application/json")
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
         if len(received) > BODY_BYTES:
-            raise _TooLarge
+            raise TooLargeError
     try:
         body = json.loads(received, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

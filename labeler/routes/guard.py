@@ -47,6 +47,7 @@ MANAGER_PAGES = (
     "/screening",
     "/settings",
     "/people",
+    "/prompts",
     "/train",
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -16,7 +16,9 @@ from labeler.errors import (
     ProductError,
     UsageError,
 )
+from labeler.offers import TooManyError
 from labeler.store import Store
+from labeler.suggest import SuggestError
 from labeler.tokens import Tokens
 
 COOKIE = "labeler_session"
@@ -27,6 +29,8 @@ STATUS: dict[type[ProductError], int] = {
     PermissionDeniedError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    TooManyError: 429,
+    SuggestError: 502,
 }
 
 

@@ -6,7 +6,11 @@ A task on its way out (a draft looks the same in both directions)::
      "draft": {"ranks": {"B": 1, "A": 2}, "trail": ["B", "A"], "tie": false, "ratings": {"A": 5},
                "flags": {"A": ["hallucination"]}, "prompt_flags": [], "strength": null, "all_bad": false, "note": "",
                "reason": null, "seconds": 12.5},
-     "draft_version": 3, "correction": null, "schema_version": 1, "guidelines_version": 1}
+     "draft_version": 3, "correction": null, "schema_version": 1, "guidelines_version": 1,
+     "scenario": null, "offers": []}
+
+A dialogue has no completions; its draft has ``dialogue`` beside the rest, see `labeler.chat.Unfinished`, and ``offers``
+are the replies of models so far.
 
 ``correction`` is the id of the judgment that the answer will replace; a draft is saved under the same id. An answer
 carries the versions of schema and guidelines that stood before the person.
@@ -16,13 +20,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from labeler.api import typed
+from labeler.chat import Offer, Unfinished, WrittenDialogue
 from labeler.entities import Assignment, HistoryItem, Progress, Project, Shown, Submission
 from labeler.errors import DataError
 from labeler.label_schema import RATINGS, schema_row
 
 Json = dict[str, Any]
+T = TypeVar("T")
 LONGEST_NOTE = 10_000
 
 
@@ -96,6 +103,7 @@ def draft_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
     """A draft from the page as the store keeps it, under the names of `Submission`."""
     ids = {item.label: item.completion_id for item in shown}
     trail = field(body, "trail", list)
+    written = dialogue_in(body, Unfinished)
     return {
         **marks_in(body, shown),
         "trail": [ids[label] for label in trail if isinstance(label, str) and label in ids],
@@ -103,7 +111,14 @@ def draft_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Json:
         "note": text(body, "note"),
         "reason": text(body, "reason"),
         "seconds": seconds(body),
+        **({} if written is None else {"dialogue": typed.to_json(written)}),
     }
+
+
+def dialogue_in(body: Mapping[str, Any], kind: type[T]) -> T | None:
+    """The dialogue of a body that has one."""
+    given = body.get("dialogue")
+    return None if given is None else typed.from_json(kind, given, where="dialogue")
 
 
 def draft_out(draft: Mapping[str, Any] | None, shown: Sequence[Shown]) -> Json | None:
@@ -128,6 +143,7 @@ def draft_out(draft: Mapping[str, Any] | None, shown: Sequence[Shown]) -> Json |
         "note": draft.get("note") or "",
         "reason": draft.get("reason"),
         "seconds": draft.get("seconds") or 0.0,
+        **({"dialogue": draft["dialogue"]} if draft.get("dialogue") else {}),
     }
 
 
@@ -144,6 +160,7 @@ def submission_in(body: Mapping[str, Any], shown: Sequence[Shown]) -> Submission
         seconds=seconds(body),
         schema_version=field(body, "schema_version", int, optional=True),
         guidelines_version=field(body, "guidelines_version", int, optional=True),
+        dialogue=dialogue_in(body, WrittenDialogue),
     )
 
 
@@ -160,7 +177,14 @@ def task_out(assignment: Assignment | None) -> Json | None:
         "correction": assignment.correction_of,
         "schema_version": assignment.project.schema_version,
         "guidelines_version": assignment.project.guidelines_version,
+        "scenario": assignment.scenario,
+        "offers": [offer_out(offer) for offer in assignment.offers],
     }
+
+
+def offer_out(offer: Offer) -> Json:
+    """Replies of a model, without a word on the model."""
+    return {"id": offer.id, "replies": list(offer.replies)}
 
 
 def progress_out(progress: Progress) -> Json:
@@ -169,14 +193,17 @@ def progress_out(progress: Progress) -> Json:
 
 
 def project_out(project: Project) -> Json:
-    """What the page needs of a project."""
+    """What the page needs of a project; where its suggestions come from is none of it."""
+    schema = schema_row(project.schema)
+    schema["suggests"] = project.schema.offered
+    del schema["suggest"]
     return {
         "id": project.id,
         "name": project.name,
         "guidelines": project.guidelines,
         "guidelines_version": project.guidelines_version,
         "dwell_seconds": project.dwell_seconds,
-        "schema": schema_row(project.schema),
+        "schema": schema,
         "schema_version": project.schema_version,
     }
 

@@ -1,4 +1,4 @@
-"""Settings of ``reward embed``."""
+"""Settings of ``reward embed`` and ``reward embed-queries``."""
 
 from __future__ import annotations
 
@@ -56,3 +56,28 @@ class EmbedConfig(Common):
         need(self.output.suffix == ".parquet", "--output", "a file that ends in .parquet", self.output)
         need(self.duplicates is None or 0 < self.duplicates <= 1, "--duplicates", "above 0, up to 1", self.duplicates)
         at_least_one(self, "max_length", "top", "clusters")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedQueriesConfig(Common):
+    """Turn texts into vectors as they come: a line of JSON in, {"text": …}, a line out, {"vector": […]}.
+
+    For programs that search in a file of `reward embed`, such as the labeling app: the model is loaded once.
+
+    Attributes:
+        base: What reads the texts, as for reward embed.
+        pooling: What becomes the vector.
+        max_length: Tokens of a text that count.
+        idle_seconds: End when no text came for so long.
+        device: Where the base runs; auto takes a GPU where there is one.
+    """
+
+    base: str = "minilm-l6"
+    pooling: Pooling = "mean"
+    max_length: int = 256
+    idle_seconds: float = 600.0
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        at_least_one(self, "max_length")
+        need(self.idle_seconds > 0, "--idle-seconds", "above 0", self.idle_seconds)

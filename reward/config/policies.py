@@ -31,6 +31,7 @@ class EvaluatePoliciesConfig(Sampling, Common):
             PERSPECTIVE_API_KEY.
         perspective_url: Where the Perspective API, or a service that speaks like it, is served.
         perspective_rate: Requests a second at most.
+        slice_by: Win rates within parts of the prompts: length (by their words), or a field of their meta.
         constraints: Prompts with constraints that code can check, in the format of IFEval.
         device: Where models run; auto takes a GPU where there is one.
         seed: Seed of sampling and of the bootstrap behind the intervals.
@@ -50,6 +51,7 @@ class EvaluatePoliciesConfig(Sampling, Common):
     perspective: bool = False
     perspective_url: str = "https://commentanalyzer.googleapis.com"
     perspective_rate: float = 1.0
+    slice_by: tuple[str, ...] = ("use_case", "length")
     constraints: Path | None = None
 
     def __post_init__(self) -> None:

@@ -35,8 +35,9 @@ class PpoConfig(Common):
         max_new_tokens: A completion is cut after so many tokens; short ones are what makes this feasible on a CPU.
         temperature: Of the rollouts (C.4).
         lr: Peak learning rate of the policy; constant after ten iterations of warm-up from a tenth of it (C.4).
-            Rates in C.4 are about 1e-5, for models ten times as large and 500 iterations; short runs need more.
-        value_lr: The same for the value function. C.4 has 9e-6.
+            InstructGPT names no rate of its policies: it tried 2.55e-6 to 2.55e-5, and without other texts mixed in
+            all above 8.05e-6 diverged (E.9), with ten times as large models in 500 iterations. Short runs need more.
+        value_lr: The same for the value function. C.4 has 9e-6 for its models of 1.3B and 6B.
         train_layers: Train only the last so many layers of policy and value function. What the layers below make of a
             batch is computed once for policy, reference and all passes, and the frozen weights are held once.
         lora: Train adapters of this rank instead of the weights. Policy and reference then share one backbone, and so

@@ -25,15 +25,16 @@ class Strength:
     score_ci95: Interval | None
 
 
-def fit(sums: Floats, policies: int, *, prior_sd: float = PRIOR_SD) -> Floats:
+def fit(sums: Floats, policies: int, *, prior_sd: float = PRIOR_SD, start: Floats | None = None) -> Floats:
     """(R, P + 1) the most probable θ_1 … θ_P, centred, and δ, for R sums of tallies (R, M, 3) at once.
 
     Args:
         sums: weights of win, tie and loss for each pair of policies.
         policies: P.
         prior_sd: standard deviation of the prior; infinite for the plain maximum of the likelihood, which must exist.
+        start: (P + 1) parameters to start from, such as those of like sums; zeros where None.
     """
-    return davidson(*_tables(sums, policies), prior_sd=prior_sd)
+    return davidson(*_tables(sums, policies), prior_sd=prior_sd, start=start)
 
 
 def _tables(sums: Floats, policies: int) -> tuple[Floats, Floats]:
@@ -48,13 +49,17 @@ def _tables(sums: Floats, policies: int) -> tuple[Floats, Floats]:
 def strengths(tallies: Floats, names: Sequence[str], *, seed: int = 0) -> tuple[Strength, ...]:
     """The scores of all policies that were compared with another, from tallies (C, M, 3)."""
     pairs = pairs_of(len(names))
-    compared = [p for p in range(len(names)) if any(p in pair and tallies[:, m].any() for m, pair in enumerate(pairs))]
-    kept = [m for m, (i, j) in enumerate(pairs) if i in compared and j in compared]
+    said = [pairs[m] for m in np.flatnonzero(tallies.any(axis=(0, 2)))]
+    compared = sorted({policy for pair in said for policy in pair})
+    known = {*compared}
+    kept = [m for m, (i, j) in enumerate(pairs) if i in known and j in known]
     tallies = tallies[:, kept]
     if not compared:
         return ()
     scores = fit(tallies.sum(axis=0)[None], len(compared))[0]
-    drawn = fit(resampled(tallies, seed=seed), len(compared)) if bounded(tallies.sum(axis=0), len(compared)) else None
+    drawn = None
+    if bounded(tallies.sum(axis=0), len(compared)):
+        drawn = fit(resampled(tallies, seed=seed), len(compared), start=scores)
     return tuple(
         Strength(names[p], float(scores[place]), None if drawn is None else percentiles(drawn[:, place]))
         for place, p in enumerate(compared)

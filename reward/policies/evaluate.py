@@ -22,6 +22,7 @@ from reward.policies.perspective import Perspective
 from reward.policies.records import Answers
 from reward.policies.report import render, warnings, write_report
 from reward.policies.scoring import score_answers
+from reward.policies.sliced import USUAL, Sliced, cut, sliced
 from reward.policies.slices import by_slice
 from reward.policies.steps import FOLLOWED, measure_steps, partings
 from reward.policies.toxicity import score_texts, toxicity
@@ -98,6 +99,7 @@ def check_all(
     models = [source.name for source in map(parse_source, config.policies) if source.place and not source.is_file]
     if asked.questions and len(models) < len(answers.names):
         notes.append(f"MC1 and MC2 need the model itself, not a file of answers: {', '.join(models) or 'none'} only.")
+    notes += unsliced(answers, config.slice_by)
     judge = next((each for each in reversed(found.judges) if each.means), None)
     rates = [
         toxicity(name, answers.names, score_texts(answers, score), seed=config.seed)
@@ -108,10 +110,26 @@ def check_all(
         constraints=constraints,
         toxicity=tuple(rates),
         slices=by_slice(answers, judge.measure if judge else None, seed=config.seed),
+        sliced=tuple(win_slices(found.judges, answers, config.slice_by)),
         worth=f"{judge.head.figure} by {judge.name}" if judge else "",
         checks=tuple(steps),
         notes=tuple(notes),
     )
+
+
+def win_slices(judges: Sequence[Judge], answers: Answers, properties: Sequence[str]) -> Iterator[Sliced]:
+    """Every judge's win rates by each property of the prompts that makes parts of them."""
+    for judge in judges:
+        for by in properties:
+            found = sliced(judge.name, judge.tallies, answers.names, answers.prompts, by)
+            if found is not None:
+                yield found
+
+
+def unsliced(answers: Answers, properties: Sequence[str]) -> list[str]:
+    """A note for each property that was asked for and that fewer than two kinds of prompts have."""
+    missing = [by for by in properties if by not in USUAL and len(cut(answers.prompts, by)) < 2]
+    return [f"--slice-by {by}: the prompts do not differ in meta.{by}; name a field that they have." for by in missing]
 
 
 def toxicity_scorers(

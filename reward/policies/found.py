@@ -10,10 +10,14 @@ from reward.policies.constraints import ConstraintRates
 from reward.policies.judges import Judge
 from reward.policies.measures import Estimate
 from reward.policies.opinions import FlagRate
+from reward.policies.sliced import FEW_POLICIES, Sliced
 from reward.policies.slices import Slice
 from reward.policies.steps import PREFERRED, Parting, Step
 from reward.policies.toxicity import ToxicityRates
 from reward.policies.truthful import Truthfulness
+
+ARRAYS = ("measure", "tallies")
+"""Fields of a judge that are not told, since everything else comes from them."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Found:
         length: mean characters per policy. partings: where reward models and the gold one disagree on a step.
         truthfulness: MC1 and MC2 of the policies that are models. toxicity: by each classifier.
         constraints: followed, as code checks. slices: kinds of prompts, all together first.
+        sliced: every judge's win rates by properties of the prompts.
         worth: what the means of the slices are, in words; empty without a judge.
         checks: steps by what code and classifiers found.
         notes: what a reader must know before quoting the figures.
@@ -43,6 +48,7 @@ class Found:
     toxicity: tuple[ToxicityRates, ...] = ()
     constraints: ConstraintRates | None = None
     slices: tuple[Slice, ...] = ()
+    sliced: tuple[Sliced, ...] = ()
     worth: str = ""
     checks: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
@@ -60,7 +66,7 @@ class Found:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Judge):
-        told = {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name != "measure"}
+        told = {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name not in ARRAYS}
         return told.pop("head") | told
     if isinstance(value, Step):
         return asdict(value) | {"outcome": value.outcome}
@@ -76,10 +82,21 @@ def headline(found: Found) -> str:
     if not found.judges:
         return f"{len(found.names)} policies answered {found.prompts} prompts; nobody judged the answers."
     judge = found.judges[0] if found.judges[0].head.kind == "people" else found.judges[-1]
+    if len(found.names) > FEW_POLICIES and judge.strengths:
+        return best_of_many(judge)
     main = [step for step in judge.steps if step.figure == PREFERRED]
     if not main:
         return f"{len(found.names)} policies answered {found.prompts} prompts; no step was judged on enough of them."
     return f"By {judge.name}: " + "; ".join(step_in_words(step, judge) for step in main) + "."
+
+
+def best_of_many(judge: Judge) -> str:
+    """Who comes first of many, with the Bradley–Terry scores of the first three."""
+    first = sorted(judge.strengths, key=lambda strength: -strength.score)[:3]
+    told = ", ".join(f"{each.policy} ({f'{each.score:+.2f}'.replace('-', '−')})" for each in first)
+    return (
+        f"By {judge.name}, of {len(judge.strengths)} policies these come first: {told}; scores in nats, 0 is the mean."
+    )
 
 
 def step_in_words(step: Step, judge: Judge) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from reward.bootstrap import Floats
@@ -49,6 +50,7 @@ class Judge:
         means: one per policy; none where nobody rated.
         steps: each policy beside the one before it.
         measure: (C, P) of rewards or ratings, from which the means are.
+        tallies: (C, M, 3) of wins, ties and losses, from which everything else is.
     """
 
     head: Head
@@ -58,6 +60,7 @@ class Judge:
     means: tuple[Estimate, ...]
     steps: tuple[Step, ...]
     measure: Floats = field(repr=False, compare=False)
+    tallies: Floats = field(repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -66,12 +69,13 @@ class Judge:
 
     def rate(self, policy: str, against: str) -> WinRate | None:
         """The win rate of a policy against another, None where they were not compared."""
-        for found in self.wins:
-            if (found.policy, found.against) == (policy, against):
-                return found
-            if (found.against, found.policy) == (policy, against):
-                return found.turned()
-        return None
+        found = self._wins.get((policy, against))
+        turned = self._wins.get((against, policy))
+        return found or (turned and turned.turned())
+
+    @cached_property
+    def _wins(self) -> dict[tuple[str, str], WinRate]:
+        return {(win.policy, win.against): win for win in self.wins}
 
 
 def by_people(answers: Answers, length: Floats, *, seed: int = 0) -> Judge:
@@ -105,4 +109,5 @@ def judge_of(
         means=found if any(mean.prompts for mean in found) else (),
         steps=(*duel_steps(wins, names, head.name), *steps),
         measure=measure,
+        tallies=tallies,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,30 +22,37 @@ COLOURS = (MUTED, ACCENT, "#3b8f5e", WARM, "#8a5bb0", "#a3912b")
 """One per policy, in their order; from the seventh on they come again."""
 MODELS = (ACCENT, "#3b8f5e", "#8a5bb0", "#a3912b")
 """One per reward model; people are drawn in ink, the gold reward model in its own colour."""
+MANY = 16
+"""With more policies figures are drawn without their numbers, and names in small type."""
 BALANCE = LinearSegmentedColormap.from_list("balance", [WARM, "#ffffff", ACCENT])
 
 
 def matrix_plot(judge: Judge, names: Sequence[str]) -> Figure:
-    """How often each policy (row) is preferred to each other (column), with the 95 % interval under it."""
+    """How often each policy (row) is preferred to each other (column), with the 95 % interval under it.
+
+    Many policies are drawn from the strongest to the weakest and without numbers, which nobody could read.
+    """
+    many = len(names) > MANY
+    if many:
+        score = {strength.policy: strength.score for strength in judge.strengths}
+        names = sorted(names, key=lambda name: -score.get(name, -np.inf))
     size = len(names)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.15 * size + 1.5, 0.8 * size + 0.8), layout="constrained")
+        across = (0.17 * size + 3, 0.15 * size + 3) if many else (1.15 * size + 1.5, 0.8 * size + 0.8)
+        figure = Figure(figsize=across, layout="constrained")
         axes = figure.add_subplot()
         shares = np.full((size, size), np.nan)
         for row, policy in enumerate(names):
             for column, other in enumerate(names):
                 found = judge.rate(policy, other) if row != column else None
-                if found is None or found.rate.value is None:
-                    continue
-                shares[row, column] = found.rate.value
-                low, high = found.rate.ci95 or (0.0, 1.0)
-                ink = "white" if abs(found.rate.value - 0.5) > 0.33 else INK
-                axes.text(column, row - 0.12, f"{100 * found.rate.value:.0f} %", ha="center", va="center", color=ink)
-                span = f"{100 * low:.0f}–{100 * high:.0f}"
-                axes.text(column, row + 0.22, span, ha="center", va="center", color=ink, fontsize=8)
+                if found is not None and found.rate.value is not None:
+                    shares[row, column] = found.rate.value
+                    if not many:
+                        _numbers(axes, row, column, found.rate)
         axes.imshow(shares, cmap=BALANCE, vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(size), names)
-        axes.set_yticks(range(size), names)
+        small: dict[str, Any] = {"fontsize": 7} if many else {}
+        axes.set_xticks(range(size), names, rotation=90 if many else 0, **small)
+        axes.set_yticks(range(size), names, **small)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         axes.grid(visible=False)
@@ -53,11 +61,25 @@ def matrix_plot(judge: Judge, names: Sequence[str]) -> Figure:
     return figure
 
 
+def _numbers(axes: Axes, row: int, column: int, rate: Estimate) -> None:
+    """A share in its cell, with the interval under it."""
+    share, (low, high) = rate.value or 0.0, rate.ci95 or (0.0, 1.0)
+    ink = "white" if abs(share - 0.5) > 0.33 else INK
+    axes.text(column, row - 0.12, f"{100 * share:.0f} %", ha="center", va="center", color=ink)
+    axes.text(column, row + 0.22, f"{100 * low:.0f}–{100 * high:.0f}", ha="center", va="center", color=ink, fontsize=8)
+
+
+def _of_policies(names: Sequence[str]) -> Figure:
+    """A figure with the policies from left to right."""
+    size = (0.16 * len(names) + 2, 4.4) if len(names) > MANY else (6.4, 3.2)
+    return Figure(figsize=size, layout="constrained")
+
+
 def scores_plot(judges: Sequence[Judge], names: Sequence[str]) -> Figure:
     """Bradley–Terry scores of all policies, a colour for each judge."""
     colours = judge_colours(judges)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+        figure = _of_policies(names)
         axes = figure.add_subplot()
         axes.axhline(0, color=MUTED, linewidth=1, linestyle="--")
         for number, judge in enumerate(judges):
@@ -74,7 +96,7 @@ def means_plot(judges: Sequence[Judge], names: Sequence[str], label: str) -> Fig
     """Mean rewards, or mean ratings, of all policies, a colour for each judge."""
     colours = judge_colours(judges)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+        figure = _of_policies(names)
         axes = figure.add_subplot()
         for number, judge in enumerate(judges):
             points = [
@@ -99,21 +121,25 @@ def _line(
 ) -> None:
     """One judge's points with their intervals, set aside a little from those of the others."""
     places = [place + aside for place, _, _ in points]
-    axes.plot(places, [value for _, value, _ in points], "o-", color=colour, linewidth=1, markersize=6, label=label)
+    form, size = ("o", 3) if len(points) > MANY else ("o-", 6)  # many are no steps from one to the next
+    axes.plot(places, [value for _, value, _ in points], form, color=colour, linewidth=1, markersize=size, label=label)
     for place, (_, _, interval) in zip(places, points, strict=True):
         if interval:
             axes.plot((place, place), interval, color=colour, linewidth=3, alpha=0.35, solid_capstyle="round")
 
 
 def _policies(axes: Axes, names: Sequence[str], label: str) -> None:
-    axes.set_xticks(range(len(names)), names)
+    many: dict[str, Any] = {"rotation": 90, "fontsize": 7} if len(names) > MANY else {}
+    axes.set_xticks(range(len(names)), names, **many)
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylabel(label)
     axes.grid(visible=False, axis="x")
 
 
-def rates_plot(rows: Sequence[tuple[str, Sequence[Estimate]]], names: Sequence[str], label: str) -> Figure:
-    """Shares with 95 % intervals, a row for each figure and a colour for each policy."""
+def rates_plot(rows: Sequence[tuple[str, Sequence[Estimate]]], names: Sequence[str], label: str) -> Figure | None:
+    """Shares with 95 % intervals, a row for each figure and a colour for each policy; None for more than `MANY`."""
+    if len(names) > MANY:
+        return None
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, (0.08 * len(names) + 0.16) * len(rows) + 1.0), layout="constrained")
         axes = figure.add_subplot()

@@ -19,7 +19,7 @@ from reward.policies.duels import WinRate
 from reward.policies.found import Found, headline
 from reward.policies.judges import Judge
 from reward.policies.measures import Estimate, complement
-from reward.policies.plots import matrix_plot, scores_plot
+from reward.policies.plots import MANY, matrix_plot, scores_plot
 from reward.policies.sections import own_tables
 from reward.policies.steps import SHARES, Step
 from reward.policies.tables import Cell, Table, Unit, cell, figure_text, interval_text
@@ -75,7 +75,8 @@ def render(
         warnings=warnings(found),
         steps=_steps(found, columns),
         step_columns=[f"{judge}: {figure}" for judge, figure in columns],
-        judges=[_judge(judge, drawn[f"wins-{number}"]) for number, judge in enumerate(judged, start=1)],
+        judges=[_judge(judge, drawn[f"wins-{n}"], len(found.names)) for n, judge in enumerate(judged, start=1)],
+        many=len(found.names) > MANY,
         score_columns=[judge.name for judge in judged],
         score_rows=[_scores(name, judged) for name in found.names],
         figures={"scores": drawn.get("scores")},
@@ -108,10 +109,11 @@ def _step(step: Step | None) -> dict[str, str] | None:
     return {"outcome": step.outcome, "change": change, "interval": interval_text(step.change, unit)}
 
 
-def _judge(judge: Judge, matrix: str) -> dict[str, Any]:
+def _judge(judge: Judge, matrix: str, policies: int) -> dict[str, Any]:
     controlled = {(each.policy, each.against): complement(each.rate) for each in judge.controlled}
     rows = []
-    for win in map(WinRate.turned, judge.wins):  # the later policy first: does it beat the earlier one?
+    listed = judge.wins if policies <= MANY else ()
+    for win in map(WinRate.turned, listed):  # the later policy first: does it beat the earlier one?
         fair = controlled.get((win.against, win.policy))
         rate, interval = cell(win.rate, "share")
         rows.append(
@@ -126,7 +128,7 @@ def _judge(judge: Judge, matrix: str) -> dict[str, Any]:
                 "judgments": win.judgments,
             }
         )
-    return {"title": title_of(judge), "matrix": matrix, "rows": rows}
+    return {"title": title_of(judge), "matrix": matrix, "rows": rows, "pairs": len(judge.wins)}
 
 
 def title_of(judge: Judge) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import count
 
+from reward.bootstrap import FEW_PROMPTS
 from reward.policies.constraints import ConstraintRates
 from reward.policies.found import Found
 from reward.policies.judges import RATING, REWARD, Judge
+from reward.policies.measures import NOTHING
 from reward.policies.plots import means_plot, rates_plot
+from reward.policies.sliced import OTHERS, Sliced, SliceWins, contests
 from reward.policies.slices import HEDGES
 from reward.policies.tables import Row, Table, cell, rate_rows
 from reward.policies.toxicity import ToxicityRates
@@ -22,6 +26,8 @@ def own_tables(found: Found) -> Iterator[Table]:
     for judge in found.judges:
         if judge.head.figure == RATING and judge.means:
             yield _ratings(found, judge)
+    for number, wins in zip(count(1), found.sliced):
+        yield _sliced(f"sliced-{number}", wins, found.names)
     if found.flags:
         yield _flags(found)
     yield from _checks(found)
@@ -64,6 +70,33 @@ def _ratings(found: Found, judge: Judge) -> Table:
         plot=means_plot([judge], found.names, "mean rating, 1 to 7"),
         caption="Overall quality as people rated each answer alone, averaged within prompts first.",
     )
+
+
+def _sliced(key: str, wins: Sliced, names: Sequence[str]) -> Table:
+    columns = [policy if against == OTHERS else f"{policy} over {against}" for policy, against in contests(names)]
+    note = (
+        "Share of comparisons won, ties counting half, with its 95 % interval over the prompts of the part. Parts are "
+        "looked at side by side: about one interval in twenty misses by chance, so a surprise in one of many parts is "
+        "a question for new prompts, not a finding."
+    )
+    if any(part.few for part in wins.slices):
+        note += (
+            f" Parts marked “few” were judged on fewer than {FEW_PROMPTS} prompts; only large differences show there."
+        )
+    return Table(
+        key,
+        f"Wins by {wins.by}, as {wins.judge} judge{'' if wins.judge == 'people' else 's'}",
+        wins.by,
+        tuple(columns),
+        tuple(_slice_row(part, names) for part in wins.slices),
+        note=note,
+    )
+
+
+def _slice_row(part: SliceWins, names: Sequence[str]) -> Row:
+    known = {(rate.policy, rate.against): rate.rate for rate in part.rates}
+    cells = tuple(cell(known.get(contest, NOTHING), "share") for contest in contests(names))
+    return Row(part.name, cells, f"{part.prompts} prompts{', few' if part.few else ''}")
 
 
 def _flags(found: Found) -> Table:

@@ -97,6 +97,7 @@ def test_a_manager_trains_and_tries_a_model(site: Site, visit: Visit):
         page.get_by_role("button", name="Download report.html").click()
     assert download.value.path().read_text() == "<h1>report</h1>"
 
+    page.get_by_role("radio", name="Best of n").click()
     page.get_by_role("textbox", name="Prompt").fill("Say <i>hello</i>")
     page.get_by_role("button", name="Sample and rank").click()
     answers = page.locator("[data-testid=stCode]")

@@ -299,3 +299,19 @@ def test_stats_of_ratings_and_flags(db: str, tmp_path: Path, run):
     assert "mean rating of unknown model: 4.50 (95 % interval 4.50 to 4.50, 2)" in run("stats", "--project", "qa")[1]
     marks = json.loads(run("stats", "--project", "qa", "--json")[1])["marks"]
     assert [(item["what"], item["estimate"]["value"]) for item in marks["flags"]] == [("rude", 0.5)]
+
+
+def test_dialogues_are_asked_for_with_a_task_or_a_settings_file(db: str, tmp_path: Path, run):
+    starts, settings = tmp_path / "starts.jsonl", tmp_path / "chat.toml"
+    starts.write_text('{"id": "a", "scenario": "Play a customer."}\n{"id": "b", "prompt": "Why?"}\n')
+    settings.write_text('task = "chat"\nreplies = 2\n[suggest]\nurl = "http://127.0.0.1:8900/v1"\nmodel = "m"\n')
+    code, said, _ = run("import", starts, "--project", "talks", "--task", "chat")
+    assert (code, said) == (0, "imported into talks (prompts): 2 groups, 0 judgments, 0 demonstrations\n")
+    assert run("import", starts, "--project", "more", "--settings", settings)[0] == 0
+    code, said, _ = run("project", "show", "more")
+    assert schema_from(json.loads(said)).offered == 2
+    assert run("stats", "--project", "talks")[0] == 0
+    assert run("snapshot", "--project", "talks", "--out", tmp_path / "snapshot")[0] == 0
+    code, _, problem = run("import", starts, "--project", "ranks", "--task", "rank")
+    assert code == 1
+    assert "needs at least two completions" in problem

@@ -40,6 +40,7 @@ BODIES = {
     "save_draft": {"draft": {}, "version": 1},
     "submit": {"submission_id": "s", "ranks": {"A": 1, "B": 2}},
     "skip": {"submission_id": "s2", "reason": "unclear"},
+    "suggest": {"turns": []},
     "undo": {},
     "start_training": {},
     "set_gold": {"share": 0},
@@ -124,6 +125,7 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "get_training": 404,
         "cancel_training": 404,
         "start_training": 409,
+        "suggest": 403,  # the task is answered by then
     }
     held = people.next_task(1, people.user(role).id)
     for operation in OPERATIONS:

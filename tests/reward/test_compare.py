@@ -26,6 +26,9 @@ def test_with_one_pair_a_prompt_it_is_mcnemars_exact_test():
     assert (found.only_model, found.only_other) == (b, c)
     assert found.p_value == pytest.approx(stats.binomtest(b, b + c).pvalue)
     assert found.difference == pytest.approx(ours.mean() - theirs.mean())
+    for right, (low, high) in ((ours, found.accuracy_ci95), (theirs, found.other_accuracy_ci95)):
+        spread = 1.96 * np.sqrt(right.mean() * (1 - right.mean()) / 80)  # pairs are independent here
+        assert (low, high) == pytest.approx((right.mean() - spread, right.mean() + spread), abs=0.03)
 
 
 def test_sign_flips_are_all_enumerated():

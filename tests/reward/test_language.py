@@ -64,13 +64,13 @@ def test_loss_and_gradients_are_those_of_transformers(tiny_base: Base, family: s
         assert torch.allclose(ours.grad, theirs[name].grad, rtol=1e-5, atol=1e-5), name
 
 
-@pytest.mark.parametrize("mode", ["alone", "dense", "tiles", "fused"])
+@pytest.mark.parametrize("mode", ["padded", "dense", "tiles", "fused"])
 def test_every_way_of_reading_gives_the_same(tiny_base: Base, mode: str) -> None:
     model, _ = new_language_model(tiny_base("llama"))
     chats = some_chats((1.0, 2.0, 0.5))
     alone = torch.stack([with_labels(model.network, [chat]) * loss_weight([chat]) for chat in chats])
     model.use(mode)
-    assert len(model.rows(chats, 10**6)) == (3 if mode == "alone" else 1)
+    assert len(model.rows(chats, 10**6)) == (3 if mode == "padded" else 1)
     assert packed_loss(model, chats, 10**6).item() == pytest.approx(alone.sum().item() / loss_weight(chats), rel=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_a_sliding_window_is_read_alone(tiny_base: Base) -> None:
     model.network.config.sliding_window = 16
     with model.stock():
         pass
-    assert model.mode == "alone"
+    assert model.mode == "padded"
 
 
 def test_dropout_is_that_of_gpt(tiny_base: Base) -> None:

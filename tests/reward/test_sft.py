@@ -24,6 +24,7 @@ from labeler.errors import DataError, ModelError, TrainingError, UsageError
 from labeler.formats import write_demonstrations
 from labeler.records import Demonstration, Group, Message
 from reward import checkpoint, sft
+from reward.artifact import Scorer
 from reward.cli import parse
 from reward.config.common import Sampling
 from reward.config.sft import SftConfig
@@ -272,7 +273,7 @@ def test_a_reward_model_chooses_the_epoch_whose_weights_are_saved(
 def test_answers_are_scored_as_the_scorer_scores_them(settings: dict[str, Any], tmp_path: Path) -> None:
     folder = save_reward_model(tmp_path / "rm")
     result = sft.fine_tune(SftConfig(**settings | {"epochs": 1, "reward": folder}))
-    scorer = sft.Scorer.from_pretrained(folder)
+    scorer = Scorer.from_pretrained(folder)
     prompts = [d.prompt for d in lessons() if d.meta["split"] == "valid"][:3]
     for epoch in result.state.epochs:
         expected = [scorer.score(p, [a.text])[0] for p, a in zip(prompts, epoch.answers, strict=True)]

@@ -1,6 +1,7 @@
 // The labeling screen: holds one task at a time, all of it keyed by the task's own id.
 
 import * as answers from "./answer.js";
+import { Chat } from "./chat.js";
 import { AttentionClock } from "./clock.js";
 import { Compare } from "./compare.js";
 import { Draft } from "./draft.js";
@@ -33,10 +34,10 @@ class Board {
     this.frame = new Frame(this, bare);
     parent.replaceChildren(this.frame.root);
     this.steps = { read: () => this.answer, change: (answer) => this.#change(answer), redraw: () => this.#draw(), say: (text) => this.say(text) };
-    this.ranking = new RankStep(this.steps);
+    this.ownRanking = new RankStep(this.steps);
     this.clock = new AttentionClock(() => this.#drawTime());
     this.notices = new Notices(this);
-    this.task = this.draft = this.sending = this.rating = null;
+    this.task = this.draft = this.sending = this.rating = this.chat = null;
     this.failing = null;
     this.lastAnswer = -Infinity;
     this.enterHeld = this.enterStale = false;
@@ -113,7 +114,7 @@ class Board {
     const { schema_version: schema, guidelines_version: guidelines } = this.project;
     if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) await this.#loadProjects(this.project.id);
     this.sending = null;
-    this.draft = this.compare = this.rating = null;
+    this.draft = this.compare = this.rating = this.chat = null;
     this.failing = null;
     this.task = task;
     this.progress = progress;
@@ -128,6 +129,11 @@ class Board {
     this.shownAt = performance.now();
   }
 
+  /** The ranking of the task's completions or, in a dialogue, of the replies that are offered. */
+  get ranking() {
+    return this.chat?.ranks ?? this.ownRanking;
+  }
+
   #showTask(task) {
     const { schema } = this.project;
     const labels = task.completions.map(({ label }) => label);
@@ -136,6 +142,25 @@ class Board {
     const saved = unsent ?? task.draft;
     this.answer = answers.fromDraft(labels, schema, saved);
     this.clock.reset(saved?.seconds ?? 0);
+    if (schema.task === "chat") this.#showChat(task, schema, saved);
+    else this.#showCompletions(task, schema, labels);
+    const { reason } = this.answer;
+    if (task.correction) this.frame.say(reason ? `You skipped this one: ${reason}` : "Correcting an earlier judgment: it stands until you submit.");
+    this.#draw();
+    if (unsent) this.draft.changed();
+  }
+
+  #showChat(task, schema, saved) {
+    const board = { changed: () => (this.#touched(), this.#draw()), redraw: () => this.#draw(), say: (text, options) => this.say(text, options), ready: () => this.ready(), signedOut: () => this.frame.showSignedOut(), focus: () => this.focusBoard() };
+    this.chat = new Chat(task, schema, saved?.dialogue ?? null, board);
+    const { view } = this.chat;
+    this.frame.showTask(task, { ...schema, ranking: Boolean(schema.replies) }, view.prompt, view.node, this.answer.note);
+    this.frame.foot.dataset.testid = "chat-board";
+    this.frame.place.replaceChildren(view.foot);
+    this.chat.open();
+  }
+
+  #showCompletions(task, schema, labels) {
     const prompt = drawPrompt(task.prompt);
     this.view = drawCards(task.completions, (label) => this.ranking.tap(label));
     if (answers.asksMarks(schema)) this.#openRating(schema, labels, prompt.tags);
@@ -143,10 +168,6 @@ class Board {
     this.frame.showTask(task, schema, prompt.node, this.view.node, this.answer.note);
     this.frame.place.replaceChildren(...(this.rating ? [this.rating.panel.node] : []), this.ranking.node);
     foldLong([...prompt.folds, ...this.view.folds]);
-    const { reason } = this.answer;
-    if (task.correction) this.frame.say(reason ? `You skipped this one: ${reason}` : "Correcting an earlier judgment: it stands until you submit.");
-    this.#draw();
-    if (unsent) this.draft.changed();
   }
 
   #openRating(schema, labels, promptTags) {
@@ -170,7 +191,7 @@ class Board {
   }
 
   #content() {
-    return { ...answers.toDraft(this.answer), seconds: this.seconds ?? 0 };
+    return { ...answers.toDraft(this.answer), ...this.chat?.content(), seconds: this.seconds ?? 0 };
   }
 
   #markTime() {
@@ -249,11 +270,11 @@ class Board {
   #obstacle() {
     if (this.sending) return "Sending …";
     if (this.failing) return "Submitting is off until the draft can be saved.";
-    return answers.obstacle(this.answer, this.project.schema);
+    return this.chat ? this.chat.obstacle() : answers.obstacle(this.answer, this.project.schema);
   }
 
   enter(repeated) {
-    if (repeated || this.enterStale) return;
+    if (repeated || this.enterStale || this.chat?.enter()) return;
     const { schema } = this.project;
     const toRank = this.rating?.active && !answers.unrated(this.answer, schema).length && !answers.isRanked(this.answer, schema);
     if (toRank) this.toRanking();
@@ -264,7 +285,7 @@ class Board {
     if (!this.ready() || (!this.touched && performance.now() - this.shownAt < SETTLE)) return;
     const obstacle = this.#obstacle();
     if (obstacle) this.say(obstacle);
-    else this.#send(answers.toSubmission(this.answer));
+    else this.#send({ ...answers.toSubmission(this.answer), ...this.chat?.submission() });
   }
 
   async #send(answer) {
@@ -344,8 +365,10 @@ class Board {
 
   toggleCompare() {
     if (!this.task) return;
-    this.compare = this.compare ? null : new Compare(this.task.completions);
-    this.frame.setCompare(this.compare?.node ?? null, this.view.node);
+    const completions = this.chat?.suggestions ?? this.task.completions;
+    if (completions.length < 2) return;
+    this.compare = this.compare ? null : new Compare(completions);
+    this.frame.setCompare(this.compare?.node ?? null, this.chat?.view.node ?? this.view.node);
   }
 
   escape() {
@@ -367,6 +390,7 @@ class Board {
     if (!this.task) return;
     const { schema } = this.project;
     const off = { off: Boolean(this.sending) };
+    if (this.chat) return this.#drawChat(off);
     const rating = Boolean(this.rating?.active);
     this.ranking.draw(this.answer, off);
     this.ranking.node.hidden = rating || !schema.ranking;
@@ -376,6 +400,15 @@ class Board {
     this.frame.setAllBad(this.answer.allBad);
     this.frame.tie.setAttribute("aria-pressed", String(this.answer.ranking.tie));
     this.frame.announce([answers.describe(this.answer, schema), this.rating?.describe(this.answer)].filter(Boolean).join(" "));
+    this.#drawSubmit();
+  }
+
+  #drawChat(off) {
+    this.chat.draw(off);
+    this.frame.setStep(false, null);
+    this.frame.tie.hidden = !this.project.schema.replies || !this.chat.offer;
+    this.frame.tie.setAttribute("aria-pressed", String(this.chat.order.tie));
+    this.frame.announce(this.chat.describe());
     this.#drawSubmit();
   }
 

@@ -34,6 +34,17 @@ const RATE_KEYS = [
   ["Tab", "go to a completion"],
   ["Backspace", "take the last rating back"],
 ];
+const CHAT_KEYS = [
+  ["w", "write the next turn"],
+  ["Ctrl Enter", "add the turn, while writing it; Enter begins a new line"],
+  ["Esc", "from the text to the keys below"],
+  ["q", "ask for suggestions"],
+  ["A B C …", "insert that suggestion or, where replies are ranked, rank it next"],
+  ["Enter", "go on with the best reply; add the turn; submit"],
+  ["Backspace", "take the last rank back, or delete the last turn"],
+  ["p", "put deleted turns back"],
+  ["x", "the dialogue is done"],
+];
 const PROMPT_KEYS = [["0", "flags of the prompt"]];
 const STEP_KEYS = [["r", "between rating and ranking"]];
 const KEYS = [
@@ -69,8 +80,9 @@ export function openHelp(root, schema) {
   const marks = schema && asksMarks(schema);
   const sections = [
     ["Rating and flags", [...(marks ? RATE_KEYS : []), ...(marks && schema.prompt_flags.length ? PROMPT_KEYS : []), ...(marks && schema.ranking ? STEP_KEYS : [])]],
-    ["Ranking", !schema || schema.ranking ? (schema?.strength ? STRENGTH_KEYS : RANK_KEYS) : []],
-    ["Always", KEYS],
+    ["Dialogue", schema?.task === "chat" ? CHAT_KEYS : []],
+    ["Ranking", !schema || (schema.ranking && schema.task !== "chat") || schema.replies ? (schema?.strength ? STRENGTH_KEYS : RANK_KEYS) : []],
+    ["Always", KEYS.filter(([key]) => key !== "x" || (schema?.all_bad ?? true))],
   ].filter(([, keys]) => keys.length);
   const rows = sections.map(([title, keys]) => [el("h3", {}, title), el("dl", { class: "lb-keys" }, ...keys.flatMap(keyRow))]).flat();
   const mouse = el("p", {}, "Where a completion has the letter of a command, Shift with that letter gives the command. Chips can also be dragged: onto a rank for a tie, between ranks for a rank of their own, and back to the unranked ones. Tapping chips or letters ranks them in that order.");

@@ -14,7 +14,7 @@ export function listen(board) {
   const down = (event) => {
     if (event.key === "Enter") board.enterHeld = true;
     if (board.sending || event.isComposing || document.querySelector("dialog[open]")) return;
-    if (takesText(event.target)) return leaveText(event, board);
+    if (takesText(event.target)) return board.chat?.inText(event) ? swallow(event) : leaveText(event, board);
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = command(event, board);
     if (!act) return;
@@ -36,6 +36,11 @@ export function listen(board) {
   };
 }
 
+function swallow(event) {
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
+
 function leaveText(event, board) {
   const done = event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey));
   if (!done || event.target.matches("select")) return;
@@ -49,6 +54,7 @@ function command(event, board) {
   const letter = event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const plain = plainKey(event, letter, board);
   if (!board.task) return /^[UGH?]$/.test(letter) ? plain : null;
+  if (board.chat) return board.chat.command(event, letter) ?? plain;
   if (board.rating?.active) return rateKey(event, letter, board) ?? plain;
   // Where there are completions G, H and so on, they take the keys of commands; with Shift those still work.
   if (board.hasLabel(letter) && !(plain && event.shiftKey)) return () => board.ranking.typeLetter(letter, event.repeat);

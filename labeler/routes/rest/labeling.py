@@ -7,8 +7,10 @@ from typing import Any
 from labeler.api import typed
 from labeler.api.models import (
     Answer,
+    AskForReplies,
     Kept,
     Next,
+    OfferInfo,
     OwnJudgment,
     Page,
     PageQuery,
@@ -19,6 +21,7 @@ from labeler.api.models import (
 )
 from labeler.entities import Assignment, Judgment, Project
 from labeler.routes import wire
+from labeler.routes.chat import offer_for
 from labeler.routes.rest.declare import Call, operation
 from labeler.routes.rest.paging import after, page_of
 
@@ -48,6 +51,13 @@ def submit(call: Call, task: int, body: Answer) -> Recorded:
 def skip(call: Call, task: int, body: Skip) -> Recorded:
     """Refuse a task with a reason; it goes to somebody else."""
     return _record(call, task, "skip", typed.to_json(body))
+
+
+@operation("POST", "/tasks/{task}/suggestions", tag=LABELING, least="labeler")
+async def suggest(call: Call, task: int, body: AskForReplies) -> OfferInfo:
+    """Let the project's model go on from a dialogue; one request at a time, and only so many a minute."""
+    offer = await offer_for(call.store, call.user.id, task, body.turns)
+    return OfferInfo(offer.id, offer.replies)
 
 
 @operation("POST", "/projects/{project}/undo", tag=LABELING, least="labeler")

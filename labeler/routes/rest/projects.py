@@ -50,7 +50,7 @@ _ARCHIVES = {"zip": "zip", "tar.gz": "gztar"}
 def list_projects(call: Call, query: PageQuery) -> Page[ProjectInfo]:
     """The projects that you may work in."""
     found = [project for project in call.store.projects(call.user.id) if project.id > after(query.cursor)]
-    items = [_info(project) for project in found[: query.limit + 1]]
+    items = [_info(project, call) for project in found[: query.limit + 1]]
     return page_of(items, query.limit, lambda project: project.id)
 
 
@@ -60,25 +60,25 @@ def add_project(call: Call, body: NewProject) -> ProjectInfo:
     if call.store.memberships(call.user.id):
         raise PermissionDeniedError(f"{call.user.name!r} is restricted to some projects and cannot make others")
     rules = {name: getattr(body, name) for name in ("guidelines", "overlap", "dwell_seconds", "lease_seconds")}
-    return _info(call.store.add_project(body.name, schema=_schema(body.settings), **rules))
+    return _info(call.store.add_project(body.name, schema=_schema(body.settings), **rules), call)
 
 
 @operation("GET", "/projects/{project}", tag=PROJECTS, least="labeler")
 def get_project(call: Call, project: Project) -> ProjectInfo:
     """One project, with its settings and guidelines."""
-    return _info(project)
+    return _info(project, call)
 
 
 @operation("PUT", "/projects/{project}/settings", tag=PROJECTS, least="manager")
 def set_settings(call: Call, project: Project, body: Settings) -> ProjectInfo:
     """Ask something else from now on; judgments keep the version that they were made under."""
-    return _info(call.store.set_schema(project.id, _schema(body)))
+    return _info(call.store.set_schema(project.id, _schema(body)), call)
 
 
 @operation("PUT", "/projects/{project}/guidelines", tag=PROJECTS, least="manager")
 def set_guidelines(call: Call, project: Project, body: Guidelines) -> ProjectInfo:
     """Publish a new version of the guidelines."""
-    return _info(call.store.set_guidelines(project.id, body.text))
+    return _info(call.store.set_guidelines(project.id, body.text), call)
 
 
 @operation("POST", "/projects/{project}/import", tag=CONTENT, least="manager")
@@ -204,11 +204,14 @@ def _schema(settings: Settings) -> LabelSchema:
     return schema_from(row)
 
 
-def _info(project: Project) -> ProjectInfo:
+def _info(project: Project, call: Call) -> ProjectInfo:
+    schema = schema_row(project.schema)
+    if call.user.role == "labeler":
+        schema["suggest"] = None  # who only labels does not learn which model it is
     return ProjectInfo(
         project.id,
         project.name,
-        typed.from_json(Settings, typed.to_json(schema_row(project.schema))),
+        typed.from_json(Settings, typed.to_json(schema)),
         project.schema_version,
         project.guidelines,
         project.guidelines_version,
@@ -227,6 +230,7 @@ def _judgment(judgment: Judgment, *, stands: bool) -> JudgmentInfo:
         origin=judgment.origin,
         kind=judgment.kind,
         ranking=_ranking(judgment.ranking) if judgment.ranking else None,
+        dialogue=judgment.dialogue,
         reason=judgment.reason,
         note=judgment.note or (judgment.ranking.note if judgment.ranking else None),
         seconds=judgment.seconds,

@@ -6,6 +6,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from inspect import iscoroutinefunction
 from typing import Any
 
 from starlette.background import BackgroundTask
@@ -93,7 +94,10 @@ async def _answer(operation: Operation, call: Call, request: Request) -> Respons
             given["body"] = typed.from_json(operation.hints["body"], await json_body(request))
         if "upload" in operation.hints:
             given["upload"] = await stack.enter_async_context(upload_of(request))
-        result = await run_in_threadpool(operation.action, call, **given)
+        waits = iscoroutinefunction(operation.action)
+        result = await (
+            operation.action(call, **given) if waits else run_in_threadpool(operation.action, call, **given)
+        )
     if isinstance(result, Archive):
         gone = BackgroundTask(shutil.rmtree, result.path.parent, ignore_errors=True)
         return FileResponse(result.path, filename=result.name, media_type="application/octet-stream", background=gone)

@@ -1,6 +1,6 @@
 """Gold items and exams have pools of their own beside the queue; reviews, comments and decisions on candidates.
 
-Revision ID: 0005
+Revision ID: 0006
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 OUTSIDE = sa.text("pool <> 'queue'")
 

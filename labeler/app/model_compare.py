@@ -1,0 +1,124 @@
+"""Models side by side on the page: each with its own held-out accuracy, and two of them on the same pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from labeler import jobs, model_jobs, trainings
+from labeler.agreement import Estimate
+from labeler.app import insight, job_view
+from labeler.app.charts import interval_row, intervals
+from labeler.app.job_view import model_title, number, read_json
+from labeler.app.session import services
+from labeler.entities import Project
+from labeler.errors import ProductError
+from labeler.jobs import Job
+
+CHANCE = {"coin toss": 0.5}
+SURE = 0.05
+
+
+def draw(project: Project, model: Job) -> None:
+    """All models of a project, and the comparison of two."""
+    models = trainings.models(services().runs, project)
+    titles = {job.folder.name: model_title(job) for job in models}
+    st.altair_chart(
+        intervals([interval_row(titles[job.folder.name], _own(job)) for job in models], "accuracy", marks=CHANCE),
+        width="stretch",
+    )
+    st.caption(
+        "Accuracy of each model on the pairs that were held out when it was trained; these differ from run to run."
+    )
+    insight.table([_row(job, titles[job.folder.name], current=job.folder == model.folder) for job in models], "trained")
+    if len(models) < 2:
+        st.write("Train a second model to compare it with this one on the same pairs.")
+        return
+    runs = model_jobs.all_of(services().runs, model_jobs.COMPARE, project)
+    _form(project, model, titles, busy=bool(runs) and jobs.is_running(runs[0]))
+    if not runs:
+        return
+    if jobs.outcome(runs[0]).state == "running":
+        job_view.watch(runs[0])
+        return
+    job_view.ended(runs[0], failed="The comparison failed.", cancelled="The comparison was cancelled.")
+    for run in runs:
+        if found := read_json(run.folder / "report" / "metrics.json").get("against"):
+            _comparison(run, found, titles)
+
+
+def _own(job: Job) -> Estimate:
+    metrics = read_json(job.folder / "report" / "metrics.json")
+    low, high = metrics.get("accuracy_ci95") or (None, None)
+    return Estimate(metrics.get("accuracy"), low, high, int(metrics.get("comparisons") or 0))
+
+
+def _row(job: Job, title: str, *, current: bool) -> dict[str, Any]:
+    own = _own(job)
+    return {
+        "model": title,
+        "current": current,
+        "accuracy": insight.percent(own),
+        "comparisons": own.comparisons,
+        "epochs": _flag(job, "--epochs"),
+    }
+
+
+def _flag(job: Job, name: str) -> str | None:
+    command = list(job.commands[0])
+    return command[command.index(name) + 1] if name in command else None
+
+
+def _form(project: Project, model: Job, titles: dict[str, str], *, busy: bool) -> None:
+    names = list(titles)
+    with st.form("compare"):
+        left, right = st.columns(2)
+        first = left.selectbox("Model", names, index=names.index(model.folder.name), format_func=titles.__getitem__)
+        others = [name for name in names if name != model.folder.name]
+        second = right.selectbox("Against", names, index=names.index(others[0]), format_func=titles.__getitem__)
+        go = st.form_submit_button("Compare on the same pairs", type="primary", disabled=busy)
+    if not go:
+        return
+    chosen = {job.folder.name: job for job in trainings.models(services().runs, project)}
+    try:
+        model_jobs.compare(services().store, services().runs, project, chosen[first], chosen[second])
+    except ProductError as error:
+        st.error(str(error))
+    else:
+        st.rerun()
+
+
+def _comparison(run: Job, found: dict[str, Any], titles: dict[str, str]) -> None:
+    """One comparison: a sentence, a picture, the figures."""
+    first, second = (titles.get(run.about[side], run.about[side]) for side in ("first", "second"))
+    rows = [
+        interval_row(first, _share(found, "accuracy")),
+        interval_row(second, _share(found, "other_accuracy")),
+    ]
+    st.subheader("On the same pairs", anchor=False)
+    st.text(verdict(first, second, found))
+    st.altair_chart(intervals(rows, "accuracy on the same pairs", marks=CHANCE), width="stretch")
+    st.caption(
+        f"{found['comparisons']:,} decided pairs of {found['prompts']:,} prompts that neither model learned from; only "
+        f"the first orders {found['only_model']:,} of them right, only the second {found['only_other']:,}. p by an "
+        "exact sign-flip test over prompts."
+    )
+
+
+def _share(found: dict[str, Any], name: str) -> Estimate:
+    low, high = found.get(f"{name}_ci95") or (None, None)
+    return Estimate(found[name], low, high, found["comparisons"])
+
+
+def verdict(first: str, second: str, found: dict[str, Any]) -> str:
+    """Which is better, in a sentence."""
+    low, high = (100 * bound for bound in found.get("difference_ci95") or (float("nan"), float("nan")))
+    figures = (
+        f"{100 * found['accuracy']:.1f} % against {100 * found['other_accuracy']:.1f} %, difference "
+        f"{100 * found['difference']:+.1f} points ({low:+.1f} to {high:+.1f}), p = {number(float(found['p_value']))}"
+    ).replace("-", "−")
+    if found["p_value"] >= SURE:
+        return f"No difference is shown between {first} and {second}: {figures}."
+    better, worse = (first, second) if found["difference"] > 0 else (second, first)
+    return f"{better} is better than {worse}: {figures}."

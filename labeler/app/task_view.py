@@ -1,0 +1,62 @@
+"""One task as its manager may see it: prompt, completions with their models, and what everybody said."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import streamlit as st
+
+from labeler.app.session import services
+from labeler.entities import Judgment, Project
+from labeler.errors import ProductError
+from labeler.records import Group
+
+
+def link(project: Project, task_id: int) -> str:
+    """Where the page shows a task."""
+    return f"/prompts?project={quote(project.name)}&task={task_id}"
+
+
+def draw(project: Project, task_id: str) -> None:
+    """The task, and the way back to all."""
+    if st.button("All prompts", icon=":material/arrow_back:"):
+        del st.query_params["task"]
+        st.rerun()
+    try:
+        with services().store.frozen(project.id) as frozen:
+            group, judgments = frozen.task(int(task_id))
+    except (ProductError, ValueError):
+        st.error("There is no such task in this project.")
+        return
+    st.subheader("Prompt", anchor=False)
+    for message in group.prompt:
+        st.caption(message.role)
+        st.code(message.content, language=None, wrap_lines=True)
+    st.caption(f"{group.id} · {group.source or 'no source'} · {', '.join(_told(group)) or 'nothing in meta'}")
+    st.subheader("Rankings", anchor=False)
+    if judgments:
+        st.dataframe([_row(group, judgment) for judgment in judgments], hide_index=True, width="stretch")
+    else:
+        st.write("Nobody has judged it yet.")
+    st.subheader("Completions", anchor=False)
+    for number, completion in enumerate(group.completions, start=1):
+        st.text(f"{number}. {completion.model or 'unknown model'}")
+        st.code(completion.text, language=None, wrap_lines=True)
+
+
+def _told(group: Group) -> list[str]:
+    return [f"{name}: {value}" for name, value in group.meta.items() if isinstance(value, str | int | float)]
+
+
+def _row(group: Group, judgment: Judgment) -> dict[str, Any]:
+    """Who said what: a rank for each completion, by its number."""
+    ranks = judgment.ranking.ranks if judgment.ranking else (None,) * len(group.completions)
+    return {
+        "annotator": judgment.annotator,
+        **{str(number): rank for number, rank in enumerate(ranks, start=1)},
+        "skipped": judgment.reason or "",
+        "note": judgment.note or "",
+        "seconds": judgment.seconds,
+        "at": judgment.at,
+    }

@@ -1,0 +1,106 @@
+"""The prompts of a project without their completions, and how far each task is: what search and clusters work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from labeler.ledger import STANDS
+from labeler.schema import judgments, tasks, visible
+
+CATEGORY = "use_case"
+"""The key of a group's `meta` that holds its prompt's category."""
+NO_CATEGORY = "none"
+AT_ONCE = 1000
+"""Rows that are read at a time."""
+TaskProgress = Literal["waiting", "started", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow:
+    """The prompt of one task; ``text`` is what `conversation` makes of it."""
+
+    task_id: int
+    group_id: str
+    text: str
+    category: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWork:
+    """How far a task is: its urgency, how many people it wants, how many still, and its standing rankings."""
+
+    priority: int
+    overlap: int
+    remaining: int
+    judgments: int
+
+    @property
+    def state(self) -> TaskProgress:
+        """Whether anybody judged it, and whether that is enough."""
+        if not self.remaining:
+            return "finished"
+        return "started" if self.remaining < self.overlap else "waiting"
+
+
+def prompts(connection: sa.Connection, project_id: int) -> list[PromptRow]:
+    """Every prompt in the order of import.
+
+    The parts of a row are taken from it here: PostgreSQL's operators refuse JSON with an escaped NUL anywhere in it.
+    """
+    columns = sa.select(tasks.c.id, tasks.c.group_id, tasks.c.content).where(
+        tasks.c.project_id == project_id, visible(tasks)
+    )
+    query = columns.order_by(tasks.c.id).execution_options(yield_per=AT_ONCE)
+    return [_row(task_id, group_id, content) for task_id, group_id, content in connection.execute(query)]
+
+
+def _row(task_id: int, group_id: str, content: dict[str, Any]) -> PromptRow:
+    category = (content.get("meta") or {}).get(CATEGORY) or NO_CATEGORY
+    text = conversation(content["prompt"])
+    return PromptRow(task_id, group_id, text, str(category), str(content.get("source") or NO_CATEGORY))
+
+
+def conversation(prompt: Sequence[dict[str, Any]]) -> str:
+    """The text of a prompt: a single message as it is, several each with their role."""
+    if len(prompt) == 1:
+        return str(prompt[0]["content"])
+    return "\n".join(f"{message['role']}: {message['content']}" for message in prompt)
+
+
+def stamp(connection: sa.Connection, project_id: int) -> tuple[int, int]:
+    """Changes when there are other prompts: the number of tasks, and the id of the last."""
+    query = sa.select(sa.func.count(), sa.func.max(tasks.c.id)).where(tasks.c.project_id == project_id, visible(tasks))
+    count, last = connection.execute(query).one()
+    return int(count), int(last or 0)
+
+
+def holds(connection: sa.Connection, project_id: int, task_id: int) -> bool:
+    """Whether the task is one of the project's."""
+    query = sa.select(tasks.c.id).where(tasks.c.id == task_id, tasks.c.project_id == project_id, visible(tasks))
+    return connection.execute(query).first() is not None
+
+
+def task_ids(connection: sa.Connection, project_id: int) -> dict[str, int]:
+    """Group → task."""
+    query = sa.select(tasks.c.group_id, tasks.c.id).where(tasks.c.project_id == project_id, visible(tasks))
+    return {row.group_id: row.id for row in connection.execute(query)}
+
+
+def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
+    """How far every task is, by its id."""
+    ranked = (
+        sa.select(judgments.c.task_id, sa.func.count())
+        .where(judgments.c.project_id == project_id, judgments.c.kind == "rank", STANDS)
+        .group_by(judgments.c.task_id)
+    )
+    counted = {task_id: int(count) for task_id, count in connection.execute(ranked)}
+    query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining)
+    return {
+        row.id: TaskWork(row.priority, row.overlap, row.remaining, counted.get(row.id, 0))
+        for row in connection.execute(query.where(tasks.c.project_id == project_id, visible(tasks)))
+    }

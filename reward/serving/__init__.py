@@ -1,0 +1,1 @@
+"""What ``reward serve`` answers: the parts of its two applications."""
