@@ -12,6 +12,8 @@ from labeler.records import Prompt, Ranking
 
 UserRole = Literal["labeler", "manager", "admin"]
 USER_ROLES: tuple[UserRole, ...] = ("labeler", "manager", "admin")
+ADJUDICATED = "adjudicated"
+"""The annotator under whose name reviewers' final answers go into the data."""
 Kind = Literal["rank", "write", "skip"]
 """A judgment of completions, an answer written to the prompt, or a refusal with a reason."""
 
@@ -77,6 +79,7 @@ class Assignment:
     """A task given to one person.
 
     Attributes:
+        handle: what the person's page calls the task, see `labeler.handles`.
         lease: when the reservation runs out, in seconds since 1970; None for the correction of a counted ranking,
             whose slot cannot be lost.
         completions: in the order in which this person sees them, the same after a reload.
@@ -101,6 +104,7 @@ class Assignment:
     correction_of: int | None
     opening: str | None
     skip_of: int | None
+    handle: int
     scenario: str | None = None
     offers: tuple[Offer, ...] = ()
 
@@ -216,27 +220,34 @@ class Judgment:
         Args:
             completion_ids: of the task, in the group's own order.
         """
-        nothing = Ranking("-", (None,) * len(completion_ids))
-        said = self.ranking or nothing
-
-        def by_id(values: tuple[Any, ...] | None) -> dict[str, Any]:
-            return dict(zip(completion_ids, values, strict=True)) if values else {}
-
-        return {
-            "kind": self.kind,
-            "ranks": by_id(said.chosen) if self.ranking else {},
-            "ratings": by_id(said.ratings),
-            "flags": {name: list(flags) for name, flags in by_id(said.flags).items()},
+        said = self.ranking or Ranking("-", (None,) * len(completion_ids))
+        rest = {
             "prompt_flags": list(self.prompt_flags or ()),
-            "all_bad": said.all_bad,
-            "strength": said.strength,
+            "kind": self.kind,
             "written": self.written.text if self.written else None,
             "edit": {"of": self.edit.of, "text": self.edit.text} if self.edit else None,
             "note": self.note,
             "reason": self.reason,
             "seconds": self.seconds,
-            **({"dialogue": as_draft(self.dialogue)} if self.dialogue else {}),
         }
+        dialogue = {"dialogue": as_draft(self.dialogue)} if self.dialogue else {}
+        return said_as_draft(said, completion_ids) | rest | dialogue
+
+
+def said_as_draft(ranking: Ranking, completion_ids: tuple[str, ...]) -> dict[str, Any]:
+    """What a ranking says under the names of `Submission`; the completions in the group's own order."""
+
+    def by_id(values: tuple[Any, ...] | None) -> dict[str, Any]:
+        return dict(zip(completion_ids, values, strict=True)) if values else {}
+
+    return {
+        "ranks": by_id(ranking.chosen) if any(ranking.chosen) else {},
+        "ratings": by_id(ranking.ratings),
+        "flags": {name: list(flags) for name, flags in by_id(ranking.flags).items()},
+        "prompt_flags": list(ranking.prompt_flags or ()),
+        "all_bad": ranking.all_bad,
+        "strength": ranking.strength,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +298,7 @@ class ImportCounts:
 
 @dataclass(frozen=True, slots=True)
 class ProjectCounts:
-    """How a project stands; ``judgments`` and ``skips`` are the standing ones."""
+    """How a project stands; ``judgments`` and ``skips`` are the standing ones, ``tasks`` those of the queue."""
 
     tasks: int
     finished: int

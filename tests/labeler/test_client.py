@@ -28,6 +28,7 @@ from labeler.api.models import (
     Settings,
     Skip,
 )
+from labeler.api.oversight import Decision, GoldSettings
 from labeler.client import Client, submission_id
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
 from labeler.formats import parse_group
@@ -113,6 +114,7 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         project = manage(clients["root"], tmp_path)
         label(clients["ann"], clients["bob"], project)
         results(clients["root"], project, tmp_path)
+        oversee(clients["root"], clients["bob"], project)
         people(clients["root"], clients["bob"])
         document = httpx.get(f"{url}/api/openapi.json").json()
         for client in clients.values():
@@ -210,6 +212,42 @@ def results(root: Client, project: int, folder: Path) -> None:
     assert root.trainings()[0].id == started.id
     with pytest.raises(NotFoundError):
         root.training("none")
+
+
+def oversee(root: Client, bob: Client, project: int) -> None:
+    """Gold items, review, comments."""
+    desk = root.oversight
+    gold = json.dumps({**ROWS[0], "id": "gold", "meta": {"gold_ranks": [1, 2]}})
+    root.import_lines(project, f"{gold}\n".encode())
+    desk.set_gold(project, GoldSettings(0.5, "each", threshold=0.9, least=1))
+    report = desk.gold(project)
+    assert (report.rules.share, [item.group_id for item in report.items]) == (0.5, ["gold"])
+    while (task := bob.next_task(project).task) and not desk.gold(project).people:
+        right = {item.text: rank for rank, item in enumerate(parse_group(ROWS[0]).completions, 1)}
+        wrong = {item.label: 3 - right.get(item.text, 1) for item in task.completions}
+        bob.submit(task.id, Answer(submission_id(), ranks=wrong))
+    (person,) = desk.gold(project).people
+    if person.pause is not None:
+        desk.lift_pause(project, person.pause)
+    else:
+        with pytest.raises(NotFoundError):
+            desk.lift_pause(project, 1)
+    listed = desk.review(project).tasks
+    assert listed[0].disagreement == 1.0
+    first = listed[0].task_id
+    theirs = next(item for item in root.judgments(project) if item.task == first and item.annotator == "bob")
+    desk.send_back(theirs.id, "Look again, please.")
+    assert [item.task_id for item in desk.review(project, "sent_back").tasks] == [first]
+    desk.one_more_opinion(first)
+    bob.oversight.comment(first, "Why?")
+    desk.comment(first, "Because.", "bob")
+    assert [(item.author, item.text) for item in bob.oversight.comments(first)] == [
+        ("bob", "Why?"),
+        ("manager", "Because."),
+    ]
+    desk.adjudicate(first, Decision(submission_id(), accepted=theirs.id))
+    (final,) = desk.adjudications(project)
+    assert (final.task, final.by, final.accepted, final.ranks) == (first, "root", theirs.id, (1, 1))
 
 
 def people(root: Client, bob: Client) -> None:
