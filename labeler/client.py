@@ -55,6 +55,7 @@ from labeler.api.models import (
 )
 from labeler.chat import Turn
 from labeler.client_oversight import Oversight
+from labeler.client_screening import Screening
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
 from labeler.formats.files import replacing
 from labeler.tokens import ApiToken
@@ -295,6 +296,11 @@ class Client:
     def oversight(self) -> Oversight:
         """Gold items, reviews and the talk about tasks."""
         return Oversight(self._send, self._pages)
+
+    @property
+    def screening(self) -> Screening:
+        """The screening exam."""
+        return Screening(self._send)
 
     # On the wire
 

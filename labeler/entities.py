@@ -220,34 +220,27 @@ class Judgment:
         Args:
             completion_ids: of the task, in the group's own order.
         """
-        said = self.ranking or Ranking("-", (None,) * len(completion_ids))
-        rest = {
-            "prompt_flags": list(self.prompt_flags or ()),
+        nothing = Ranking("-", (None,) * len(completion_ids))
+        said = self.ranking or nothing
+
+        def by_id(values: tuple[Any, ...] | None) -> dict[str, Any]:
+            return dict(zip(completion_ids, values, strict=True)) if values else {}
+
+        return {
             "kind": self.kind,
+            "ranks": by_id(said.chosen) if self.ranking else {},
+            "ratings": by_id(said.ratings),
+            "flags": {name: list(flags) for name, flags in by_id(said.flags).items()},
+            "prompt_flags": list(self.prompt_flags or ()),
+            "all_bad": said.all_bad,
+            "strength": said.strength,
             "written": self.written.text if self.written else None,
             "edit": {"of": self.edit.of, "text": self.edit.text} if self.edit else None,
             "note": self.note,
             "reason": self.reason,
             "seconds": self.seconds,
+            **({"dialogue": as_draft(self.dialogue)} if self.dialogue else {}),
         }
-        dialogue = {"dialogue": as_draft(self.dialogue)} if self.dialogue else {}
-        return said_as_draft(said, completion_ids) | rest | dialogue
-
-
-def said_as_draft(ranking: Ranking, completion_ids: tuple[str, ...]) -> dict[str, Any]:
-    """What a ranking says under the names of `Submission`; the completions in the group's own order."""
-
-    def by_id(values: tuple[Any, ...] | None) -> dict[str, Any]:
-        return dict(zip(completion_ids, values, strict=True)) if values else {}
-
-    return {
-        "ranks": by_id(ranking.chosen) if any(ranking.chosen) else {},
-        "ratings": by_id(ranking.ratings),
-        "flags": {name: list(flags) for name, flags in by_id(ranking.flags).items()},
-        "prompt_flags": list(ranking.prompt_flags or ()),
-        "all_bad": ranking.all_bad,
-        "strength": ranking.strength,
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ A candidate gets only tasks of the exam (see `labeler.draws`) until a manager ad
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -57,7 +57,7 @@ class Decided:
     by: str
     note: str
     at: str
-    scores: Mapping[str, Any]
+    scores: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from labeler.schema import IN_QUEUE, imports, judgments, tasks, users, visible
 from labeler.store import Store
 from labeler.tallies import recounted
 
-Show = Literal["disagreement", "flagged", "skipped", "all_bad", "commented", "sent_back", "final"]
+Show = Literal["disagreement", "flagged", "skipped", "all_bad", "commented", "judged", "sent_back", "final"]
 SHOWS: tuple[Show, ...] = get_args(Show)
 AT_ONCE = 500
 """Judgments taken up in one transaction."""
@@ -397,6 +397,7 @@ _CONDITIONS: dict[Show, tuple[sa.ColumnElement[bool], ...]] = {
     "skipped": (reviews.c.skipped, ~_FINAL),
     "all_bad": (reviews.c.all_bad, ~_FINAL),
     "commented": (reviews.c.noted | _TALKED, ~_FINAL),
+    "judged": (reviews.c.judgments > 0, ~_FINAL),
     "sent_back": (_BACK,),
     "final": (_FINAL,),
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 from labeler.api.models import Note, SubmissionId
 from labeler.api.typed import Limit
 from labeler.gold import When
+from labeler.review_desk import Show
 
 Comment = Annotated[str, Limit(1, 10_000)]
 
@@ -38,7 +39,7 @@ class ReviewQuery:
         after: how many of the list to leave out at its beginning.
     """
 
-    show: Literal["disagreement", "flagged", "skipped", "all_bad", "commented", "sent_back", "final"] = "disagreement"
+    show: Show = "disagreement"
     after: Annotated[int, Limit(0, 2**31 - 1)] = 0
 
 

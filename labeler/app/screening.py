@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import get_args
 
 import streamlit as st
@@ -19,7 +20,7 @@ ABOUT = (
 )
 BUTTONS: dict[Outcome, str] = {"admit": "Admit", "not yet": "Not yet", "retry": "Let them try again"}
 STATES = {"screening": "taking the exam", "admitted": "admitted", "refused": "not yet admitted"}
-SAVED = "screening-saved"
+SAVED, FAILED = "screening-saved", "screening-failed"
 
 
 def draw() -> None:
@@ -36,9 +37,11 @@ def draw() -> None:
     st.caption(ABOUT)
     if saved := st.session_state.pop(SAVED, None):
         st.success(saved)
+    if failed := st.session_state.pop(FAILED, None):
+        st.error(failed)
     desk = ExamDesk(services().store)
     rules = desk.rules(project.id)
-    _results(me, project, desk)
+    _results(project, desk)
     left, right = st.columns(2, gap="large")
     with left:
         _rules(project, desk, rules)
@@ -119,14 +122,14 @@ def _add(project: Project, desk: ExamDesk) -> None:
                 _done(f"{name} gets only the exam from now on, until you admit them.")
 
 
-def _results(me: User, project: Project, desk: ExamDesk) -> None:
+def _results(project: Project, desk: ExamDesk) -> None:
     found = desk.results(project.id)
     if not found:
         return
     st.dataframe([_row(candidate) for candidate in found], hide_index=True, width="stretch")
     names = [candidate.name for candidate in found]
     chosen = st.selectbox("Candidate", names, key=f"candidate-{project.id}") if len(names) > 1 else names[0]
-    _one(me, project, next(candidate for candidate in found if candidate.name == chosen))
+    _one(project, next(candidate for candidate in found if candidate.name == chosen))
 
 
 def _row(candidate: Candidate) -> dict[str, object]:
@@ -150,7 +153,7 @@ def _grade(score: Score) -> str:
     return "–" if score.value is None else f"{score.value:.1f} of 7"
 
 
-def _one(me: User, project: Project, candidate: Candidate) -> None:
+def _one(project: Project, candidate: Candidate) -> None:
     st.subheader(candidate.name, anchor=False)
     columns = st.columns(3)
     shares = (("Sensitive or not", candidate.scores.flags), ("Rankings", candidate.scores.rankings))
@@ -161,13 +164,14 @@ def _one(me: User, project: Project, candidate: Candidate) -> None:
     st.text("Areas: " + (", ".join(candidate.ticked) or "none ticked"))
     key = f"{project.id}-{candidate.name}-{candidate.attempt}"
     for item in candidate.written:
-        _written(me, project, candidate, item, f"{key}-{item.number}")
+        _written(project, candidate, item, f"{key}-{item.number}")
     with st.form(f"decide-{key}-{len(candidate.decisions)}"):
-        note = st.text_input("Note on the decision", max_chars=1000, key=f"note-{key}-{len(candidate.decisions)}")
+        note = f"note-{key}-{len(candidate.decisions)}"
+        st.text_input("Note on the decision", max_chars=1000, key=note)
         buttons = st.columns(3)
         for column, outcome in zip(buttons, get_args(Outcome), strict=True):
-            if column.form_submit_button(BUTTONS[outcome], width="stretch"):
-                _decide(me, project, candidate, outcome, note)
+            given = (project.id, candidate.name, outcome, note)
+            column.form_submit_button(BUTTONS[outcome], width="stretch", on_click=_decide, args=given)
     for decision in reversed(candidate.decisions):
         st.text(f"{decision.at}: attempt {decision.attempt}, {decision.outcome}, by {decision.by}. {decision.note}")
 
@@ -178,27 +182,35 @@ def _metric(column: st.delta_generator.DeltaGenerator, title: str, value: str, c
     column.caption(f"cut-off {cutoff}: {verdict}")
 
 
-def _written(me: User, project: Project, candidate: Candidate, item: Written, key: str) -> None:
+def _written(project: Project, candidate: Candidate, item: Written, key: str) -> None:
     with st.container(border=True):
         st.text(item.prompt)
         if not item.text:
             st.caption("Nothing written yet.")
             return
         st.code(item.text, language=None, wrap_lines=True)
-        grade = st.segmented_control("Grade, 1 to 7", list(GRADES), default=item.grade, key=f"grade-{key}-{item.grade}")
-        if grade != item.grade:
-            try:
-                ExamDesk(services().store).grade(project.id, candidate.name, item.number, grade, me.id)
-            except ProductError as error:
-                st.error(str(error))
-            else:
-                st.rerun()
+        grade = f"grade-{key}-{item.grade}"
+        given = (project.id, candidate.name, item.number, grade)
+        st.segmented_control("Grade, 1 to 7", list(GRADES), default=item.grade, key=grade, on_change=_grade, args=given)
 
 
-def _decide(me: User, project: Project, candidate: Candidate, outcome: Outcome, note: str) -> None:
+# Before the page is drawn anew, so that one click is not lost in the drawing that another has begun:
+
+
+def _grade(project_id: int, name: str, number: int, key: str) -> None:
+    _act(lambda me: ExamDesk(services().store).grade(project_id, name, number, st.session_state[key], me.id))
+
+
+def _decide(project_id: int, name: str, outcome: Outcome, key: str) -> None:
+    if _act(lambda me: ExamDesk(services().store).decide(project_id, name, outcome, st.session_state[key], me.id)):
+        st.session_state[SAVED] = f"{name}: {outcome}."
+
+
+def _act(action: Callable[[User], None]) -> bool:
+    """Do it, or keep for the page why not."""
     try:
-        ExamDesk(services().store).decide(project.id, candidate.name, outcome, note, me.id)
+        action(require_manager())
     except ProductError as error:
-        st.error(str(error))
-    else:
-        _done(f"{candidate.name}: {outcome}.")
+        st.session_state[FAILED] = str(error)
+        return False
+    return True

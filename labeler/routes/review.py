@@ -2,7 +2,8 @@
 
 A reviewer sees completions in the group's own order, A first; judgments are written in these letters::
 
-    {"task": 7, "prompt": […], "completions": [{"label": "A", "text": "…"}, …], "schema": {…}, "overlap": 2,
+    {"task": 7, "prompt": […], "scenario": null, "completions": [{"label": "A", "text": "…"}, …], "schema": {…},
+     "overlap": 2,
      "judgments": [{"id": 3, "annotator": "labeler-1", "at": "…", "kind": "rank", "answer": {as a draft},
                     "reason": null, "note": "", "seconds": 12.5, "returned": null, "here": true}, …],
      "finals": [{"id": 9, "by": "boss", "at": "…", "accepted": 3, "instead": [3, 4], "answer": {as a draft}}]}
@@ -16,7 +17,8 @@ from typing import Any
 from starlette.routing import BaseRoute, Route
 
 from labeler.adjudications import Adjudication
-from labeler.entities import Judgment, Shown, Submission, User, said_as_draft
+from labeler.content import scenario_of
+from labeler.entities import Judgment, Shown, Submission, User
 from labeler.errors import DataError
 from labeler.gold_desk import GoldDesk
 from labeler.label_schema import schema_row
@@ -35,7 +37,8 @@ ACCEPTED = "accepted"
 
 def projects(store: Store, user: User, body: Json) -> Json:
     """What one may review."""
-    own = [{"id": project.id, "name": project.name} for project in ReviewDesk(store).projects(user)]
+    found = ReviewDesk(store).projects(user)
+    own = [{"id": project.id, "name": project.name, "judges": project.schema.judges} for project in found]
     return {"user": {"id": user.id, "name": user.name}, "projects": own}
 
 
@@ -135,6 +138,7 @@ def _reviewed(found: Reviewed) -> Json:
         "task": found.task_id,
         "group": found.group.id,
         "prompt": [{"role": message.role, "content": message.content} for message in found.group.prompt],
+        "scenario": scenario_of(found.group),
         "completions": [{"label": item.label, "text": item.text} for item in shown],
         "schema": schema_row(found.project.schema),
         "overlap": found.overlap,
@@ -159,7 +163,7 @@ def _judgment(item: Judgment, found: Reviewed, shown: tuple[Shown, ...]) -> Json
 
 
 def _final(item: Adjudication, group: Group, shown: tuple[Shown, ...]) -> Json:
-    answer = wire.draft_out(said_as_draft(item.ranking, _ids(group)), shown)
+    answer = wire.draft_out(item.judgment.as_draft(_ids(group)), shown)
     told: dict[str, Any] = {name: getattr(item, name) for name in ("id", "by", "at", ACCEPTED, "instead")}
     return told | {"answer": answer}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from board import Board, group
-from browsing import Site, Visit
+from browsing import Site, Visit, settled
 from playwright.sync_api import expect
 from test_gold_page import PHONE, labels, picture
 from test_managers import choose
@@ -60,6 +60,7 @@ def test_a_candidate_is_screened_and_admitted(site: Site, visit: Visit):
     boss.get_by_role("radio", name="6").or_(boss.get_by_role("button", name="6", exact=True)).first.click()
     expect(boss.get_by_text("cut-off 6.0: reached")).to_be_visible(timeout=20_000)
     picture(boss, "screening-desk")
+    settled(boss)
     boss.get_by_role("button", name="Admit").click()
     expect(boss.get_by_text("screen-ann: admit.")).to_be_visible(timeout=20_000)
     page.goto(site.url)

@@ -29,8 +29,10 @@ from labeler.api.models import (
     Skip,
 )
 from labeler.api.oversight import Decision, GoldSettings
+from labeler.api.screening import ExamInfo
 from labeler.client import Client, submission_id
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
+from labeler.exam import ExamRules
 from labeler.formats import parse_group
 from labeler.snapshot import read_snapshot
 from labeler.store import Store
@@ -115,6 +117,7 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         label(clients["ann"], clients["bob"], project)
         results(clients["root"], project, tmp_path)
         oversee(clients["root"], clients["bob"], project)
+        screen(clients["root"], clients["ann"])
         people(clients["root"], clients["bob"])
         document = httpx.get(f"{url}/api/openapi.json").json()
         for client in clients.values():
@@ -248,6 +251,32 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     desk.adjudicate(first, Decision(submission_id(), accepted=theirs.id))
     (final,) = desk.adjudications(project)
     assert (final.task, final.by, final.accepted, final.ranks) == (first, "root", theirs.id, (1, 1))
+
+
+def screen(root: Client, ann: Client) -> None:
+    """Somebody takes an exam and is admitted."""
+    desk, theirs = root.screening, ann.screening
+    made = root.add_project(NewProject("exam", dwell_seconds=0))
+    known = (json.dumps({**ROWS[0], "id": name, "meta": {"gold_ranks": [1, 2]}}) for name in ("known", "spare"))
+    root.import_lines(made.id, "\n".join(known).encode())
+    assert desk.exam(made.id) == ExamInfo(None, 0)
+    desk.set_exam(made.id, ExamRules(tasks=1, prompts=("Write.",), areas=("Politics", "Age")))
+    assert desk.keep_for_exams(made.id, 9) == 2
+    desk.add_candidate(made.id, "ann")
+    assert [(exam.project, exam.coming) for exam in theirs.exams()] == [(made.id, 1)]
+    task = ann.next_task(made.id).task
+    assert task
+    ann.submit(task.id, Answer(submission_id(), ranks={item.label: 1 for item in task.completions}))
+    theirs.write(made.id, 0, "Written.")
+    theirs.tick(made.id, ("Age",))
+    (exam,) = theirs.exams()
+    assert (exam.done, exam.ticked, exam.written[0].text) == (1, ("Age",), "Written.")
+    desk.grade(made.id, "ann", 0, 7)
+    (candidate,) = desk.candidates(made.id)
+    assert (candidate.scores.rankings.value, candidate.scores.grade.value, candidate.state) == (0.0, 7.0, "screening")
+    desk.decide(made.id, "ann", "not yet", "too many ties")
+    (candidate,) = desk.candidates(made.id)
+    assert (candidate.state, candidate.decisions[0].note, theirs.exams()) == ("refused", "too many ties", ())
 
 
 def people(root: Client, bob: Client) -> None:

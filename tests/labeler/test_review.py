@@ -10,11 +10,16 @@ from sqlalchemy.exc import DBAPIError
 from store_helpers import ask, group, people, project, ranking, skip
 
 from labeler.agreement import disagreement, reliability
-from labeler.entities import ADJUDICATED, Submission
+from labeler.entities import ADJUDICATED, Edit, Submission
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, UsageError
-from labeler.label_schema import Flag, LabelSchema
-from labeler.records import Ranking
+from labeler.exam_desk import ExamDesk
+from labeler.exporting import chosen
+from labeler.gold import GoldRules
+from labeler.gold_desk import GoldDesk
+from labeler.label_schema import Flag, LabelSchema, preset
+from labeler.records import Group, Ranking
 from labeler.review_desk import ReviewDesk
+from labeler.selection import Export, Selection
 from labeler.snapshot import freeze, read_snapshot
 from labeler.store import Store
 
@@ -208,6 +213,92 @@ def test_the_snapshot_has_decisions_only_beside_or_not(store: Store, tmp_path):
     assert manifest == {"setting": "only", "groups": 2, "rankings_left_out": 2}
     assert found["beside"][0] == {"g0": [*both, final], "g1": last, "g2": [(ADJUDICATED, (3, 2, 1))]}
     assert found["ignore"] == ({"g0": both, "g1": last}, {"setting": "ignore", "groups": 0, "rankings_left_out": 0})
+
+
+def test_an_export_has_decisions_as_the_snapshot_does_and_filters_them(store: Store, tmp_path):
+    essays, ann, bob, boss = reviewed(store)
+    judge(store, essays, ann, {"g2": "unclear"})
+    judge(store, essays, bob, {"g0": CBA, "g2": "unclear"})
+    desk = ReviewDesk(store)
+    for name in ("g0", "g2"):
+        task_id = task_of(store, essays, name)
+        desk.decide(boss.id, own_answer(task_id, BAC), task_id=task_id, submission_id=name, accepted=None, seen=None)
+
+    def exported(finals: str, **selection: object) -> dict[str, str]:
+        wanted = Export(to="native", adjudicated=finals, selection=Selection(**selection))  # type: ignore[arg-type]
+        with store.frozen(essays.id) as frozen:
+            return {one.id: " ".join(r.annotator for r in one.rankings) for one in chosen(frozen, wanted)}
+
+    for setting in ("only", "beside", "ignore"):
+        freeze(store, essays, tmp_path / setting, adjudicated=setting)  # type: ignore[arg-type]
+        groups = read_snapshot(tmp_path / setting).groups
+        assert exported(setting) == {one.id: " ".join(r.annotator for r in one.rankings) for one in groups}
+    assert exported("only", min_overlap=2) == {"g0": ADJUDICATED, "g1": "ann bob", "g2": ADJUDICATED}
+    assert exported("only", min_overlap=3) == {"g0": ADJUDICATED, "g2": ADJUDICATED}
+    assert exported("beside", min_overlap=3) == {"g0": f"ann bob {ADJUDICATED}", "g2": ADJUDICATED}
+    assert exported("ignore", min_overlap=2) == {"g0": "ann bob", "g1": "ann bob"}
+    assert exported("only", annotators=("ann",)) == {"g0": "ann", "g1": "ann"}  # a decision is nothing that she said
+    assert exported("only", annotators=(ADJUDICATED,)) == {"g0": ADJUDICATED, "g2": ADJUDICATED}
+    assert exported("only", until="2001-01-01") == {}
+
+
+def test_an_edit_goes_along_with_the_judgment_that_is_accepted(store: Store, tmp_path):
+    essays = store.add_project("edited", schema=LabelSchema(edit="required"), overlap=2, dwell_seconds=0)
+    store.import_groups(essays.id, [group(0)])
+    (ann, bob), boss = people(store, "ann", "bob"), store.add_user("boss", "manager")
+    given = {}
+    for user in (ann, bob):
+        task = ask(store, essays, user)
+        edit = Edit("c0", f"Better, says {user.name}.")
+        given[user.name] = store.submit(user.id, ranking(task, ranks=ABC, edit=edit)).id
+    desk, task_id = ReviewDesk(store), task_of(store, essays, "g0")
+    decide = {"task_id": task_id, "seen": None}
+    desk.decide(boss.id, None, accepted=given["ann"], submission_id="d1", **decide)
+    (final,) = desk.task(task_id, boss.id).finals
+    assert final.edit == Edit("c0", "Better, says ann.")
+
+    def texts(setting: str) -> list[list[str]]:
+        freeze(store, essays, tmp_path / setting, adjudicated=setting)  # type: ignore[arg-type]
+        (one,) = read_snapshot(tmp_path / setting).groups
+        return [_best_first(one, said) for said in one.rankings]
+
+    own = [f"Answer {i} to 0." for i in range(3)]
+    anns, bobs = ["Better, says ann.", *own], ["Better, says bob.", *own]
+    assert texts("only") == [anns]
+    assert texts("beside") == [anns, bobs, own]  # the same text is there once, above all for who wrote it
+    assert texts("ignore") == [anns, bobs]
+    again = {"task_id": task_id, "seen": final.id, "submission_id": "d2", "accepted": None}
+    desk.decide(boss.id, own_answer(task_id, CBA), **again)  # a reviewer's own answer needs no edit
+    assert texts("only") == [own[::-1]]
+
+
+def _best_first(one: Group, said: Ranking) -> list[str]:
+    """The texts that somebody ranked."""
+    ranked = {rank: text.text for rank, text in zip(said.ranks, one.completions, strict=True) if rank}
+    return [ranked[rank] for rank in sorted(ranked)]
+
+
+def test_what_people_write_is_listed_and_has_no_final_answer(store: Store):
+    poems = store.add_project("poems", schema=preset("demonstrate"), dwell_seconds=0)
+    store.import_groups(poems.id, [group(number, 0) for number in range(2)])
+    (ann,), boss = people(store, "ann"), store.add_user("boss", "manager")
+    for _ in range(2):
+        task = ask(store, poems, ann)
+        said = Submission(f"w{task.task_id}", task.task_id, "write", written="So be it.", note="hm")
+        judgment = store.submit(ann.id, said)
+    desk = ReviewDesk(store)
+    assert names(store, poems, boss, "judged") == ["g0", "g1"]
+    assert names(store, poems, boss) == []
+    listed = desk.listing(poems.id, boss.id, "commented").tasks
+    assert [(item.judgments, item.disagreement) for item in listed] == [(1, None), (1, None)]
+    with pytest.raises(DataError, match="send it back"):
+        desk.decide(boss.id, None, task_id=judgment.task_id, submission_id="d", accepted=judgment.id, seen=None)
+    desk.send_back(judgment.id, boss.id, "Longer, please.")
+    assert desk.returned(poems.id, ann.id) == {judgment.id: "Longer, please."}
+    with pytest.raises(UsageError, match="people write in this project"):
+        GoldDesk(store).set_rules(poems.id, GoldRules(0.1))
+    with pytest.raises(UsageError, match="people write in this project"):
+        ExamDesk(store).add_tasks(poems.id, 1)
 
 
 def test_a_judgment_is_sent_back_until_it_is_corrected(store: Store):

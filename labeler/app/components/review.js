@@ -57,7 +57,8 @@ class Review {
       this.message,
       this.submit,
     );
-    this.foot = el("footer", { class: "lb-board" }, el("p", { class: "rv-keys" }, texts.review.keys), this.place, tools);
+    this.hint = el("p", { class: "rv-keys" });
+    this.foot = el("footer", { class: "lb-board" }, this.hint, this.place, tools);
     const side = el("aside", { class: "rv-side" }, this.list);
     this.root = el("div", { class: "lb rv" }, top, side, this.main, this.foot);
   }
@@ -68,6 +69,7 @@ class Review {
     await this.#ask(async () => {
       const { user, projects } = await request("GET", "/api/review/projects");
       drawFor(user.id);
+      this.projects = projects;
       this.choice.replaceChildren(...projects.map(({ id, name }) => el("option", { value: id }, name)));
       if (projects.length) await this.#pick({ project: projects[0].id });
       else this.#empty(texts.review.noProject);
@@ -96,10 +98,15 @@ class Review {
 
   async #pick({ project = this.project, show = this.show }) {
     this.project = project;
-    this.show = show;
+    // What people write is not compared: there is no disagreement to look at, and nothing to decide.
+    this.judges = this.projects.find(({ id }) => id === project).judges;
+    this.show = this.judges || show !== "disagreement" ? show : "judged";
     this.choice.value = project;
+    this.filter.value = this.show;
+    this.hint.textContent = this.judges ? texts.review.keys : texts.review.keysWritten;
+    this.place.hidden = this.submit.hidden = !this.judges;
     await this.#ask(async () => {
-      const found = await request("POST", "/api/review/list", { project, show });
+      const found = await request("POST", "/api/review/list", { project, show: this.show });
       this.tasks = found.tasks;
       await this.#news();
       this.found = found;
@@ -158,7 +165,7 @@ class Review {
     this.say("");
     const labels = task.completions.map(({ label }) => label);
     this.answer = answers.fromDraft(labels, task.schema, task.finals.at(-1)?.answer ?? null);
-    const prompt = drawPrompt(task.prompt);
+    const prompt = drawPrompt(turnsOf(task));
     this.view = drawCards(task.completions, (label) => this.rank.tap(label));
     this.rank = new RankStep(this.steps);
     this.rate = answers.asksMarks(task.schema) ? new RateStep(task.schema, labels, this.view.cards, prompt.tags, this.steps) : null;
@@ -166,7 +173,7 @@ class Review {
     this.rank.open(task.schema, labels);
     this.rank.node.hidden = !task.schema.ranking;
     this.place.replaceChildren(...(this.rate ? [this.rate.panel.node] : []), this.rank.node);
-    this.badLabel.hidden = !task.schema.all_bad;
+    this.badLabel.hidden = !this.judges || !task.schema.all_bad;
     this.main.replaceChildren(prompt.node, this.#judgments(), this.view.node);
     this.main.scrollTop = 0;
     foldLong([...prompt.folds, ...this.view.folds]);
@@ -198,7 +205,7 @@ class Review {
   }
 
   #judgment(judgment, index) {
-    const ranked = judgment.kind !== "skip";
+    const ranked = this.judges && judgment.kind !== "skip";
     const actions = [
       ranked && button(texts.review.accept, { class: "lb-quiet", "data-testid": "accept", onclick: () => this.accept(judgment) }, String(index + 1)),
       ranked && button(texts.review.startFrom, { class: "lb-quiet", onclick: () => this.#startFrom(judgment) }),
@@ -252,7 +259,7 @@ class Review {
   }
 
   #obstacle() {
-    return this.sending ? texts.board.sending : answers.obstacle(this.answer, this.task.schema);
+    return this.sending ? texts.board.sending : answers.obstacle(this.answer, { ...this.task.schema, edit: null });
   }
 
   async #act(path, body, done) {
@@ -282,10 +289,10 @@ class Review {
   }
 
   decide() {
-    if (!this.task) return;
+    if (!this.task || !this.judges) return;
     const obstacle = this.#obstacle();
     if (obstacle) this.say(obstacle);
-    else this.#settle(answers.toSubmission(this.answer));
+    else this.#settle({ ...answers.toSubmission(this.answer), edit: null }); // what is final is one of the texts that were judged
   }
 
   oneMore() {
@@ -336,11 +343,16 @@ class Review {
     if (event.key === "ArrowDown") return () => this.#step(1);
     if (event.key === "ArrowUp") return () => this.#step(-1);
     if (!this.task) return null;
+    if (!this.judges) return this.#always(letter);
     if (event.key === "Enter") return event.target.closest?.("button, a") ? null : () => this.decide();
     const judgment = /^[1-9]$/.test(event.key) && this.task.judgments[Number(event.key) - 1];
     if (judgment && judgment.kind !== "skip") return () => this.accept(judgment);
     if (letter.length === 1 && this.answer.ranking.labels.includes(letter)) return () => this.rank.typeLetter(letter, event.repeat);
-    return { "=": () => this.rank.toggleTie(), Backspace: () => this.rank.takeBack(), ";": () => this.openComments(), N: () => this.#toggleNames(), O: () => this.oneMore() }[event.key.length === 1 ? letter : event.key] ?? null;
+    return { "=": () => this.rank.toggleTie(), BACKSPACE: () => this.rank.takeBack() }[letter] ?? this.#always(letter);
+  }
+
+  #always(letter) {
+    return { ";": () => this.openComments(), N: () => this.#toggleNames(), O: () => this.oneMore() }[letter] ?? null;
   }
 
   #draw() {
@@ -357,7 +369,15 @@ class Review {
   }
 }
 
-/** What a judgment says, in lines: the ranking, ratings and flags by letter. */
+/** What to show as the prompt: of a dialogue what it is to be about, before the turns that it begins with. */
+function turnsOf({ prompt, scenario }) {
+  return scenario || !prompt.length ? [{ role: "scenario", content: scenario ?? "" }, ...prompt] : prompt;
+}
+
+/** A text that somebody wrote; a long one scrolls. */
+const long = (text) => el("div", { class: "lb-text rv-written", dir: "auto", tabindex: "0", "data-testid": "written" }, ...exactNodes(text));
+
+/** What a judgment says, in lines: the ranking, ratings and flags by letter, or what was written. */
 function said({ kind, reason, answer }, schema) {
   if (kind === "skip") return [el("div", { class: "rv-rank" }, texts.review.skipped(reason))];
   const flagTexts = new Map([...schema.flags, ...schema.prompt_flags].map(({ name, text }) => [name, text]));
@@ -371,6 +391,9 @@ function said({ kind, reason, answer }, schema) {
     Object.keys(answer.ranks).length > 0 && el("div", { class: "rv-rank", "data-testid": "said" }, strength ? texts.review.better(ranks, strength) : ranks),
     ratings.length > 0 && el("div", {}, ratings.join(" · ")),
     marked.length > 0 && el("div", {}, texts.review.flags(marked.join("; "))),
+    ...(answer.edit ? [el("div", { class: "lb-muted" }, texts.review.edited(answer.edit.of)), long(answer.edit.text)] : []),
+    answer.written && long(answer.written),
+    ...(answer.dialogue?.turns ?? []).flatMap(({ role, text }) => [el("div", { class: "lb-role" }, texts.prompt.roles[role]), long(text)]),
     answer.prompt_flags.length > 0 && el("div", {}, texts.review.promptFlags(flags(answer.prompt_flags))),
   ].filter(Boolean);
 }

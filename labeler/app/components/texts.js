@@ -50,7 +50,7 @@ const english = {
 
   prompt: {
     name: "Prompt",
-    roles: { system: "system", user: "user", assistant: "assistant" },
+    roles: { system: "system", user: "user", assistant: "assistant", scenario: "scenario" },
     earlier(system, turns) {
       const earlier = `${turns} earlier ${plural(turns, "turn", "turns")}`;
       return system ? `system message${turns ? ` and ${earlier}` : ""}` : earlier;
@@ -285,6 +285,7 @@ const english = {
       skipped: "Skipped",
       all_bad: "All bad",
       commented: "Commented",
+      judged: "All that was done",
       sent_back: "Sent back, waiting",
       final: "Decided",
     },
@@ -300,6 +301,7 @@ const english = {
     previous: "previous",
     next: "next",
     keys: "↓ ↑ next and previous task · letters rank · = tie · Backspace back · Enter decide · 1–9 accept that judgment · o one more opinion · n names · ; comments",
+    keysWritten: "↓ ↑ next and previous task · o one more opinion · n names · ; comments",
     nothing: "There is nothing of this kind to look at.",
     noMessages: "There is nothing unread.",
     noProject: "There is no project for you to review.",
@@ -334,6 +336,7 @@ const english = {
     allBad: "all bad",
     better: (ranks, strength) => `${ranks} (${strength} better)`,
     flags: (flags) => `⚑ ${flags}`,
+    edited: (label) => (label ? `${label} improved:` : "A better one, written anew:"),
     promptFlags: (flags) => `⚑ prompt: ${flags}`,
   },
 
