@@ -138,6 +138,12 @@ class GoldDesk:
             secret = pools.secret_of(connection, project_id)
         return {task_id: handle(secret, project_id, task_id) if secret else task_id for task_id in task_ids}
 
+    def handle_of(self, task_id: int) -> int:
+        """The same of one task, whose project need not be known."""
+        with self.store.database.read() as connection:
+            project_id = connection.execute(_TASK, {"task": task_id}).one().project_id
+        return self.handles(project_id, [task_id])[task_id]
+
     def task_of(self, number: int) -> int:
         """The task that a labeler's page means."""
         if not is_handle(number):

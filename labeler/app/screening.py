@@ -191,13 +191,13 @@ def _written(project: Project, candidate: Candidate, item: Written, key: str) ->
         st.code(item.text, language=None, wrap_lines=True)
         grade = f"grade-{key}-{item.grade}"
         given = (project.id, candidate.name, item.number, grade)
-        st.segmented_control("Grade, 1 to 7", list(GRADES), default=item.grade, key=grade, on_change=_grade, args=given)
+        st.segmented_control("Grade, 1 to 7", list(GRADES), default=item.grade, key=grade, on_change=_give, args=given)
 
 
 # Before the page is drawn anew, so that one click is not lost in the drawing that another has begun:
 
 
-def _grade(project_id: int, name: str, number: int, key: str) -> None:
+def _give(project_id: int, name: str, number: int, key: str) -> None:
     _act(lambda me: ExamDesk(services().store).grade(project_id, name, number, st.session_state[key], me.id))
 
 

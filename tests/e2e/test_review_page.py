@@ -8,8 +8,10 @@ from browsing import Site, Visit
 from playwright.sync_api import Page, expect
 from test_gold_page import PHONE, picture
 
+from labeler.chat import Turn, WrittenDialogue
 from labeler.entities import Submission
 from labeler.label_schema import LabelSchema, preset
+from labeler.records import Group
 from labeler.review_desk import ReviewDesk
 from labeler.threads import Threads
 
@@ -105,6 +107,40 @@ def test_ratings_and_flags_are_decided_too(site: Site, visit: Visit):
     assert final.ranking.ratings
     assert final.ranking.ratings[0] == 2
     assert any("sexual_content" in names for names in final.ranking.flags or ())
+    visit.problems[:] = [p for p in visit.problems if "404" not in p]
+
+
+def test_what_people_write_is_read_and_sent_back_but_not_decided(site: Site, visit: Visit):
+    verses = site.store.add_project("verses", schema=preset("demonstrate"), dwell_seconds=0)
+    plays = site.store.add_project("verse-plays", schema=preset("chat"), dwell_seconds=0)
+    site.store.import_groups(verses.id, [group("verse", 0)])
+    site.store.import_groups(plays.id, [Group("play", (), (), meta={"scenario": "Play a customer."})])
+    for who, role in (("ann", "labeler"), ("boss", "manager")):
+        site.add_user(f"verse-{who}", role, ("verses", "verse-plays"))
+    ann = site.store.user("verse-ann")
+    talk = WrittenDialogue((Turn("user", "Hello <b>there</b>"), Turn("assistant", "Hm?")))
+    for made, said in (
+        (verses, {"kind": "write", "written": "So <i>be</i> it."}),
+        (plays, {"kind": "rank", "dialogue": talk}),
+    ):
+        task = site.store.next_task(made.id, ann.id)
+        assert task
+        site.store.submit(ann.id, Submission(f"verse-{made.id}", task.task_id, **said))  # type: ignore[arg-type]
+    page = open_review(visit, site, "verse-boss")
+    expect(page.get_by_test_id("written")).to_have_text("So <i>be</i> it.")
+    expect(page.get_by_test_id("review-decide")).to_be_hidden()
+    expect(page.get_by_test_id("accept")).to_have_count(0)
+    for key in ("1", "Enter", "A"):
+        page.keyboard.press(key)
+    page.get_by_test_id("send-back").click()
+    page.get_by_test_id("send-back-text").fill("Longer, please.")
+    page.get_by_test_id("send-back-send").click()
+    expect(page.get_by_text("Sent back: Longer, please.")).to_be_visible()
+    page.get_by_test_id("review-project").select_option(label="verse-plays")
+    expect(page.get_by_test_id("prompt")).to_contain_text("Play a customer.")
+    expect(page.get_by_test_id("written")).to_have_text(["Hello <b>there</b>", "Hm?"])
+    picture(page, "review-dialogue")
+    assert not ReviewDesk(site.store).decisions(verses.id, after=0, limit=1)
     visit.problems[:] = [p for p in visit.problems if "404" not in p]
 
 

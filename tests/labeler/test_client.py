@@ -228,7 +228,8 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     while (task := bob.next_task(project).task) and not desk.gold(project).people:
         right = {item.text: rank for rank, item in enumerate(parse_group(ROWS[0]).completions, 1)}
         wrong = {item.label: 3 - right.get(item.text, 1) for item in task.completions}
-        bob.submit(task.id, Answer(submission_id(), ranks=wrong))
+        recorded = bob.submit(task.id, Answer(submission_id(), ranks=wrong))
+        assert recorded.task == task.id == next(bob.history(project)).task  # no ids of the database
     (person,) = desk.gold(project).people
     if person.pause is not None:
         desk.lift_pause(project, person.pause)

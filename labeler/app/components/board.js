@@ -368,7 +368,7 @@ class Board {
       const next = await send(body, (sentence) => this.say(sentence, { alarm: true }));
       this.lastAnswer = performance.now();
       this.draft.close();
-      if (body.kind === "rank" && this.task.correction) this.notices.refresh();
+      if (body.kind !== "skip" && this.task.correction) this.notices.refresh();
       await gold.tell(this.frame.root, next.feedback);
       await this.#show(next);
       if (next.refusal) this.frame.say(next.refusal, { alarm: true });
