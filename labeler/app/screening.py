@@ -189,9 +189,10 @@ def _written(project: Project, candidate: Candidate, item: Written, key: str) ->
             st.caption("Nothing written yet.")
             return
         st.code(item.text, language=None, wrap_lines=True)
-        grade = f"grade-{key}-{item.grade}"
+        grade = f"grade-{key}"
+        st.session_state[grade] = item.grade
         given = (project.id, candidate.name, item.number, grade)
-        st.segmented_control("Grade, 1 to 7", list(GRADES), default=item.grade, key=grade, on_change=_give, args=given)
+        st.segmented_control("Grade, 1 to 7", list(GRADES), key=grade, on_change=_give, args=given)
 
 
 # Before the page is drawn anew, so that one click is not lost in the drawing that another has begun:

@@ -49,7 +49,7 @@ BODIES = {
     "add_comment": {"text": "hm"},
     "set_exam": {"tasks": 0},
     "keep_for_exams": {"tasks": 1},
-    "add_candidate": {"name": "labeler"},
+    "add_candidate": {"name": "new"},
     "grade_answer": {"grade": 5},
     "decide_candidate": {"outcome": "admit"},
     "write_answer": {"text": "hm"},
