@@ -150,6 +150,17 @@ def test_the_draw_is_the_same_after_a_reload_and_in_another_run(store: Store, cl
     assert [int(name[1:]) >= 1000 for name in seen] == expected
 
 
+def test_who_leaves_sensitive_tasks_out_meets_none_among_the_gold_items(store: Store, clock):
+    essays = gold_project(store, ordinary=12, gold=0, share=0.0)
+    hard = [replace(gold_group(number), meta={"gold_ranks": [1, 2, 3], "sensitive": True}) for number in (1000, 1001)]
+    store.import_groups(essays.id, [*hard, gold_group(1002)])
+    GoldDesk(store).set_rules(essays.id, GoldRules(0.5))
+    ann, bob = people(store, "ann", "bob")
+    store.opt_out(essays.id, ann.id, clock() + 3600)
+    assert {n for n in work(store, essays, ann, most=6) if n >= 1000} == {1002}
+    assert {n for n in work(store, essays, bob, most=6) if n >= 1000} == {1000, 1001, 1002}
+
+
 def test_gold_goes_out_of_the_queue_and_back(store: Store):
     essays = gold_project(store, ordinary=2, gold=3, share=0.5)
     (ann,) = people(store, "ann")
