@@ -13,7 +13,16 @@ from streamlit import config
 from labeler.accounts import Accounts
 from labeler.app import session
 from labeler.errors import UsageError
-from labeler.routes import Guard, Services, asset_routes, board_routes, chat_routes, door_routes, rest_routes
+from labeler.routes import (
+    Guard,
+    Services,
+    asset_routes,
+    board_routes,
+    chat_routes,
+    door_routes,
+    rest_routes,
+    review_routes,
+)
 from labeler.store import Store
 
 BACKLOG = 2048
@@ -55,7 +64,7 @@ def build_app(store: Store, *, one_click: bool = False) -> st.App:
         config.set_option(option, value)
     services = Services(store, Accounts(store), runs_folder(store), one_click)
     session.use(services)
-    labeling = [*board_routes(services), *chat_routes(services)]
+    labeling = [*board_routes(services), *chat_routes(services), *review_routes(services)]
     routes = [*asset_routes(), *door_routes(services), *labeling, *rest_routes(services)]
     return st.App(SCRIPT, routes=routes, middleware=[Middleware(Guard, services=services)])
 

@@ -43,6 +43,8 @@ MANAGER_PAGES = (
     "/throughput",
     "/import",
     "/export",
+    "/gold",
+    "/screening",
     "/settings",
     "/people",
     "/prompts",

@@ -115,6 +115,11 @@ class Visit:
         self.problems[:] = [problem for problem in self.problems if not re.search(pattern, problem)]
 
 
+def settled(page: Page) -> None:
+    """Wait until Streamlit has drawn all that the last click led to: it may replace what is being clicked."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
 def fill_login(page: Page, name: str, password: str = PASSWORD) -> None:
     page.fill("[name=name]", name)
     page.fill("[name=password]", password)
