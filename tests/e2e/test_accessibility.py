@@ -134,6 +134,7 @@ def test_the_pages_beside_it(site: Site, visit: Visit, scheme: str, path: str):
     page.goto(f"{site.url}/{path}")
     expect(page.get_by_role("heading", name=PAGES[path]).first).to_be_visible(timeout=30_000)
     settled(page)
+    page.wait_for_timeout(1000)  # colours fade in
     assert grave(page) == []
     visit.problems[:] = [
         problem for problem in visit.problems if "404" not in problem
