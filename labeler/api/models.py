@@ -115,11 +115,13 @@ class NewPerson:
     Attributes:
         name: what they sign in with and appear as in the data; a pseudonym is enough.
         projects: names of projects; none for all of one's own.
+        email: where the server knows an OpenID provider, this address, verified there, lets them in too.
     """
 
     name: Name
     role: UserRole = "labeler"
     projects: Annotated[tuple[str, ...], Limit(high=1000)] = ()
+    email: Annotated[str | None, Limit(3, 254)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,19 @@ class NewProject:
     overlap: Overlap = 1
     dwell_seconds: Annotated[float, Limit(0, 60)] = 0.4
     lease_seconds: Annotated[float, Limit(1, 604_800)] = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a project is worked off from now on; see ``ProjectInfo``. What is left out, or null, stays as it is.
+
+    Attributes:
+        overlap: for every task, those that are done among them; answers are never lost.
+    """
+
+    overlap: Overlap | None = None
+    dwell_seconds: Annotated[float | None, Limit(0, 60)] = None
+    lease_seconds: Annotated[float | None, Limit(1, 604_800)] = None
 
 
 @dataclass(frozen=True, slots=True)

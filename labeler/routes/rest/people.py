@@ -47,7 +47,7 @@ def add_user(call: Call, body: NewPerson) -> Invitation:
     foreign = [name for name in body.projects if own and name not in own]
     if foreign:
         raise PermissionDeniedError(f"{call.user.name!r} does not belong to the project {foreign[0]!r}")
-    token = call.services.accounts.add(body.name, body.role, body.projects or own)
+    token = call.services.accounts.add(body.name, body.role, body.projects or own, email=body.email)
     return Invitation(_person(call, call.store.user(body.name)), f"/invite/{token}")
 
 

@@ -24,6 +24,7 @@ from labeler.api.models import (
     Priorities,
     ProjectInfo,
     RankingInfo,
+    Rules,
     Settings,
     SnapshotQuery,
     Stats,
@@ -73,6 +74,15 @@ def get_project(call: Call, project: Project) -> ProjectInfo:
 def set_settings(call: Call, project: Project, body: Settings) -> ProjectInfo:
     """Ask something else from now on; judgments keep the version that they were made under."""
     return _info(call.store.set_schema(project.id, _schema(body)), call)
+
+
+@operation("PATCH", "/projects/{project}/rules", tag=PROJECTS, least="manager")
+def set_rules(call: Call, project: Project, body: Rules) -> ProjectInfo:
+    """Change how many people judge each task, the dwell time, or how long a task stays reserved."""
+    changed = call.store.set_rules(
+        project.id, overlap=body.overlap, dwell_seconds=body.dwell_seconds, lease_seconds=body.lease_seconds
+    )
+    return _info(changed)
 
 
 @operation("PUT", "/projects/{project}/guidelines", tag=PROJECTS, least="manager")
