@@ -21,40 +21,26 @@ from uuid import uuid4
 import httpx
 
 from labeler.api import typed
+from labeler.api.common import Page, Problem
+from labeler.api.content import Imported, ImportQuery, Priorities, TaskInfo
 from labeler.api.insight import AgreementReport, LeaderboardReport, QualityReport, ThroughputReport
-from labeler.api.models import (
+from labeler.api.labeling import (
     Answer,
     AskForReplies,
     Draft,
-    ExportQuery,
-    Guidelines,
-    Imported,
-    ImportQuery,
-    Invitation,
-    JudgmentInfo,
     Kept,
-    Me,
-    NewPerson,
-    NewProject,
-    NewTraining,
     Next,
     OfferInfo,
     OwnJudgment,
-    Page,
-    Person,
-    Priorities,
-    Problem,
-    ProjectInfo,
     Recorded,
-    Rules,
     SaveDraft,
-    Settings,
     Skip,
-    Stats,
-    TaskInfo,
-    Training,
     Undo,
 )
+from labeler.api.people import Invitation, Me, NewPerson, Person
+from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
+from labeler.api.results import ExportQuery, JudgmentInfo, Stats
+from labeler.api.training import NewTraining, Training
 from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.chat import Turn
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
@@ -178,7 +164,7 @@ class Client:
         Args:
             project_id: where to.
             path: of the file.
-            how: the fields of `labeler.api.models.ImportQuery`, as ``overlap=2`` or ``dry_run=True``.
+            how: the fields of `labeler.api.content.ImportQuery`, as ``overlap=2`` or ``dry_run=True``.
         """
         with Path(path).open("rb") as file:
             return self._import(project_id, ImportQuery(**how), files={"file": file})
@@ -198,7 +184,7 @@ class Client:
         Args:
             project_id: of which project.
             path: of the file; a zip where the format has several files.
-            how: the fields of `labeler.api.models.ExportQuery`, as ``to="trl"``.
+            how: the fields of `labeler.api.results.ExportQuery`, as ``to="trl"``.
         """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)

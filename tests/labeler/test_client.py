@@ -18,7 +18,10 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from labeler.api.models import Answer, Draft, FlagSetting, NewPerson, NewProject, NewTraining, Rules, Settings, Skip
+from labeler.api.labeling import Answer, Draft, Skip
+from labeler.api.people import NewPerson
+from labeler.api.projects import FlagSetting, NewProject, Rules, Settings
+from labeler.api.training import NewTraining
 from labeler.api.webhooks import NewWebhook
 from labeler.client import Client, submission_id
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError

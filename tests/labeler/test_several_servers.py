@@ -24,7 +24,8 @@ import pytest
 from store_helpers import group
 
 from labeler.accounts import Accounts
-from labeler.api.models import NewTraining, Rules
+from labeler.api.projects import Rules
+from labeler.api.training import NewTraining
 from labeler.client import Client
 from labeler.errors import ConflictError
 from labeler.records import Ranking

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from labeler.api.models import Invitation, Me, NewPerson, Page, PageQuery, Person
+from labeler.api.common import Page, PageQuery
+from labeler.api.people import Invitation, Me, NewPerson, Person
 from labeler.entities import MAY_MANAGE, User
 from labeler.errors import NotFoundError, PermissionDeniedError
 from labeler.routes.rest.declare import Call, operation

@@ -9,27 +9,10 @@ from pathlib import Path
 
 from labeler.agreement import reliability
 from labeler.api import typed
-from labeler.api.models import (
-    ExportQuery,
-    Guidelines,
-    Imported,
-    ImportProblem,
-    ImportQuery,
-    JudgmentInfo,
-    JudgmentQuery,
-    LeftOutInfo,
-    NewProject,
-    Page,
-    PageQuery,
-    Priorities,
-    ProjectInfo,
-    RankingInfo,
-    Rules,
-    Settings,
-    SnapshotQuery,
-    Stats,
-    TaskInfo,
-)
+from labeler.api.common import Page, PageQuery
+from labeler.api.content import Imported, ImportProblem, ImportQuery, LeftOutInfo, Priorities, TaskInfo
+from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
+from labeler.api.results import ExportQuery, JudgmentInfo, JudgmentQuery, RankingInfo, SnapshotQuery, Stats
 from labeler.cleaning import Cleaning
 from labeler.entities import ImportCounts, Judgment, Project
 from labeler.errors import PermissionDeniedError

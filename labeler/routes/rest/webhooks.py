@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeler.api.models import Page, PageQuery
+from labeler.api.common import Page, PageQuery
 from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.outbox import EVENT_TYPES
 from labeler.routes.rest.declare import Call, operation
