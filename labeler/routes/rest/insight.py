@@ -52,7 +52,7 @@ def get_leaderboard(call: Call, project: Project, query: SampleQuery) -> Leaderb
 
 @operation("GET", "/projects/{project}/throughput", tag=INSIGHT, least="manager")
 def get_throughput(call: Call, project: Project) -> ThroughputReport:
-    """Rankings by hour and person among the database's last 100,000 judgments, and when the queue will be done."""
+    """Rankings by hour and person, and when the queue will be done."""
     with call.store.frozen(project.id) as frozen:
         hours, left = frozen.pace(), frozen.slots_left()
         today = datetime.fromtimestamp(frozen.now, UTC).date()

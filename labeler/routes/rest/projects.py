@@ -65,7 +65,7 @@ def set_rules(call: Call, project: Project, body: Rules) -> ProjectInfo:
     changed = call.store.set_rules(
         project.id, overlap=body.overlap, dwell_seconds=body.dwell_seconds, lease_seconds=body.lease_seconds
     )
-    return _info(changed)
+    return _info(changed, call)
 
 
 @operation("PUT", "/projects/{project}/guidelines", tag=PROJECTS, least="manager")
