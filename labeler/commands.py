@@ -77,6 +77,7 @@ class AddUser(Command):
         name: what they sign in with and appear as in the data.
         role: a labeler ranks; a manager also sees the project's pages; an admin everything.
         project: projects that they may work in (every project where none is named).
+        email: where the server knows an OpenID provider, this address, verified there, lets them in too.
         password_stdin: read their password from standard input instead of inviting them.
         invite: print an invitation (also the default).
     """
@@ -84,6 +85,7 @@ class AddUser(Command):
     name: Positional[str]
     role: Literal["labeler", "manager", "admin"] = "labeler"
     project: UseAppendAction[tuple[tuple[str, ...], ...]] = ()
+    email: str | None = None
     password_stdin: bool = False
     invite: bool = False
 
@@ -96,7 +98,7 @@ class AddUser(Command):
         projects = [name for names in self.project for name in names]
         password = sys.stdin.readline().rstrip("\r\n") if self.password_stdin else None
         with self.store() as store:
-            token = Accounts(store).add(self.name, self.role, projects, password)
+            token = Accounts(store).add(self.name, self.role, projects, password, email=self.email)
         print(f"added {self.name} ({self.role}; {', '.join(projects) or 'every project'})")
         if token:
             _print_invitation(token)
@@ -177,6 +179,46 @@ class TokenUser(Command):
             print(Tokens(store).add(self.name, self.label, self.days))
 
 
+@dataclass(frozen=True, kw_only=True)
+class EmailUser(Command):
+    """Let whoever an OpenID provider has verified an e-mail address of come in as an account.
+
+    Attributes:
+        name: which account.
+        address: whose address it is.
+    """
+
+    name: Positional[str]
+    address: Positional[str]
+
+    def run(self) -> None:
+        """Add the address."""
+        from labeler.identities import Identities
+
+        with self.store() as store:
+            Identities(store).let_in(self.name, self.address)
+        print(f"{self.address} may come in as {self.name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlinkUser(Command):
+    """Forget an account's e-mail addresses and its identities at OpenID providers; its password still works.
+
+    Attributes:
+        name: which account.
+    """
+
+    name: Positional[str]
+
+    def run(self) -> None:
+        """Forget them."""
+        from labeler.identities import Identities
+
+        with self.store() as store:
+            Identities(store).unlink(self.name)
+        print(f"unlinked {self.name}")
+
+
 @dataclass(frozen=True)
 class Users:
     """Add, invite, list and disable the people who may sign in, and make tokens for their programs."""
@@ -187,6 +229,8 @@ class Users:
         | Annotated[ListUsers, subcommand("list")]
         | Annotated[DisableUser, subcommand("disable")]
         | Annotated[TokenUser, subcommand("token")]
+        | Annotated[EmailUser, subcommand("email")]
+        | Annotated[UnlinkUser, subcommand("unlink")]
     )
 
     def run(self) -> None:

@@ -24,6 +24,7 @@ PUBLIC = (
     "/login",
     "/invite/",
     "/signin/",
+    "/oidc/",
     "/healthz",
     "/assets/",
     "/static/",
@@ -46,6 +47,7 @@ MANAGER_PAGES = (
     "/settings",
     "/people",
     "/prompts",
+    "/webhooks",
     "/train",
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
