@@ -205,9 +205,9 @@ class Client:
         path = f"/projects/{project_id}/judgments"
         return self._pages(Page[JudgmentInfo], path, standing="true" if standing else "false")
 
-    def stats(self, project_id: int) -> Stats:
-        """Counts and agreement."""
-        return self._ask(Stats, "GET", f"/projects/{project_id}/stats")
+    def stats(self, project_id: int, *, sample: int = SAMPLE) -> Stats:
+        """Counts, and agreement among at most so many judged tasks."""
+        return self._report(Stats, project_id, "stats", sample)
 
     def download_snapshot(self, project_id: int, path: str | Path, *, ranks_from_ratings: bool = False) -> Path:
         """Download a snapshot to a new or empty folder, unpacked, or packed to a file named .zip or .tar.gz."""

@@ -389,10 +389,12 @@ class Stats(Command):
     Attributes:
         project: which.
         json: print one JSON object, which also has the models' leaderboard and each annotator's quality.
+        sample: look at no more than so many judged tasks for all but the counts, a random sample that stays the same.
     """
 
     project: str
     json: bool = False
+    sample: int = 1000
 
     def run(self) -> None:
         """Count, compare and print."""
@@ -404,18 +406,18 @@ class Stats(Command):
         from labeler.writing_report import lines as writing_lines
         from labeler.writing_report import writing_report
 
-        with self.store() as store:
-            project = store.project(self.project)
-            counts, people = store.counts(project.id), store.annotator_counts(project.id)
-            agreement = reliability(store.groups(project.id))
-            with store.frozen(project.id) as frozen:
-                judged = tuple(frozen.groups())
-                marks = rating_report(judged, frozen.label_schemas())
+        if self.sample < 1:
+            raise UsageError("--sample must be at least 1")
+        with self.store() as store, store.frozen(store.project(self.project).id) as frozen:
+            project, counts, people = frozen.project, frozen.counts(), frozen.annotator_counts()
+            (judged, complete), schemas = frozen.sample(self.sample), frozen.label_schemas()
+        agreement, marks = reliability(group for group, _ in judged), rating_report(judged, schemas)
         writing = writing_report(judged)
         if not self.json:
+            part = [] if complete else [f"from a random sample of {len(judged):,} judged tasks:"]
             agreeing = [NOTHING_TO_AGREE_ON] if project.schema.writes else _agreement_lines(agreement)
-            text = [*_count_lines(project.name, counts, people), *agreeing, *lines(marks), *writing_lines(writing)]
-            print("\n".join(text))
+            text = [*_count_lines(project.name, counts, people), *part, *agreeing, *lines(marks)]
+            print("\n".join([*text, *writing_lines(writing)]))
             return
         table = comparisons([group for group, _ in judged], skipping(judged))
         references = {"training_labelers": INSTRUCTGPT_TRAINING, "held_out_labelers": INSTRUCTGPT_HELD_OUT}
@@ -423,6 +425,8 @@ class Stats(Command):
             "project": project.name,
             "counts": asdict(counts),
             "annotators": [asdict(person) for person in people],
+            "tasks": len(judged),
+            "complete": complete,
             "reliability": asdict(agreement),
             "instructgpt_agreement": references,
             "marks": asdict(marks),

@@ -131,12 +131,16 @@ class Stats:
     """How a project stands and how far its annotators agree.
 
     Attributes:
+        tasks: judged tasks that all but the counts were taken from.
+        complete: whether these are all.
         marks: mean ratings and flag rates by model, and agreement on them.
         writing: how much was written, and how many rankings come with a better text.
     """
 
     counts: ProjectCounts
     annotators: tuple[AnnotatorCounts, ...]
+    tasks: int
+    complete: bool
     reliability: Reliability
     marks: RatingReport
     writing: WritingReport

@@ -11,6 +11,7 @@ from labeler.agreement import reliability
 from labeler.api import typed
 from labeler.api.common import Page, PageQuery
 from labeler.api.content import Imported, ImportProblem, ImportQuery, LeftOutInfo, Priorities, TaskInfo
+from labeler.api.insight import SampleQuery
 from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
 from labeler.api.results import ExportQuery, JudgmentInfo, JudgmentQuery, RankingInfo, SnapshotQuery, Stats
 from labeler.cleaning import Cleaning
@@ -139,14 +140,13 @@ def list_judgments(call: Call, project: Project, query: JudgmentQuery) -> Page[J
 
 
 @operation("GET", "/projects/{project}/stats", tag=RESULTS, least="manager")
-def get_stats(call: Call, project: Project) -> Stats:
+def get_stats(call: Call, project: Project, query: SampleQuery) -> Stats:
     """How the project stands and how far its annotators agree, with intervals over tasks."""
     with call.store.frozen(project.id) as frozen:
-        groups = tuple(frozen.groups())
-        marks, counts = rating_report(groups, frozen.label_schemas()), frozen.counts()
-    annotators = call.store.annotator_counts(project.id)
-    agreement = reliability(group for group, _ in groups)
-    return Stats(counts, annotators, agreement, marks, writing_report(groups))
+        counts, annotators = frozen.counts(), frozen.annotator_counts()
+        (judged, complete), schemas = frozen.sample(query.sample), frozen.label_schemas()
+    agreement, marks = reliability(group for group, _ in judged), rating_report(judged, schemas)
+    return Stats(counts, annotators, len(judged), complete, agreement, marks, writing_report(judged))
 
 
 @operation("GET", "/projects/{project}/snapshot", tag=RESULTS, least="manager")
