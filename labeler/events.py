@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from labeler import claims, directory, outbox
+from labeler.chat import dialogue_row
 from labeler.entities import ImportCounts, Judgment, Project
 from labeler.records import Group
 from labeler.schema import tasks
@@ -29,7 +31,7 @@ def judged(connection: sa.Connection, project: Project, group: Group, judgment: 
         "ratings": _by_id(group, judgment.ranking.ratings if judgment.ranking else None),
     }
     kind: outbox.EventType = "judgment.created" if judgment.supersedes is None else "judgment.corrected"
-    outbox.tell(connection, kind, project.id, now, data, texts=lambda: _texts(group))
+    outbox.tell(connection, kind, project.id, now, data, texts=lambda: _texts(group) | _written(judgment))
 
 
 def lock_to_finish(connection: sa.Connection, project: Project) -> None:
@@ -45,6 +47,11 @@ def task_done(connection: sa.Connection, project: Project, group: Group, task_id
     """The last person who was wanted for a task has answered it; with it the project may be finished."""
     data = {**_of(project), "task": task_id, "group": group.id}
     outbox.tell(connection, "task.done", project.id, now, data, texts=lambda: _texts(group))
+    fewer_wanted(connection, project, now)
+
+
+def fewer_wanted(connection: sa.Connection, project: Project, now: float) -> None:
+    """Fewer answers are wanted than before: the project may be finished."""
     if not outbox.wanted(connection, project.id, "project.finished"):
         return
     if connection.execute(_LEFT, {"project": project.id}).first() is None:
@@ -86,4 +93,12 @@ def _texts(group: Group) -> dict[str, Any]:
     return {
         "prompt": [{"role": message.role, "content": message.content} for message in group.prompt],
         "completions": [{"id": c.id, "text": c.text, "model": c.model} for c in group.completions],
+    }
+
+
+def _written(judgment: Judgment) -> dict[str, Any]:
+    return {
+        "written": judgment.written.text if judgment.written else None,
+        "edit": asdict(judgment.edit) if judgment.edit else None,
+        "dialogue": dialogue_row(judgment.dialogue) if judgment.dialogue else None,
     }

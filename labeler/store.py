@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import claims, content, directory, ledger, offers, staging, tallies, work
+from labeler import claims, content, directory, events, ledger, offers, staging, tallies, work
 from labeler.chat import Offer, Turn
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
@@ -169,6 +169,8 @@ class Store:
         with self.database.write() as connection:
             change = {} if overlap is None else set_overlap(connection, project_id, overlap)
             project = directory.set_rules(connection, project_id, rules)
+            if sum(amount for (_, _, counted), amount in change.items() if counted == "wanted") < 0:
+                events.fewer_wanted(connection, project, self.clock())
             tallies.add(connection, project_id, change)
             return project
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -20,12 +18,15 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
-from store_helpers import ask, group, people, project, ranking, skip
+from store_helpers import ask, group, people, project, ranking, skip, wrote
 
 from labeler import claims, delivery, jobs, signing, trainings
+from labeler.chat import Turn, WrittenDialogue
 from labeler.cli import main
 from labeler.delivery import Deliverer, Rules
+from labeler.entities import Edit, Submission
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
+from labeler.label_schema import LabelSchema, preset
 from labeler.outbox import EVENT_TYPES, Patience
 from labeler.records import Ranking
 from labeler.snapshot import freeze
@@ -146,6 +147,30 @@ def test_texts_come_along_where_they_are_asked_for(store: Store, receiver: Recei
     assert event["data"]["completions"][1] == {"id": "c1", "text": "Answer 1 to 0.", "model": "model-1"}
 
 
+def test_what_labelers_write_is_told_where_texts_are_asked_for(store: Store):
+    webhooks = Webhooks(store)
+    for number, texts in enumerate((True, False)):
+        webhooks.add(f"https://example.org/{number}", events=("judgment.created",), texts=texts)
+    (ann,) = people(store, "ann")
+    asked = {"answers": preset("demonstrate"), "edits": LabelSchema(edit="required"), "talks": preset("chat")}
+    tasks = {}
+    for number, (name, schema) in enumerate(asked.items()):
+        made = store.add_project(name, schema=schema, dwell_seconds=0)
+        store.import_groups(made.id, [group(number, 3 if name == "edits" else 0)])
+        tasks[name] = ask(store, made, ann)
+    store.submit(ann.id, wrote(tasks["answers"], "My \0 answer."))
+    store.submit(ann.id, ranking(tasks["edits"], ranks={"c0": 1, "c1": 2, "c2": 3}, edit=Edit("c0", "My edit.")))
+    said = WrittenDialogue((Turn("assistant", "My reply."),))
+    store.submit(ann.id, Submission("talk", tasks["talks"].task_id, "rank", dialogue=said))
+    told, ids = ([row.body for row in webhooks.deliveries(number)] for number in (1, 2))
+    found = {event["project"]["name"]: event for event in (json.loads(body)["data"] for body in told)}
+    assert (found["answers"]["kind"], found["answers"]["written"]) == ("write", "My \0 answer.")
+    assert (found["edits"]["edit"], found["edits"]["written"]) == ({"of": "c0", "text": "My edit."}, None)
+    assert [turn["text"] for turn in found["talks"]["dialogue"]["turns"]] == ["My reply."]
+    assert len(ids) == 3
+    assert "My " not in "".join(ids)
+
+
 def test_an_endpoint_hears_of_its_project_and_its_events_only(store: Store, receiver: Receiver):
     project(store, groups=1)
     poems = store.add_project("poems")
@@ -197,6 +222,22 @@ def test_of_two_who_finish_the_last_two_tasks_one_tells_that_the_project_is_fini
         for thread in threads:
             thread.join()
         assert len(Webhooks(store).deliveries(turn + 1)) == 1
+
+
+def test_a_project_that_is_finished_by_its_rules_is_told_once(store: Store):
+    webhooks = Webhooks(store)
+    webhooks.add("https://example.org/", events=("project.finished",))
+    essays = project(store, groups=2, overlap=3)
+    (ann,) = people(store, "ann")
+    store.submit(ann.id, ranking(ask(store, essays, ann)))
+    store.set_rules(essays.id, overlap=1)
+    assert webhooks.deliveries(1) == ()
+    store.set_rules(essays.id, overlap=2)
+    store.submit(ann.id, ranking(ask(store, essays, ann)))
+    for _ in range(2):
+        store.set_rules(essays.id, overlap=1)
+    (told,) = webhooks.deliveries(1)
+    assert json.loads(told.body)["data"]["project"]["name"] == "essays"
 
 
 def test_failures_are_tried_again_in_order_and_at_last_given_up(store: Store, receiver: Receiver):
@@ -342,38 +383,31 @@ def test_several_processes_deliver_everything_once_and_in_order(store: Store, da
         assert len(came) == 25
 
 
-def serve(database_url: str, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "labeler.cli", "serve", "--db", database_url, "--port", "0"]
-    command += ["--private-webhooks", "--webhook-timeout", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder)
-    assert process.stdout
-    assert "http://" in process.stdout.readline()
-    return process
+DELIVERS = """
+import sys, threading
+from labeler import delivery
+from labeler.store import Store
+delivery.MARGIN_SECONDS, delivery.POLL_SECONDS = 0.5, 0.02
+with delivery.Deliverer(Store.open(sys.argv[1]), delivery.Rules(private=True, timeout=1.0)).running():
+    threading.Event().wait()
+"""
 
 
-def test_a_server_killed_in_the_middle_loses_nothing(
-    store: Store, database_url: str, receiver: Receiver, tmp_path: Path
-):
+def test_a_process_killed_in_the_middle_loses_nothing(store: Store, database_url: str, receiver: Receiver):
     webhooks = Webhooks(store)
     webhooks.add(f"{receiver.url}/hanging/1", events=("judgment.created",))
     essays = project(store, groups=6)
     (ann,) = people(store, "ann")
-    first = serve(database_url, tmp_path)
     for _ in range(3):
         store.submit(ann.id, ranking(ask(store, essays, ann)))
-    wait(receiver.got)  # the first is on its way and not answered
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    second = serve(database_url, tmp_path)
-    for _ in range(3):
-        store.submit(ann.id, ranking(ask(store, essays, ann)))
-    wait(settled(store))
-    second.send_signal(signal.SIGINT)
-    assert second.wait(20) == 0
-    for process in (first, second):
-        assert process.stdout
-        process.stdout.close()
+    with subprocess.Popen([sys.executable, "-c", DELIVERS, database_url], cwd=ROOT) as first:
+        try:
+            wait(receiver.got, 60.0)  # the first is on its way and not answered
+        finally:
+            first.kill()
+    with delivering(store, until=settled(store)):
+        for _ in range(3):
+            store.submit(ann.id, ranking(ask(store, essays, ann)))
     came = [row["headers"]["webhook-id"] for row in receiver.got()]
     expected = [found.message for found in reversed(webhooks.deliveries(1))]
     assert [came[0], *expected] == came  # the first came twice, under one id; the others once and in order
