@@ -17,12 +17,13 @@ from labeler.store import Store
 
 
 @pytest.fixture
-def behind(database_url: str, tmp_path: Path) -> Iterator[tuple[Site, list[Site], Proxy]]:
+def behind(tmp_path: Path) -> Iterator[tuple[Site, list[Site], Proxy]]:
     """The site as browsers know it, the servers behind it, and the proxy between."""
     with ExitStack() as stack:
-        store = Store.open(database_url)
+        url = f"sqlite:///{tmp_path / 'labeler.db'}"
+        store = Store.create(url)
         stack.callback(store.close)
-        servers = [Site(database_url, store, options=("--runs", str(tmp_path / "runs"))) for _ in range(2)]
+        servers = [Site(url, store, options=("--runs", str(tmp_path / "runs"))) for _ in range(2)]
         for server in servers:
             server.start()
             stack.callback(server.stop)

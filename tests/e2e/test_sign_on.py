@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,48 +31,44 @@ ANN, STRANGER, UNVERIFIED, NEW, BOB = (person["sub"] for person in PEOPLE)
 ALERT = "[role=alert]"
 
 
-@pytest.fixture
-def provider() -> Iterator[Callable[..., str]]:
-    """Start a provider; its address."""
-    running = []
-
-    def start(seconds: int = 3600) -> str:
-        script = Path(__file__).with_name("openid_provider.py")
-        command = [sys.executable, str(script), str(seconds), *map(json.dumps, PEOPLE)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        running.append(process)
+@contextmanager
+def provider(seconds: int = 3600) -> Iterator[str]:
+    """A provider whose tokens are good for so long; its address."""
+    script = Path(__file__).with_name("openid_provider.py")
+    command = [sys.executable, str(script), str(seconds), *map(json.dumps, PEOPLE)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        return f"http://127.0.0.1:{process.stdout.readline().strip()}"
-
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.kill()
 
 
-@pytest.fixture
-def open_site(tmp_path: Path) -> Iterator[Callable[[str], Site]]:
-    """Start a server for a provider."""
-    opened = []
-
-    def start(issuer: str) -> Site:
-        url = f"sqlite:///{tmp_path / 'labeler.db'}"
-        settings = tmp_path / "oidc.toml"
-        site = Site(url, Store.create(url), options=("--oidc", str(settings)))
-        settings.write_text(
-            f'name = "Example"\ndiscovery = "{issuer}/.well-known/openid-configuration"\nclient_id = "labeler"\n'
-            'client_secret = "s3cret & more"\ndomains = ["Corp.example"]\nprojects = ["essays"]\n'
-        )
-        site.store.add_project("essays")
-        site.start()
-        opened.append(site)
-        return site
-
-    yield start
-    for site in opened:
+@contextmanager
+def serving(issuer: str, folder: Path) -> Iterator[Site]:
+    """A server for a provider, which lets ann in as labeler-1."""
+    url = f"sqlite:///{folder / 'labeler.db'}"
+    settings = folder / "oidc.toml"
+    settings.write_text(
+        f'name = "Example"\ndiscovery = "{issuer}/.well-known/openid-configuration"\nclient_id = "labeler"\n'
+        'client_secret = "s3cret & more"\ndomains = ["Corp.example"]\nprojects = ["essays"]\n'
+    )
+    site = Site(url, Store.create(url), options=("--oidc", str(settings)))
+    site.store.add_project("essays")
+    site.add_user("labeler-1")
+    Identities(site.store).let_in("labeler-1", "ann@example.org")
+    site.start()
+    try:
+        yield site
+    finally:
         site.stop()
         site.store.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with provider() as issuer, serving(issuer, tmp_path_factory.mktemp("site")) as opened:
+        yield opened
 
 
 def sign_in(visit: Visit, site: Site, who: str, page: Page | None = None) -> Page:
@@ -92,10 +89,7 @@ def elsewhere_is_fine(visit: Visit) -> None:
     visit.problems[:] = [text for text in visit.problems if not text.startswith(("request to", "console: Failed"))]
 
 
-def test_people_sign_in_and_out_and_strangers_are_told_why_not(provider, open_site, visit: Visit):
-    site = open_site(provider())
-    site.add_user("labeler-1")
-    Identities(site.store).let_in("labeler-1", "ann@example.org")
+def test_people_sign_in_and_out_and_strangers_are_told_why_not(site: Site, visit: Visit):
     page = sign_in(visit, site, ANN)
     page.get_by_test_id("no-tasks").or_(page.get_by_test_id("ranking-board")).wait_for()
     assert COOKIE in cookies(page)
@@ -124,20 +118,18 @@ def test_people_sign_in_and_out_and_strangers_are_told_why_not(provider, open_si
     elsewhere_is_fine(visit)
 
 
-def test_whoever_is_of_an_allowed_domain_gets_an_account_once(provider, open_site, visit: Visit):
-    site = open_site(provider())
+def test_whoever_is_of_an_allowed_domain_gets_an_account_once(site: Site, visit: Visit):
     site.add_user("new.person")  # somebody else has this name already
     for _ in range(2):
         page = sign_in(visit, site, NEW)
         assert page.request.get(f"{site.url}/api/projects").json()["user"]["name"] == "new.person-2"
     made = site.store.user("new.person-2")
     assert (made.role, site.store.memberships(made.id)) == ("labeler", ("essays",))
-    assert len(site.store.users()) == 2
+    assert [user.name for user in site.store.users() if "new" in user.name] == ["new.person", "new.person-2"]
     elsewhere_is_fine(visit)
 
 
-def test_an_account_with_a_password_is_linked_by_its_owner(provider, open_site, visit: Visit):
-    site = open_site(provider())
+def test_an_account_with_a_password_is_linked_by_its_owner(site: Site, visit: Visit):
     site.add_user("labeler-7")
     page = visit.page(site)
     page.goto(f"{site.url}/login")
@@ -154,12 +146,11 @@ def test_an_account_with_a_password_is_linked_by_its_owner(provider, open_site, 
     elsewhere_is_fine(visit)
 
 
-def test_a_link_begun_by_another_site_is_none(provider, open_site, visit: Visit):
-    site = open_site(provider())
-    site.add_user("labeler-7")
+def test_a_link_begun_by_another_site_is_none(site: Site, visit: Visit):
+    site.add_user("labeler-8")
     page = visit.page(site)
     page.goto(f"{site.url}/login")
-    fill_login(page, "labeler-7", PASSWORD)
+    fill_login(page, "labeler-8", PASSWORD)
     page.wait_for_url(f"{site.url}/")
     page.goto(site.url.replace("127.0.0.1", "localhost") + "/login")  # another origin
     page.evaluate(f"location.href = '{site.url}/oidc/link'")
@@ -167,10 +158,7 @@ def test_a_link_begun_by_another_site_is_none(provider, open_site, visit: Visit)
     elsewhere_is_fine(visit)
 
 
-def test_a_sign_in_is_good_once_in_one_browser_and_for_ten_minutes(provider, open_site, visit: Visit):
-    site = open_site(provider())
-    site.add_user("labeler-1")
-    Identities(site.store).let_in("labeler-1", "ann@example.org")
+def test_a_sign_in_is_good_once_in_one_browser_and_for_ten_minutes(site: Site, visit: Visit):
     page = visit.page(site)
     came_back: list[str] = []
     page.on("request", lambda request: came_back.append(request.url) if "/oidc/callback" in request.url else None)
@@ -207,11 +195,8 @@ def code_of(url: str) -> str:
     return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
 
 
-def test_a_code_of_another_sign_in_is_refused_by_the_provider_or_by_its_nonce(provider, open_site):
+def test_a_code_of_another_sign_in_is_refused_by_the_provider_or_by_its_nonce(site: Site):
     """Another person's code, put into one's own sign-in: PKCE at the provider stops it."""
-    site = open_site(provider())
-    site.add_user("labeler-1")
-    Identities(site.store).let_in("labeler-1", "ann@example.org")
     with httpx.Client(base_url=site.url) as mine, httpx.Client(base_url=site.url) as theirs:
         stolen = code_of(theirs.get("/oidc/start").headers["location"])
         state = parse_qs(urlsplit(mine.get("/oidc/start").headers["location"]).query)["state"][0]
@@ -220,20 +205,20 @@ def test_a_code_of_another_sign_in_is_refused_by_the_provider_or_by_its_nonce(pr
         assert "Example did not accept this sign-in; start again." in answer.text
 
 
-def test_a_token_that_has_expired_lets_nobody_in(provider, open_site, visit: Visit):
-    site = open_site(provider(seconds=-120))
-    page = sign_in(visit, site, NEW)
-    assert page.locator(ALERT).inner_text() == "This sign-in has expired; start again."
+def test_a_token_that_has_expired_lets_nobody_in(visit: Visit, tmp_path: Path):
+    with provider(seconds=-120) as issuer, serving(issuer, tmp_path) as site:
+        page = sign_in(visit, site, NEW)
+        assert page.locator(ALERT).inner_text() == "This sign-in has expired; start again."
     visit.expect("403")
     elsewhere_is_fine(visit)
 
 
-def test_a_provider_that_is_down_is_said_plainly_and_passwords_still_work(open_site, visit: Visit):
-    site = open_site("http://127.0.0.1:9")
-    site.add_user("labeler-1")
-    page = visit.page(site)
-    page.goto(f"{site.url}/oidc/start")
-    assert page.locator(ALERT).inner_text() == "Example cannot be reached just now; try again later."
-    fill_login(page, "labeler-1", PASSWORD)
-    page.get_by_test_id("no-tasks").or_(page.get_by_test_id("ranking-board")).wait_for()
+def test_a_provider_that_is_down_is_said_plainly_and_passwords_still_work(visit: Visit, tmp_path: Path):
+    with serving("http://127.0.0.1:9", tmp_path) as site:
+        page = visit.page(site)
+        page.goto(f"{site.url}/oidc/start")
+        assert page.locator(ALERT).inner_text() == "Example cannot be reached just now; try again later."
+        fill_login(page, "labeler-1", PASSWORD)
+        page.get_by_test_id("no-tasks").or_(page.get_by_test_id("ranking-board")).wait_for()
+        page.context.close()
     visit.expect("502")

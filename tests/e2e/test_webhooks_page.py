@@ -20,9 +20,10 @@ PHONE = {"width": 390, "height": 844}
 SCRIPT = Path(__file__).parents[1] / "labeler" / "webhook_receiver.py"
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    url = f"sqlite:///{tmp_path / 'labeler.db'}"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server that may deliver to the receiver."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('site') / 'labeler.db'}"
     opened = Site(url, Store.create(url), options=("--private-webhooks",))
     opened.start()
     yield opened
@@ -30,47 +31,54 @@ def site(tmp_path: Path) -> Iterator[Site]:
     opened.store.close()
 
 
-def test_an_endpoint_is_added_hears_and_is_removed(
-    site: Site, visit: Visit, in_time: Callable[..., None], tmp_path: Path
-):
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Its address, which refuses once, and where it writes down what comes."""
     file = tmp_path / "received.jsonl"
-    with subprocess.Popen([sys.executable, str(SCRIPT), str(file)], stdout=subprocess.PIPE, text=True) as receiver:
-        assert receiver.stdout
-        address = f"http://127.0.0.1:{receiver.stdout.readline().strip()}/failing/1"
-        essays = site.store.add_project("essays")
-        site.add_user("mia", "manager")
-        page = visit.sign_in(site, "mia")
-        page.wait_for_url(f"{site.url}/")
-        page.goto(f"{site.url}/webhooks")
-        page.get_by_label("Address").fill(address)
-        page.get_by_role("button", name="Add it").click()
-        page.get_by_text("Copy this secret now").wait_for()
-        secret = page.get_by_test_id("stCode").inner_text().strip()
-        site.store.import_groups(essays.id, [group("g1")])
-        webhooks = Webhooks(site.store)
-        in_time(lambda: webhooks.deliveries(1) and webhooks.deliveries(1)[0].state == "delivered", 30.0)
-        received = [json.loads(line) for line in file.read_text().splitlines()]
-        assert len(received) == 2
-        event = Verifier(secret).verify(received[1]["body"].encode(), received[1]["headers"])
-        assert (event["type"], event["data"]["groups"]) == ("import.finished", 1)
-        page.reload()
-        page.get_by_text("The last hundred, latest first.").wait_for()
-        assert secret not in page.content()
-        page.get_by_label("Endpoint").first.click()
-        page.get_by_role("option", name=address).click()
-        page.get_by_role("button", name="Remove it").click()
-        page.get_by_text("The last hundred, latest first.").wait_for(state="detached")
-        assert webhooks.all() == ()
-        receiver.kill()
+    with subprocess.Popen([sys.executable, str(SCRIPT), str(file)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/failing/1", file
+        process.kill()
+
+
+def test_an_endpoint_is_added_hears_and_is_removed(
+    site: Site, visit: Visit, in_time: Callable[..., None], receiver: tuple[str, Path]
+):
+    address, file = receiver
+    essays = site.store.add_project("essays")
+    site.add_user("mia", "manager")
+    page = visit.sign_in(site, "mia")
+    page.wait_for_url(f"{site.url}/")
+    page.goto(f"{site.url}/webhooks")
+    page.get_by_label("Address").fill(address)
+    page.get_by_role("button", name="Add it").click()
+    page.get_by_text("Copy this secret now").wait_for()
+    secret = page.get_by_test_id("stCode").inner_text().strip()
+    site.store.import_groups(essays.id, [group("g1")])
+    webhooks = Webhooks(site.store)
+    in_time(lambda: webhooks.deliveries(1) and webhooks.deliveries(1)[0].state == "delivered", 30.0)
+    received = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(received) == 2
+    event = Verifier(secret).verify(received[1]["body"].encode(), received[1]["headers"])
+    assert (event["type"], event["data"]["groups"]) == ("import.finished", 1)
+    page.reload()
+    page.get_by_text("The last hundred, latest first.").wait_for()
+    assert secret not in page.content()
+    page.get_by_label("Endpoint").first.click()
+    page.get_by_role("option", name=address).click()
+    page.get_by_role("button", name="Remove it").click()
+    page.get_by_text("The last hundred, latest first.").wait_for(state="detached")
+    assert webhooks.all() == ()
     visit.problems[:] = [text for text in visit.problems if "404" not in text]  # Streamlit looks for its own server
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_page_fits(site: Site, visit: Visit, viewport: dict[str, int]):
+    name = f"of width {viewport['width']}"
     Webhooks(site.store).add("https://example.invalid/a/long/path/of/an/endpoint/that/hears/of/everything")
-    site.store.import_groups(site.store.add_project("essays").id, [group("g1")])
-    site.add_user("mia", "manager")
-    page = visit.sign_in(site, "mia", viewport=viewport)
+    site.store.import_groups(site.store.add_project(name).id, [group("g1")])
+    site.add_user(name, "manager")
+    page = visit.sign_in(site, name, viewport=viewport)
     page.wait_for_url(f"{site.url}/")
     page.goto(f"{site.url}/webhooks")
     page.get_by_text("The last hundred, latest first.").wait_for()

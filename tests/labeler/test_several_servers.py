@@ -43,6 +43,7 @@ PEOPLE, TASKS, OVERLAP = 12, 40, 2
 class Servers:
     store: Store
     urls: list[str]
+    runs: Path
 
     def session(self, name: str) -> dict[str, str]:
         accounts = Accounts(self.store)
@@ -55,17 +56,19 @@ class Servers:
             time.sleep(0.05)
 
 
-@pytest.fixture
-def servers(database_url: str, tmp_path: Path) -> Iterator[Servers]:
-    store = Store.open(database_url)
+@pytest.fixture(scope="module")
+def servers(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """They serve all tests, each with projects and people of its own."""
+    store, folder = Store.open(shared_database_url), tmp_path_factory.mktemp("servers")
+    runs = folder / "runs"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(FAKE_REWARD), str(ROOT)))}
     running = []
     for number in range(2):
-        folder = tmp_path / f"home-{number}"  # started elsewhere, with one folder of trainings
-        folder.mkdir()
-        command = [sys.executable, "-m", "labeler.cli", "serve", "--db", database_url, "--port", "0"]
-        command += ["--runs", str(tmp_path / "runs"), "--private-webhooks"]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder)
+        home = folder / f"home-{number}"  # started elsewhere, with one folder of trainings
+        home.mkdir()
+        command = [sys.executable, "-m", "labeler.cli", "serve", "--db", shared_database_url, "--port", "0"]
+        command += ["--runs", str(runs), "--private-webhooks"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=home)
         running.append(process)
     urls = []
     for process in running:
@@ -73,9 +76,10 @@ def servers(database_url: str, tmp_path: Path) -> Iterator[Servers]:
         found = re.search(r"http://\S+:\d+", process.stdout.readline())
         assert found
         urls.append(found[0])
-    yield Servers(store, urls)
+    yield Servers(store, urls, runs)
     for process in running:
         process.send_signal(signal.SIGINT)
+    for process in running:
         assert process.wait(20) == 0
         if process.stdout:
             process.stdout.close()
@@ -131,7 +135,7 @@ def test_many_label_through_both_and_nothing_is_lost_or_double(servers: Servers)
 
 def test_what_one_server_changes_the_other_knows_at_the_next_request(servers: Servers):
     store, (one, two) = servers.store, servers.urls
-    essays = store.add_project("essays", dwell_seconds=0)
+    essays = store.add_project("known at once", dwell_seconds=0)
     store.import_groups(essays.id, [group(number) for number in range(3)])
     for name, role in (("ann", "labeler"), ("root", "admin")):
         store.add_user(name, role)
@@ -143,8 +147,8 @@ def test_what_one_server_changes_the_other_knows_at_the_next_request(servers: Se
         assert second.project(essays.id).guidelines_version == 2
         assert second.stats(essays.id).counts.judgments == 0
         with httpx.Client(cookies=servers.session("ann")) as ann:
-            task = ann.get(f"{one}/api/task", params={"project": 1}).json()["task"]
-            answer = {"submission_id": "s", "project": 1, "task": task["id"], "kind": "rank"}
+            task = ann.get(f"{one}/api/task", params={"project": essays.id}).json()["task"]
+            answer = {"submission_id": "s", "project": essays.id, "task": task["id"], "kind": "rank"}
             answer |= {"ranks": {"A": 1, "B": 2, "C": 3}, "all_bad": False, "note": None, "seconds": 1.0}
             assert ann.post(f"{one}/api/submit", json=answer).status_code == 200
             assert second.stats(essays.id).counts.judgments == 1
@@ -162,24 +166,23 @@ def test_what_one_server_changes_the_other_knows_at_the_next_request(servers: Se
 
 
 def test_guesses_are_slowed_whichever_server_they_go_to(servers: Servers):
-    servers.store.add_user("ann", "labeler")
+    servers.store.add_user("guessed", "labeler")
     answers = [
-        httpx.post(f"{servers.urls[number % 2]}/login", data={"name": "ann", "password": "wrong"})
+        httpx.post(f"{servers.urls[number % 2]}/login", data={"name": "guessed", "password": "wrong"})
         for number in range(8)
     ]
     assert [answer.status_code for answer in answers] == [403] * 8
     assert any("too many failed" in answer.text.lower() for answer in answers[5:])
 
 
-def test_a_training_is_seen_by_both_and_runs_and_is_told_once(servers: Servers, tmp_path: Path):
+def test_a_training_is_seen_by_both_and_runs_and_is_told_once(servers: Servers):
     store = servers.store
-    essays = store.add_project("essays", dwell_seconds=0)
+    essays = store.add_project("trained", dwell_seconds=0)
     store.import_groups(essays.id, [group(number, rankings=(Ranking("x", (1, 2, 3)),)) for number in range(4)])
-    store.add_user("root", "admin")
-    token = Tokens(store).add("root", "test")
+    store.add_user("trainer", "admin")
+    token = Tokens(store).add("trainer", "test")
     webhooks = Webhooks(store)
-    webhooks.add("https://example.invalid/", events=("training.finished",))
-
+    webhook, _ = webhooks.add(f"{servers.urls[0]}/nothing-here", events=("training.finished",))
     together = threading.Barrier(8)
 
     def start(number: int) -> str | None:
@@ -195,8 +198,9 @@ def test_a_training_is_seen_by_both_and_runs_and_is_told_once(servers: Servers, 
         assert [[job.id for job in client.trainings()] for client in (one, two)] == [started, started]
         servers.wait(lambda: two.training(started[0]).state == "done")
         assert one.training(started[0]).metrics == two.training(started[0]).metrics
-    assert len(list((tmp_path / "runs").glob("train-*"))) == 1
-    servers.wait(lambda: webhooks.deliveries(1))
+    assert len(list(servers.runs.glob("train-*"))) == 1
+    servers.wait(lambda: any(told.tries for told in webhooks.deliveries(webhook.id)))
     time.sleep(2.5)  # both look every second
-    (told,) = webhooks.deliveries(1)
+    (told,) = webhooks.deliveries(webhook.id)
+    assert told.status is not None
     assert json.loads(told.body)["data"]["training"] == started[0]
