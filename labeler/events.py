@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from labeler import claims, directory, outbox
 from labeler.chat import dialogue_row
-from labeler.entities import ImportCounts, Judgment, Project
+from labeler.entities import EventType, ImportCounts, Judgment, Project
 from labeler.records import Group
 from labeler.schema import tasks
 
@@ -30,7 +30,7 @@ def judged(connection: sa.Connection, project: Project, group: Group, judgment: 
         "ranks": _by_id(group, judgment.ranking.ranks if judgment.ranking else None),
         "ratings": _by_id(group, judgment.ranking.ratings if judgment.ranking else None),
     }
-    kind: outbox.EventType = "judgment.created" if judgment.supersedes is None else "judgment.corrected"
+    kind: EventType = "judgment.created" if judgment.supersedes is None else "judgment.corrected"
     outbox.tell(connection, kind, project.id, now, data, texts=lambda: _texts(group) | _written(judgment))
 
 

@@ -13,23 +13,14 @@ import random
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from labeler import ledger
+from labeler.entities import EventType
 from labeler.schema import deliveries, webhooks
 
-EventType = Literal[
-    "judgment.created",
-    "judgment.corrected",
-    "task.done",
-    "project.finished",
-    "import.finished",
-    "snapshot.created",
-    "training.finished",
-]
-EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 State = Literal["pending", "delivered", "failed"]
 KEPT_SECONDS = 30 * 86400.0
 """How long a delivery stays visible after its last try."""

@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, subcommand
 
 from labeler.commands import Command
-from labeler.outbox import EVENT_TYPES, EventType
+from labeler.entities import EVENT_TYPES, EventType
 
 
 @dataclass(frozen=True, kw_only=True)

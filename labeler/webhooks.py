@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from labeler import directory
-from labeler.entities import User
+from labeler.entities import EVENT_TYPES, EventType, User
 from labeler.errors import NotFoundError, PermissionDeniedError, UsageError
-from labeler.outbox import EVENT_TYPES, EventType, State
+from labeler.outbox import State
 from labeler.schema import deliveries, projects, webhooks
 from labeler.store import Store
 

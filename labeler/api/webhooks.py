@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from labeler.api.typed import Limit
-from labeler.outbox import EventType
+from labeler.entities import EventType
 from labeler.webhooks import Webhook
 
 

@@ -8,9 +8,8 @@ import streamlit as st
 
 from labeler.app import account
 from labeler.app.session import require_manager, services
-from labeler.entities import User
+from labeler.entities import EVENT_TYPES, User
 from labeler.errors import ProductError
-from labeler.outbox import EVENT_TYPES
 from labeler.webhooks import Delivery, Webhook, Webhooks
 
 SECRET = "webhook-secret"  # noqa: S105  (a key of the page's state)

@@ -24,10 +24,10 @@ from labeler import claims, delivery, jobs, signing, trainings
 from labeler.chat import Turn, WrittenDialogue
 from labeler.cli import main
 from labeler.delivery import Deliverer, Rules
-from labeler.entities import Edit, Submission
+from labeler.entities import EVENT_TYPES, Edit, Submission
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from labeler.label_schema import LabelSchema, preset
-from labeler.outbox import EVENT_TYPES, Patience
+from labeler.outbox import Patience
 from labeler.records import Ranking
 from labeler.snapshot import freeze
 from labeler.store import Store
@@ -75,7 +75,7 @@ def delivering(store: Store, rules: Rules | None = None, until: Callable[[], obj
     """A deliverer that works until something is true."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery, "POLL_SECONDS", 0.02)
-        with Deliverer(store, rules or Rules(private=True, timeout=1.0, patience=QUICK)).running():
+        with Deliverer(store, rules or Rules(private=True, patience=QUICK)).running():
             yield
             wait(until)
 
@@ -285,7 +285,7 @@ def test_receivers_that_misbehave_hold_nothing_up(
     webhooks.add(f"{receiver.url}{path}", events=("import.finished",))
     webhooks.add(f"{receiver.url}/ok?other", events=("import.finished",))
     store.import_groups(store.add_project("essays").id, [group(1)])
-    rules = Rules(private=True, timeout=0.5, patience=Patience(tries=1))
+    rules = Rules(private=True, timeout=10.0 if status else 0.5, patience=Patience(tries=1))
     begin = time.monotonic()
     with delivering(store, rules, settled(store)):
         pass
@@ -388,7 +388,7 @@ import sys, threading
 from labeler import delivery
 from labeler.store import Store
 delivery.MARGIN_SECONDS, delivery.POLL_SECONDS = 0.5, 0.02
-with delivery.Deliverer(Store.open(sys.argv[1]), delivery.Rules(private=True, timeout=1.0)).running():
+with delivery.Deliverer(Store.open(sys.argv[1]), delivery.Rules(private=True, timeout=2.0)).running():
     threading.Event().wait()
 """
 

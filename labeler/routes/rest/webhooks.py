@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeler.api.common import Page, PageQuery
 from labeler.api.webhooks import AddedWebhook, NewWebhook
-from labeler.outbox import EVENT_TYPES
+from labeler.entities import EVENT_TYPES
 from labeler.routes.rest.declare import Call, operation
 from labeler.routes.rest.paging import after, page_of
 from labeler.webhooks import Delivery, Webhook, Webhooks
