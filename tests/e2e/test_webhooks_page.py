@@ -87,7 +87,8 @@ def test_the_page_fits(site: Site, visit: Visit, viewport: dict[str, int]):
 
 
 def test_labelers_are_led_away(site: Site, visit: Visit):
-    site.add_user("ann")
+    site.store.add_project("nothing to do")
+    site.add_user("ann", projects=("nothing to do",))
     page = visit.sign_in(site, "ann")
     page.get_by_test_id("no-tasks").wait_for()
     page.goto(f"{site.url}/webhooks")
