@@ -66,6 +66,7 @@ BEARABLE = ~tasks.c.sensitive | ~sa.exists().where(*_OPT_OUT)
 _IN_QUEUE_ORDER = (tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id)
 _TASK_ROW = sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("task"))
 _LOCK = {wait: _TASK_ROW.with_for_update(skip_locked=not wait, key_share=True) for wait in (True, False)}
+_LEFT = sa.select(tasks.c.remaining).where(tasks.c.id == sa.bindparam("task"))
 _IS_FREE = _TASK_ROW.where(FREE)
 _LEASE = sa.select(leases.c.expires).where(
     leases.c.user_id == sa.bindparam("seeker"), leases.c.task_id == sa.bindparam("task")
@@ -142,6 +143,11 @@ class Seeker:
 def lock_task(connection: sa.Connection, task_id: int, *, wait: bool = True) -> bool:
     """Lock a task's row until the transaction ends; False if it must not wait and somebody else holds it."""
     return connection.execute(_LOCK[wait], {"task": task_id}).first() is not None
+
+
+def left(connection: sa.Connection, task_id: int) -> int:
+    """How many people are still wanted for a task."""
+    return int(connection.execute(_LEFT, {"task": task_id}).scalar_one())
 
 
 def is_free(connection: sa.Connection, seeker: Seeker, task_id: int) -> bool:

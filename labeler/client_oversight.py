@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from labeler.api import typed
-from labeler.api.models import Page
+from labeler.api.common import Page
 from labeler.api.oversight import (
     AdjudicationInfo,
     CommentInfo,

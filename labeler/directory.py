@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 import sqlalchemy as sa
@@ -113,8 +113,7 @@ def _project(row: sa.Row[Any]) -> Project:
 def add_project(connection: sa.Connection, project: Project, now: float) -> Project:
     """Add a project with the first versions of its schema and guidelines; the id in `project` does not matter."""
     check_name(project.name, "project name")
-    if project.overlap < 1 or project.dwell_seconds < 0 or project.lease_seconds <= 0:
-        raise UsageError("overlap must be 1 or more, the lease longer than 0 seconds and the dwell time not negative")
+    _check_rules(project)
     if connection.execute(sa.select(projects.c.id).where(projects.c.name == project.name)).first():
         raise ConflictError(f"there is a project {project.name!r} already")
     rules = ("name", "overlap", "dwell_seconds", "lease_seconds", "seed")
@@ -145,6 +144,21 @@ def set_guidelines(connection: sa.Connection, project_id: int, text: str, now: f
     lock_project(connection, project_id)
     _publish(connection, guidelines, project_id, text, now)
     return project_by_id(connection, project_id)
+
+
+def set_rules(connection: sa.Connection, project_id: int, rules: Mapping[str, float | None]) -> Project:
+    """Change overlap, dwell time or lease time of a project, those that are not None."""
+    lock_project(connection, project_id)
+    changes = {name: value for name, value in rules.items() if value is not None}
+    _check_rules(replace(project_by_id(connection, project_id), **changes))  # type: ignore[arg-type]
+    if changes:
+        connection.execute(sa.update(projects).where(projects.c.id == project_id).values(**changes))
+    return project_by_id(connection, project_id)
+
+
+def _check_rules(project: Project) -> None:
+    if project.overlap < 1 or project.dwell_seconds < 0 or project.lease_seconds <= 0:
+        raise UsageError("overlap must be 1 or more, the lease longer than 0 seconds and the dwell time not negative")
 
 
 def set_schema(connection: sa.Connection, project_id: int, schema: LabelSchema, now: float) -> Project:

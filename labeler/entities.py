@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from labeler.chat import Dialogue, Offer, WrittenDialogue, as_draft
 from labeler.label_schema import LabelSchema
@@ -16,6 +16,17 @@ ADJUDICATED = "adjudicated"
 """The annotator under whose name reviewers' final answers go into the data."""
 Kind = Literal["rank", "write", "skip"]
 """A judgment of completions, an answer written to the prompt, or a refusal with a reason."""
+EventType = Literal[
+    "judgment.created",
+    "judgment.corrected",
+    "task.done",
+    "project.finished",
+    "import.finished",
+    "snapshot.created",
+    "training.finished",
+]
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
+"""What programs elsewhere may be told of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from labeler import dialogues
+from labeler import dialogues, events
 from labeler.edits import free_name, with_edits
 from labeler.entities import Judgment
 from labeler.errors import DataError
@@ -89,7 +89,10 @@ def freeze(
         UsageError: ``out`` is anything else.
     """
     with replacing_folder(out, KIND) as folder, store.frozen(project.id) as frozen:
-        return _write(frozen, folder, ranks_from_ratings, adjudicated)
+        manifest = _write(frozen, folder, ranks_from_ratings, adjudicated)
+    with store.database.write() as connection:
+        events.snapshot_taken(connection, project, manifest, store.clock())
+    return manifest
 
 
 def read_snapshot(folder: str | Path) -> Snapshot:

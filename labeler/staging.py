@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import content, directory, pools, tallies
+from labeler import content, directory, events, pools, tallies
 from labeler.content import Batch
 from labeler.database import Database
 from labeler.entities import ImportCounts, Project
@@ -183,6 +183,7 @@ def _publish(database: Database, clock: Clock, claim: Claim, batch: Batch, guide
             raise _meanwhile(project.name)
         if guidelines is not None:
             project = directory.set_guidelines(connection, project.id, guidelines, clock())
+        events.imported(connection, project, batch.counts, clock())
         tallies.add(connection, project.id, change)
         return project
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from labeler import answers, claims, directory, draws, ledger, offers
+from labeler import answers, claims, directory, draws, events, ledger, offers
 from labeler.answers import Said
 from labeler.chat import Turn, finished, messages_of
 from labeler.claims import Seeker
@@ -188,6 +188,9 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     replaced = _replaced(connection, seeker, submission)
     _check_dwell(connection, seeker)
     claims.drop(connection, seeker.user.id, submission.task_id)
+    before = claims.left(connection, submission.task_id)
+    if before:
+        events.lock_to_finish(connection, seeker.project)
     with recounted(connection, submission.task_id, by=seeker.user.name):
         judgment_id = ledger.append(
             connection,
@@ -211,7 +214,11 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
         )
         if GOLD in group.meta:
             draws.check_gold(connection, seeker)
-    return ledger.by_id(connection, judgment_id)
+    judgment = ledger.by_id(connection, judgment_id)
+    events.judged(connection, seeker.project, group, judgment, seeker.now)
+    if before and not claims.left(connection, submission.task_id):
+        events.task_done(connection, seeker.project, group, submission.task_id, seeker.now)
+    return judgment
 
 
 def begin_offer(connection: sa.Connection, seeker: Seeker, task_id: int, turns: Sequence[Turn]) -> offers.Request:

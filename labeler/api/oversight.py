@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from labeler.api.models import Note, SubmissionId
+from labeler.api.common import Note, SubmissionId
 from labeler.api.typed import Limit
 from labeler.gold import When
 from labeler.review_desk import Show

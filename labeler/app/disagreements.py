@@ -10,6 +10,7 @@ import altair as alt
 import streamlit as st
 
 from labeler import jobs, model_jobs
+from labeler.agreement_slices import category
 from labeler.app import insight, job_view, task_view
 from labeler.app.charts import chart
 from labeler.app.session import services
@@ -67,7 +68,7 @@ def _score(completion: dict[str, Any]) -> float:
 
 def _found(project: Project, job: Job) -> None:
     everything = _read(job.folder.name, job.about["model"])
-    kinds = sorted({insight.category(verdict.group.meta) for verdict in everything})
+    kinds = sorted({category(verdict.group.meta) for verdict in everything})
     left, middle, right = st.columns([2, 2, 1])
     which = left.radio("Of", [EVERYTHING, FRESH], key="disagree-of")
     chosen = middle.multiselect("Categories", kinds, placeholder="all", key="disagree-kinds")
@@ -76,7 +77,7 @@ def _found(project: Project, job: Job) -> None:
         verdict
         for verdict in everything
         if (which == EVERYTHING or not verdict.learned)
-        and (not chosen or insight.category(verdict.group.meta) in chosen)
+        and (not chosen or category(verdict.group.meta) in chosen)
         and verdict.votes >= least
     ]
     if not left_over:
@@ -124,7 +125,7 @@ def _table(project: Project, against: Sequence[Verdict]) -> None:
             "votes": f"{verdict.votes} to {verdict.against}",
             "ties": verdict.ties,
             "learned from": verdict.learned,
-            "category": insight.category(verdict.group.meta),
+            "category": category(verdict.group.meta),
             "task": task_view.link(project, tasks[verdict.group.id]) if verdict.group.id in tasks else None,
         }
         for verdict in against[:SHOWN]

@@ -12,11 +12,11 @@ from typing import Any
 import streamlit as st
 
 from labeler.agreement import Estimate
+from labeler.agreement_slices import category
 from labeler.app import account
 from labeler.app.session import require_manager, services
 from labeler.comparisons import UNKNOWN, Comparisons, comparisons
 from labeler.entities import Project
-from labeler.prompt_rows import CATEGORY, NO_CATEGORY
 from labeler.quality import Judged, skipping
 
 LIMIT = 1000
@@ -124,11 +124,6 @@ def chosen(judged: Judged, choice: Choice) -> Judged:
         if rankings or left:
             found.append((replace(group, rankings=tuple(rankings)), left))
     return tuple(found)
-
-
-def category(meta: Mapping[str, Any]) -> str:
-    """Of a prompt."""
-    return str(meta.get(CATEGORY) or NO_CATEGORY)
 
 
 def _wanted(annotator: str, at: str | None, choice: Choice) -> bool:

@@ -23,6 +23,7 @@ from labeler.app import (
     throughput,
     tokens,
     training,
+    webhooks,
 )
 from labeler.app.session import current_user
 from labeler.routes.assets import FOLDER
@@ -57,6 +58,7 @@ def main() -> None:
             st.Page(settings.draw, title="Project settings", url_path="settings"),
             st.Page(people.draw, title="People", url_path="people"),
             st.Page(prompts.draw, title="Prompts", url_path="prompts"),
+            st.Page(webhooks.draw, title="Webhooks", url_path="webhooks"),
             st.Page(training.draw, title="Train & try", url_path="train"),
         ]
     pages.append(st.Page(tokens.draw, title="Account", url_path="account"))

@@ -11,8 +11,10 @@ from labeler.app import account, reviewers
 from labeler.app.session import require_manager, services
 from labeler.entities import MAY_MANAGE, User
 from labeler.errors import PermissionDeniedError, ProductError
+from labeler.identities import Identities
 
 LINK = "invitation-link"
+ABOUT_EMAIL = "With this address, verified by the sign-in provider, they come in without a password."
 
 
 def draw() -> None:
@@ -40,12 +42,14 @@ def _show_link() -> None:
 
 def _list(me: User) -> None:
     store = services().store
+    addresses = Identities(store).addresses()
     rows = [
         {
             "name": user.name,
             "role": user.role,
             "projects": ", ".join(store.memberships(user.id)) or "all",
             "account": "closed" if user.disabled else "open",
+            **({"e-mail": ", ".join(addresses.get(user.id, ()))} if services().provider else {}),
         }
         for user in store.users()
     ]
@@ -60,8 +64,10 @@ def _add(me: User) -> None:
         name = st.text_input("Name", max_chars=100, help="A pseudonym is enough: it is what goes into the data.")
         role = st.selectbox("Role", MAY_MANAGE[me.role])
         projects = st.multiselect("Projects", names, help="None chosen: all of yours.")
+        email = st.text_input("E-mail", max_chars=254, help=ABOUT_EMAIL) if services().provider else ""
         if st.form_submit_button("Add and make an invitation link", type="primary"):
-            _invite(name.strip(), lambda: services().accounts.add(name.strip(), role, projects or own))
+            add = services().accounts.add
+            _invite(name.strip(), lambda: add(name.strip(), role, projects or own, email=email.strip() or None))
 
 
 def _change(me: User) -> None:

@@ -10,6 +10,7 @@ from labeler.routes.guard import Guard
 from labeler.routes.rest.routes import rest_routes
 from labeler.routes.review import review_routes
 from labeler.routes.services import Services
+from labeler.routes.sign_on import sign_on_routes
 
 __all__ = [
     "Guard",
@@ -20,4 +21,5 @@ __all__ = [
     "door_routes",
     "rest_routes",
     "review_routes",
+    "sign_on_routes",
 ]

@@ -24,6 +24,7 @@ PUBLIC = (
     "/login",
     "/invite/",
     "/signin/",
+    "/oidc/",
     "/healthz",
     "/assets/",
     "/static/",
@@ -48,6 +49,7 @@ MANAGER_PAGES = (
     "/settings",
     "/people",
     "/prompts",
+    "/webhooks",
     "/train",
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

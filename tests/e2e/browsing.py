@@ -39,9 +39,11 @@ class Site:
     process: subprocess.Popen[str] | None = None
     url: str = ""
     port: int = 0
+    options: tuple[str, ...] = ()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "labeler.cli", "serve", "--db", self.url_of_database, "--port", str(self.port)]
+        serve = [sys.executable, "-m", "labeler.cli", "serve", "--db", self.url_of_database]
+        command = [*serve, "--port", str(self.port), *self.options]
         path = os.pathsep.join(filter(None, (str(FAKE_REWARD), os.environ.get("PYTHONPATH"))))
         root = Path(__file__).parents[2]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((path, str(root)))}

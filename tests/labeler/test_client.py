@@ -18,18 +18,13 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from labeler.api.models import (
-    Answer,
-    Draft,
-    FlagSetting,
-    NewPerson,
-    NewProject,
-    NewTraining,
-    Settings,
-    Skip,
-)
+from labeler.api.labeling import Answer, Draft, Skip
 from labeler.api.oversight import Decision, GoldSettings
+from labeler.api.people import NewPerson
+from labeler.api.projects import FlagSetting, NewProject, Rules, Settings
 from labeler.api.screening import ExamInfo
+from labeler.api.training import NewTraining
+from labeler.api.webhooks import NewWebhook
 from labeler.client import Client, submission_id
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
 from labeler.exam import ExamRules
@@ -201,6 +196,8 @@ def results(root: Client, project: int, folder: Path) -> None:
     stats = root.stats(project)
     assert (stats.counts.judgments, stats.counts.skips, stats.counts.corrections) == (2, 1, 1)
     assert stats.reliability.agreement.value == 0.0
+    insight(root, project)
+    webhooks(root, project)
     snapshot = read_snapshot(root.download_snapshot(project, folder / "snapshot"))
     assert [len(group.rankings) for group in snapshot.groups] == [2]
     for name in ("packed.zip", "packed.tar.gz"):
@@ -278,6 +275,47 @@ def screen(root: Client, ann: Client) -> None:
     desk.decide(made.id, "ann", "not yet", "too many ties")
     (candidate,) = desk.candidates(made.id)
     assert (candidate.state, candidate.decisions[0].note, theirs.exams()) == ("refused", "too many ties", ())
+
+
+def insight(root: Client, project: int) -> None:
+    """The pages' figures; they are those of the pure functions, which have tests of their own."""
+    agreement = root.agreement(project)
+    assert (agreement.tasks, agreement.complete) == (2, True)
+    assert agreement.everything
+    assert agreement.everything.agreement.value == 0.0
+    quality = root.quality(project)
+    assert [(person.figures.annotator, person.figures.judgments) for person in quality.people] == [
+        ("ann", 1),
+        ("bob", 1),
+    ]
+    assert quality.people[0].verdict
+    board = root.leaderboard(project)
+    assert {standing.model for standing in board.standings} == {"m1", "m2"}
+    assert sum(standing.wins + standing.losses + standing.ties for standing in board.standings) == 4
+    throughput = root.throughput(project)
+    assert sum(hour.rankings for hour in throughput.hours) == 2
+    assert throughput.left == 10 == sum(task.remaining for task in root.tasks(project))
+    changed = root.set_rules(project, Rules(overlap=1, lease_seconds=60.0))
+    assert (changed.overlap, changed.dwell_seconds, changed.lease_seconds) == (1, 0.0, 60.0)
+    assert root.throughput(project).left == 5
+    with pytest.raises(DataError, match="at least 1"):
+        root.set_rules(project, Rules(overlap=0))
+    root.set_rules(project, Rules(overlap=2))
+
+
+def webhooks(root: Client, project: int) -> None:
+    """An endpoint that is refused, since its address is private."""
+    added = root.add_webhook(NewWebhook("http://127.0.0.1:9/", project="essays", events=("import.finished",)))
+    assert added.secret.startswith("whsec_")
+    assert [hook.url for hook in root.webhooks()] == ["http://127.0.0.1:9/"]
+    row = {**ROWS[0], "id": "late"}
+    root.import_lines(project, f"{json.dumps(row)}\n".encode())
+    (told,) = root.deliveries(added.webhook.id)
+    assert json.loads(told.body)["data"]["groups"] == 1
+    assert root.redeliver(added.webhook.id, told.id).state == "pending"
+    root.remove_webhook(added.webhook.id)
+    with pytest.raises(NotFoundError, match="no webhook"):
+        list(root.deliveries(added.webhook.id))
 
 
 def people(root: Client, bob: Client) -> None:

@@ -35,6 +35,8 @@ BODIES = {
     "add_user": {"name": "new"},
     "add_project": {"name": "new"},
     "set_settings": {"task": "rank"},
+    "set_rules": {"dwell_seconds": 0},
+    "add_webhook": {"url": "https://example.org/"},
     "set_guidelines": {"text": "Be kind."},
     "set_priorities": {"priorities": {"g1": 5}},
     "save_draft": {"draft": {}, "version": 1},
@@ -101,7 +103,7 @@ def asked(client: TestClient, people: Store) -> Callable[..., object]:
 
 def path_of(operation: Operation, task: int = 1) -> str:
     values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 2}
-    values |= {"name": "nobody", "number": 0}
+    values |= {"name": "nobody", "number": 0, "webhook": 99, "delivery": 99}
     return operation.path.format(**values)
 
 
@@ -137,6 +139,7 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "keep_for_exams": 400,  # none has a known answer
         **dict.fromkeys(("grade_answer", "decide_candidate", "write_answer", "tick_areas"), 404),  # nobody is screened
     }
+    expected |= dict.fromkeys(("remove_webhook", "list_deliveries", "redeliver"), 404)
     held = people.next_task(1, people.user(role).id)
     for operation in OPERATIONS:
         if operation.name == "skip":

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.api import typed
-from labeler.api.models import (
+from labeler.api.common import Page, PageQuery
+from labeler.api.labeling import (
     Answer,
     AskForReplies,
     Kept,
     Next,
     OfferInfo,
     OwnJudgment,
-    Page,
-    PageQuery,
     Recorded,
     SaveDraft,
     Skip,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labeler.adjudications import Adjudication
-from labeler.api.models import Page, PageQuery
+from labeler.api.common import Page, PageQuery
 from labeler.api.oversight import (
     AdjudicationInfo,
     CommentInfo,
