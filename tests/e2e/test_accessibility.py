@@ -120,6 +120,7 @@ PAGES = {
     "throughput": "Throughput",
     "settings": "Project settings",
     "people": "People",
+    "webhooks": "Webhooks",
     "train": "Train & try",
 }
 
