@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from labeler import ledger
 from labeler.entities import Project, User
 from labeler.queue import circle_start
-from labeler.schema import WANTED, drafts, judgments, leases, opt_outs, tasks, visible
+from labeler.schema import IN_QUEUE, WANTED, drafts, judgments, leases, opt_outs, tasks, visible
 
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
@@ -38,17 +38,20 @@ _NOT_ANSWERED = (
     .is_(None)
 )
 """The same denied, to look at a few tasks: for EXISTS as a column PostgreSQL reads all that the person answered."""
-FREE = tasks.c.remaining > (
-    sa.select(sa.func.count())
-    .where(
-        _others.c.task_id == tasks.c.id,
-        _others.c.user_id != sa.bindparam("seeker"),
-        _others.c.expires > sa.bindparam("moment"),
+FREE = ~IN_QUEUE | (
+    tasks.c.remaining
+    > (
+        sa.select(sa.func.count())
+        .where(
+            _others.c.task_id == tasks.c.id,
+            _others.c.user_id != sa.bindparam("seeker"),
+            _others.c.expires > sa.bindparam("moment"),
+        )
+        .correlate(tasks)
+        .scalar_subquery()
     )
-    .correlate(tasks)
-    .scalar_subquery()
 )
-"""It has a slot that no judgment and no other person's live lease uses."""
+"""It has a slot that no judgment and no other person's live lease uses; outside the queue everybody has room."""
 OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED, visible(tasks))
 """It is the project's, published, and still wants somebody; matches the queue's index."""
 
@@ -203,7 +206,7 @@ def kept(connection: sa.Connection, seeker: Seeker) -> int | None:
 
     Corrections are not among them.
     """
-    return _take(connection, seeker, connection.execute(_KEPT, seeker.values).scalars().all())
+    return take(connection, seeker, connection.execute(_KEPT, seeker.values).scalars().all())
 
 
 def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
@@ -217,11 +220,11 @@ def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
     start = circle_start(seeker.project.seed, seeker.user.name, turn)
     for run in _runs(connection, seeker):
         for half in _IN_HALF_RUN:
-            found = _take(connection, seeker, _look(connection, half, run | {"begin": start}))
+            found = take(connection, seeker, _look(connection, half, run | {"begin": start}))
             if found is not None:
                 return found
     anything = connection.execute(_ANY, seeker.values | {"looked_at": FIRST_LOOK}).scalars().all()
-    return _take(connection, seeker, anything)
+    return take(connection, seeker, anything)
 
 
 def _runs(connection: sa.Connection, seeker: Seeker) -> Iterator[dict[str, Any]]:
@@ -245,7 +248,7 @@ def _look(connection: sa.Connection, half: sa.Select[Any], values: dict[str, Any
     return found
 
 
-def _take(connection: sa.Connection, seeker: Seeker, candidates: Any) -> int | None:
+def take(connection: sa.Connection, seeker: Seeker, candidates: Any) -> int | None:
     """Lease the first candidate that can be locked and is still to be had."""
     locked_by_others = False
     for task_id in candidates:

@@ -43,6 +43,8 @@ from labeler.api.results import ExportQuery, JudgmentInfo, Stats
 from labeler.api.training import NewTraining, Training
 from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.chat import Turn
+from labeler.client_oversight import Oversight
+from labeler.client_screening import Screening
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
 from labeler.formats.files import replacing
 from labeler.tokens import ApiToken
@@ -209,11 +211,14 @@ class Client:
         """Counts, and agreement among at most so many judged tasks."""
         return self._report(Stats, project_id, "stats", sample)
 
-    def download_snapshot(self, project_id: int, path: str | Path, *, ranks_from_ratings: bool = False) -> Path:
+    def download_snapshot(
+        self, project_id: int, path: str | Path, *, ranks_from_ratings: bool = False, adjudicated: str = "only"
+    ) -> Path:
         """Download a snapshot to a new or empty folder, unpacked, or packed to a file named .zip or .tar.gz."""
         target = Path(path)
         archive = "tar.gz" if target.name.endswith(".tar.gz") else "zip"
         query = {"archive": archive, "ranks_from_ratings": "true" if ranks_from_ratings else "false"}
+        query["adjudicated"] = adjudicated
         if target.is_dir() and any(target.iterdir()):
             raise DataError("is not empty; name another folder", file=str(target))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -303,6 +308,16 @@ class Client:
     def cancel_training(self, training_id: str) -> Training:
         """End a training that runs."""
         return self._ask(Training, "POST", f"/trainings/{training_id}/cancel")
+
+    @property
+    def oversight(self) -> Oversight:
+        """Gold items, reviews and the talk about tasks."""
+        return Oversight(self._send, self._pages)
+
+    @property
+    def screening(self) -> Screening:
+        """The screening exam."""
+        return Screening(self._send)
 
     # Webhooks
 

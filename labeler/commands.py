@@ -18,6 +18,7 @@ from tyro.conf import Positional, UseAppendAction, subcommand
 
 from labeler.cleaning import Cleaning
 from labeler.errors import DataError, UsageError
+from labeler.finals import Finals
 
 if TYPE_CHECKING:
     from labeler.agreement import Estimate, Reliability
@@ -364,11 +365,14 @@ class Snapshot(Command):
         out: a new or empty folder, or an earlier snapshot, which is replaced.
         ranks_from_ratings: give completions that were rated but not to be ranked (`--rate-only`) ranks by their
             ratings, so that a reward model can be trained on them.
+        adjudicated: of tasks that a reviewer adjudicated, write only that answer, as annotator "adjudicated", so that
+            training takes it as final; or beside the labelers' rankings; or ignore it.
     """
 
     project: str
     out: Path
     ranks_from_ratings: bool = False
+    adjudicated: Finals = "only"
 
     def run(self) -> None:
         """Write the folder."""
@@ -376,7 +380,13 @@ class Snapshot(Command):
 
         with self.store() as store:
             project = store.project(self.project)
-            manifest = freeze(store, project, self.out, ranks_from_ratings=self.ranks_from_ratings)
+            manifest = freeze(
+                store,
+                project,
+                self.out,
+                ranks_from_ratings=self.ranks_from_ratings,
+                adjudicated=self.adjudicated,
+            )
         counts = ", ".join(f"{number:,} {what}" for what, number in manifest["counts"].items())
         splits = ", ".join(f"{name} {facts['groups']:,}" for name, facts in manifest["splits"].items())
         print(f"wrote {self.out}: {counts} (groups: {splits})")

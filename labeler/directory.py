@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from labeler.entities import USER_ROLES, Project, User, UserRole
+from labeler.entities import ADJUDICATED, USER_ROLES, Project, User, UserRole
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from labeler.label_schema import LabelSchema, schema_of_text, schema_text
 from labeler.records import check_plain
-from labeler.schema import guidelines, imports, memberships, projects, tasks, users
+from labeler.schema import guidelines, imports, memberships, projects, tasks, users, visible
 from labeler.schema import label_schemas as schemas
 
 _USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
@@ -35,6 +35,8 @@ def check_name(name: str, what: str) -> str:
 def add_user(connection: sa.Connection, name: str, role: UserRole, project_names: Sequence[str], now: float) -> User:
     """Add an account without a password, for some projects (none named: for every project)."""
     check_name(name, "user name")
+    if name == ADJUDICATED:
+        raise UsageError(f"{name!r} stands for reviewers' final answers in the data; choose another name")
     if role not in get_args(UserRole):
         raise UsageError(f"the role is {role!r}; it must be one of {', '.join(USER_ROLES)}")
     if connection.execute(_USER.where(users.c.name == name)).first():
@@ -219,7 +221,7 @@ _PERSON = (users.c.name.label("user_name"), users.c.role, users.c.disabled, _BEL
 _WHO = users.c.id == sa.bindparam("user")
 _BY_PROJECT = _project_query(projects.c.id == sa.bindparam("project")).join(users, _WHO).add_columns(*_PERSON)
 _BY_TASK = (
-    _project_query(tasks.c.id == sa.bindparam("task"))
+    _project_query(tasks.c.id == sa.bindparam("task"), visible(tasks))
     .join(tasks, tasks.c.project_id == projects.c.id)
     .join(users, _WHO)
     .add_columns(*_PERSON)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0008"
+REVISION = "0009"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -88,8 +88,11 @@ tasks = sa.Table(
     sa.Column("shuffle", sa.Integer, nullable=False),
     sa.Column("import_id", sa.Integer, nullable=False, server_default="0"),
     sa.Column("sensitive", sa.Boolean, nullable=False, server_default=sa.false()),  # its meta.sensitive is true
+    sa.Column("pool", sa.Text, nullable=False, server_default="queue"),  # queue, gold, exam; see labeler.draws
     sa.UniqueConstraint("project_id", "group_id"),
 )
+IN_QUEUE = tasks.c.pool == sa.literal_column("'queue'")
+"""The task is handed out by the queue; gold items and tasks of an exam are drawn from pools of their own."""
 WANTED = tasks.c.remaining > sa.literal_column("0")
 """Somebody is still wanted for the task; a literal, so that the database knows that the partial index applies."""
 # The queue reads this index from one end: it holds only tasks that somebody is still wanted for.
@@ -103,6 +106,14 @@ sa.Index(
     tasks.c.import_id,
     sqlite_where=WANTED,
     postgresql_where=WANTED,
+)
+sa.Index(
+    "ix_tasks_pool",
+    tasks.c.project_id,
+    tasks.c.pool,
+    tasks.c.shuffle,
+    sqlite_where=~IN_QUEUE,
+    postgresql_where=~IN_QUEUE,
 )
 # In the order of import, page by page.
 sa.Index("ix_tasks_project", tasks.c.project_id, tasks.c.id)
@@ -152,7 +163,7 @@ judgments = sa.Table(
     sa.Column("user_id", sa.ForeignKey("users.id")),  # null: came with an import
     sa.Column("annotator", sa.Text, nullable=False),
     sa.Column("origin", sa.Text, nullable=False),  # app, import
-    sa.Column("kind", sa.Text, nullable=False),  # rank, skip
+    sa.Column("kind", sa.Text, nullable=False),  # rank, skip, adjudicate
     sa.Column("answer", sa.JSON, nullable=False),
     sa.Column("seconds", sa.Float),
     sa.Column("at", sa.Text),
@@ -178,7 +189,7 @@ sa.Index(
 )
 
 COUNTED = (
-    "tasks",
+    "tasks",  # of the queue, as are the next three
     "finished",
     "started",
     "wanted",  # rankings

@@ -25,6 +25,7 @@ from labeler.routes import (
     chat_routes,
     door_routes,
     rest_routes,
+    review_routes,
     sign_on_routes,
 )
 from labeler.sign_on_settings import SignOnSettings
@@ -89,7 +90,7 @@ def build_app(store: Store, options: Options) -> st.App:
     runs = options.runs or runs_folder(store)
     services = Services(store, Accounts(store), runs, options.one_click, provider)
     session.use(services)
-    labeling = [*board_routes(services), *chat_routes(services)]
+    labeling = [*board_routes(services), *chat_routes(services), *review_routes(services)]
     doors = [*door_routes(services), *sign_on_routes(services)]
     routes = [*asset_routes(), *doors, *labeling, *rest_routes(services)]
     return st.App(SCRIPT, routes=routes, middleware=[Middleware(Guard, services=services)])

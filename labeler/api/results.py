@@ -10,6 +10,7 @@ from labeler.api.common import Version
 from labeler.api.typed import Limit
 from labeler.chat import Dialogue
 from labeler.entities import AnnotatorCounts, Edit, Kind, ProjectCounts, Written
+from labeler.finals import Finals
 from labeler.rating_report import RatingReport
 from labeler.selection import Format
 from labeler.writing_report import WritingReport
@@ -93,10 +94,12 @@ class SnapshotQuery:
     Attributes:
         archive: the kind of file.
         ranks_from_ratings: give completions that were rated but not to be ranked ranks by their ratings.
+        adjudicated: where a reviewer had the last word, write only that, or it beside the labelers' rankings, or not.
     """
 
     archive: Literal["zip", "tar.gz"] = "zip"
     ranks_from_ratings: bool = False
+    adjudicated: Finals = "only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +110,19 @@ class ExportQuery:
         to: the format.
         ties: in formats of pairs, each tie too, in both directions and with the margin 0.
         ranks_from_ratings: see ``SnapshotQuery``.
+        adjudicated: likewise; the filters are for final answers, too.
         schema_version: only judgments made under this version of the settings.
         annotator: only this person's judgments.
         since: only judgments of this day (YYYY-MM-DD) or later.
         until: only judgments of this day or earlier.
-        min_overlap: only groups that so many people judged, of whom the other filters leave.
+        min_overlap: only groups that so many people judged, of whom the other filters leave, or a reviewer decided.
         split: only groups of this split.
     """
 
     to: Format = "native"
     ties: bool = False
     ranks_from_ratings: bool = False
+    adjudicated: Finals = "only"
     schema_version: Version = None
     annotator: Annotated[str | None, Limit(1, 100)] = None
     since: str | None = None

@@ -15,10 +15,12 @@ from labeler.app.session import require_manager, services
 from labeler.entities import Project, User
 from labeler.errors import ProductError
 from labeler.exporting import FILES, preview
+from labeler.finals import Finals
 from labeler.folders import MANIFEST
 from labeler.formats import FORMATS
 from labeler.jobs import Job
 from labeler.records import SPLITS
+from labeler.review_desk import ReviewDesk
 from labeler.selection import Export, Format, Selection
 
 SNAPSHOT = "snapshot"
@@ -34,6 +36,11 @@ TITLES = {
     "datasets": "Hugging Face datasets folder",
     "argilla": "Argilla",
     "labelstudio": "Label Studio",
+}
+FINALS: dict[Finals, str] = {
+    "only": "Only that",
+    "beside": "That beside the labelers' rankings",
+    "ignore": "Only the labelers' rankings",
 }
 NOTES = {
     SNAPSHOT: "All judgments with their splits and a manifest; the same judgments give the same bytes.",
@@ -70,21 +77,38 @@ def _form(me: User, project: Project, to: str) -> None:
     ratings = False
     if project.schema.rates and not project.schema.ranking:
         ratings = st.checkbox("Rank by ratings", key=f"ratings-{key}", help="For projects that ask for ratings alone.")
+    finals = _finals(project, key)
     if to == SNAPSHOT:
         if st.button("Make it", type="primary", key=f"make-{key}"):
-            export_jobs.start(services().store, services().runs, me, project, None, ranks_from_ratings=ratings)
+            export_jobs.start(
+                services().store, services().runs, me, project, None, ranks_from_ratings=ratings, adjudicated=finals
+            )
             st.rerun()
         return
     form: Format = next(name for name in FILES if name == to)
     ties = FORMATS[to].ties and st.checkbox(
         "Write ties too", key=f"ties-{key}", help="In both directions, with the margin 0: equal scores are learned."
     )
-    wanted = Export(to=form, ties=ties, ranks_from_ratings=ratings, selection=_selection(project, key))
+    selection = _selection(project, key)
+    wanted = Export(to=form, ties=ties, ranks_from_ratings=ratings, adjudicated=finals, selection=selection)
     _preview(project, wanted)
     push = _push(me, to, key)
     if st.button("Make it", type="primary", key=f"make-{key}"):
         export_jobs.start(services().store, services().runs, me, project, wanted, push=push)
         st.rerun()
+
+
+def _finals(project: Project, key: str) -> Finals:
+    """What is done with final answers; the question is asked where there are any."""
+    if not ReviewDesk(services().store).decisions(project.id, after=0, limit=1):
+        return "only"
+    return st.radio(
+        "Where a reviewer had the last word",
+        list(FINALS),
+        format_func=lambda one: FINALS[one],
+        horizontal=True,
+        key=f"finals-{key}",
+    )
 
 
 def _selection(project: Project, key: str) -> Selection:

@@ -6,7 +6,9 @@ import streamlit as st
 
 from labeler.app import (
     agreement,
+    exam,
     exports,
+    gold,
     imports,
     label,
     labelers,
@@ -15,6 +17,8 @@ from labeler.app import (
     overview,
     people,
     prompts,
+    review,
+    screening,
     settings,
     throughput,
     tokens,
@@ -31,10 +35,15 @@ st.set_page_config(page_title="Label", page_icon=str(FOLDER / "icon.svg"), layou
 def main() -> None:
     """Draw the page that was asked for."""
     manager = current_user().role in MANAGERS
+    reviewer = manager or review.may_review()
     pages = [
         st.Page(label.draw, title="Label", url_path="label", default=True),
         st.Page(my_work.draw, title="My work", url_path="mine"),
     ]
+    if not reviewer or exam.taking():
+        pages.append(st.Page(exam.draw, title="Exam", url_path="exam"))
+    if reviewer:
+        pages.append(st.Page(review.draw, title="Review", url_path="review"))
     if manager:
         pages += [
             st.Page(overview.draw, title="Overview", url_path="overview"),
@@ -44,6 +53,8 @@ def main() -> None:
             st.Page(throughput.draw, title="Throughput", url_path="throughput"),
             st.Page(imports.draw, title="Import", url_path="import"),
             st.Page(exports.draw, title="Export", url_path="export"),
+            st.Page(gold.draw, title="Gold", url_path="gold"),
+            st.Page(screening.draw, title="Screening", url_path="screening"),
             st.Page(settings.draw, title="Project settings", url_path="settings"),
             st.Page(people.draw, title="People", url_path="people"),
             st.Page(prompts.draw, title="Prompts", url_path="prompts"),
@@ -51,7 +62,7 @@ def main() -> None:
             st.Page(training.draw, title="Train & try", url_path="train"),
         ]
     pages.append(st.Page(tokens.draw, title="Account", url_path="account"))
-    st.navigation(pages, position="top" if manager else "hidden").run()
+    st.navigation(pages, position="top" if reviewer else "hidden").run()
 
 
 main()

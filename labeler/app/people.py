@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from labeler.app import account
+from labeler.app import account, reviewers
 from labeler.app.session import require_manager, services
 from labeler.entities import MAY_MANAGE, User
 from labeler.errors import PermissionDeniedError, ProductError
@@ -29,6 +29,7 @@ def draw() -> None:
         _add(me)
     with right:
         _change(me)
+        reviewers.draw(me)
 
 
 def _show_link() -> None:

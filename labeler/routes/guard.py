@@ -44,6 +44,8 @@ MANAGER_PAGES = (
     "/throughput",
     "/import",
     "/export",
+    "/gold",
+    "/screening",
     "/settings",
     "/people",
     "/prompts",

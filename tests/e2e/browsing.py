@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from board import Board
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from labeler.accounts import Accounts
 from labeler.store import Store
@@ -115,6 +115,12 @@ class Visit:
         """The test provoked errors of this sort; every other one still counts."""
         assert any(re.search(pattern, problem) for problem in self.problems), f"no {pattern!r} in {self.problems}"
         self.problems[:] = [problem for problem in self.problems if not re.search(pattern, problem)]
+
+
+def settled(page: Page) -> None:
+    """Wait until Streamlit has drawn all that the last click led to: it may replace what is being clicked."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
 
 
 def fill_login(page: Page, name: str, password: str = PASSWORD) -> None:

@@ -19,12 +19,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from labeler.api.labeling import Answer, Draft, Skip
+from labeler.api.oversight import Decision, GoldSettings
 from labeler.api.people import NewPerson
 from labeler.api.projects import FlagSetting, NewProject, Rules, Settings
+from labeler.api.screening import ExamInfo
 from labeler.api.training import NewTraining
 from labeler.api.webhooks import NewWebhook
 from labeler.client import Client, submission_id
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
+from labeler.exam import ExamRules
 from labeler.formats import parse_group
 from labeler.snapshot import read_snapshot
 from labeler.store import Store
@@ -108,6 +111,8 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         project = manage(clients["root"], tmp_path)
         label(clients["ann"], clients["bob"], project)
         results(clients["root"], project, tmp_path)
+        oversee(clients["root"], clients["bob"], project)
+        screen(clients["root"], clients["ann"])
         people(clients["root"], clients["bob"])
         document = httpx.get(f"{url}/api/openapi.json").json()
         for client in clients.values():
@@ -207,6 +212,69 @@ def results(root: Client, project: int, folder: Path) -> None:
     assert root.trainings()[0].id == started.id
     with pytest.raises(NotFoundError):
         root.training("none")
+
+
+def oversee(root: Client, bob: Client, project: int) -> None:
+    """Gold items, review, comments."""
+    desk = root.oversight
+    gold = json.dumps({**ROWS[0], "id": "gold", "meta": {"gold_ranks": [1, 2]}})
+    root.import_lines(project, f"{gold}\n".encode())
+    desk.set_gold(project, GoldSettings(0.5, "each", threshold=0.9, least=1))
+    report = desk.gold(project)
+    assert (report.rules.share, [item.group_id for item in report.items]) == (0.5, ["gold"])
+    while (task := bob.next_task(project).task) and not desk.gold(project).people:
+        right = {item.text: rank for rank, item in enumerate(parse_group(ROWS[0]).completions, 1)}
+        wrong = {item.label: 3 - right.get(item.text, 1) for item in task.completions}
+        recorded = bob.submit(task.id, Answer(submission_id(), ranks=wrong))
+        assert recorded.task == task.id == next(bob.history(project)).task  # no ids of the database
+    (person,) = desk.gold(project).people
+    if person.pause is not None:
+        desk.lift_pause(project, person.pause)
+    else:
+        with pytest.raises(NotFoundError):
+            desk.lift_pause(project, 1)
+    listed = desk.review(project).tasks
+    assert listed[0].disagreement == 1.0
+    first = listed[0].task_id
+    theirs = next(item for item in root.judgments(project) if item.task == first and item.annotator == "bob")
+    desk.send_back(theirs.id, "Look again, please.")
+    assert [item.task_id for item in desk.review(project, "sent_back").tasks] == [first]
+    desk.one_more_opinion(first)
+    bob.oversight.comment(first, "Why?")
+    desk.comment(first, "Because.", "bob")
+    assert [(item.author, item.text) for item in bob.oversight.comments(first)] == [
+        ("bob", "Why?"),
+        ("manager", "Because."),
+    ]
+    desk.adjudicate(first, Decision(submission_id(), accepted=theirs.id))
+    (final,) = desk.adjudications(project)
+    assert (final.task, final.by, final.accepted, final.ranks) == (first, "root", theirs.id, (1, 1))
+
+
+def screen(root: Client, ann: Client) -> None:
+    """Somebody takes an exam and is admitted."""
+    desk, theirs = root.screening, ann.screening
+    made = root.add_project(NewProject("exam", dwell_seconds=0))
+    known = (json.dumps({**ROWS[0], "id": name, "meta": {"gold_ranks": [1, 2]}}) for name in ("known", "spare"))
+    root.import_lines(made.id, "\n".join(known).encode())
+    assert desk.exam(made.id) == ExamInfo(None, 0)
+    desk.set_exam(made.id, ExamRules(tasks=1, prompts=("Write.",), areas=("Politics", "Age")))
+    assert desk.keep_for_exams(made.id, 9) == 2
+    desk.add_candidate(made.id, "ann")
+    assert [(exam.project, exam.coming) for exam in theirs.exams()] == [(made.id, 1)]
+    task = ann.next_task(made.id).task
+    assert task
+    ann.submit(task.id, Answer(submission_id(), ranks={item.label: 1 for item in task.completions}))
+    theirs.write(made.id, 0, "Written.")
+    theirs.tick(made.id, ("Age",))
+    (exam,) = theirs.exams()
+    assert (exam.done, exam.ticked, exam.written[0].text) == (1, ("Age",), "Written.")
+    desk.grade(made.id, "ann", 0, 7)
+    (candidate,) = desk.candidates(made.id)
+    assert (candidate.scores.rankings.value, candidate.scores.grade.value, candidate.state) == (0.0, 7.0, "screening")
+    desk.decide(made.id, "ann", "not yet", "too many ties")
+    (candidate,) = desk.candidates(made.id)
+    assert (candidate.state, candidate.decisions[0].note, theirs.exams()) == ("refused", "too many ties", ())
 
 
 def insight(root: Client, project: int) -> None:

@@ -154,7 +154,13 @@ def get_snapshot(call: Call, project: Project, query: SnapshotQuery) -> Archive:
     """The project's judgments frozen as of now: groups.jsonl, demonstrations.jsonl and manifest.json, packed."""
     folder = Path(tempfile.mkdtemp(prefix="labeler-snapshot-"))
     try:
-        freeze(call.store, project, folder / "snapshot", ranks_from_ratings=query.ranks_from_ratings)
+        freeze(
+            call.store,
+            project,
+            folder / "snapshot",
+            ranks_from_ratings=query.ranks_from_ratings,
+            adjudicated=query.adjudicated,
+        )
         packed = shutil.make_archive(str(folder / "packed"), _ARCHIVES[query.archive], folder / "snapshot")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -173,7 +179,13 @@ def get_export(call: Call, project: Project, query: ExportQuery) -> Archive:
         query.min_overlap,
         (query.split,) if query.split else (),
     )
-    wanted = Export(to=query.to, ties=query.ties, ranks_from_ratings=query.ranks_from_ratings, selection=selection)
+    wanted = Export(
+        to=query.to,
+        ties=query.ties,
+        ranks_from_ratings=query.ranks_from_ratings,
+        adjudicated=query.adjudicated,
+        selection=selection,
+    )
     folder = Path(tempfile.mkdtemp(prefix="labeler-export-"))
     try:
         export(call.store, project, wanted, folder / "export")
