@@ -121,6 +121,7 @@ PAGES = {
     "throughput": "Throughput",
     "settings": "Project settings",
     "people": "People",
+    "webhooks": "Webhooks",
     "train": "Train & try",
 }
 
