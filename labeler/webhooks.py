@@ -148,11 +148,12 @@ class Webhooks:
         """Send a delivery again, from the first try on, and before all others of its endpoint."""
         mine = (deliveries.c.id == delivery_id, deliveries.c.webhook_id == webhook_id)
         with self.store.database.write() as connection:
+            # The endpoint first, as whoever delivers does it: in another order each would wait for the other.
+            connection.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(next_try=0.0))
             changed = sa.update(deliveries).where(*mine).values(state="pending", tries=0).returning(deliveries)
             row = connection.execute(changed).first()
             if row is None:
                 raise NotFoundError(f"the webhook {webhook_id} has no delivery {delivery_id}")
-            connection.execute(sa.update(webhooks).where(webhooks.c.id == webhook_id).values(next_try=0.0))
             return _delivery(row)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from labeler.api.common import Name
 from labeler.api.typed import Limit
 from labeler.exam import LONGEST, MOST_AREAS, ExamRules, Outcome
-
-Name = Annotated[str, Limit(1, 100)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Programs elsewhere are told of what happens here.
 
-Revision ID: 0007
+Revision ID: 0008
 """
 
 from __future__ import annotations

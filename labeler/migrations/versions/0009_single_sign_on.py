@@ -1,6 +1,6 @@
 """People may sign in with an OpenID provider.
 
-Revision ID: 0008
+Revision ID: 0009
 """
 
 from __future__ import annotations
