@@ -214,7 +214,7 @@ def test_a_token_is_shown_once_and_revoked(store: Store, monkeypatch: pytest.Mon
     assert page.dataframe[0].value["token"].tolist() == ["nightly"]
     page.run()
     assert not page.code
-    page.selectbox[1].set_value(Tokens(store).of(store.user("ann").id)[0].id)
+    page.selectbox[2].set_value(Tokens(store).of(store.user("ann").id)[0].id)
     page.button[1].click().run()
     assert not page.dataframe
     assert Tokens(store).of(store.user("ann").id) == ()

@@ -14,6 +14,7 @@ import { EditStep } from "./editstep.js";
 import { Frame } from "./frame.js";
 import { ApiError, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
+import { speak } from "./language.js";
 import { send } from "./outbox.js";
 import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
@@ -28,6 +29,7 @@ const SETTLE = 500;
 
 /** Draw the screen into `parent`; returns a function that takes it away again. */
 export function mount(parent, options = {}) {
+  speak();
   const board = new Board(parent, options);
   board.start();
   return () => board.stop();
