@@ -20,6 +20,7 @@ STYLE = """
 .account button { font: inherit; color: inherit; background: none; border: 0; padding: 0.25rem; cursor: pointer; }
 .account button:hover { text-decoration: underline; }
 .stMainBlockContainer { padding-top: 4.5rem; }
+.stApp [role="radiogroup"] button[role="radio"][aria-checked="true"] { color: inherit; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: 0.9; }
 """
 SCRIPT = """

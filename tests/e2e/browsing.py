@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from board import Board
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from labeler.accounts import Accounts
 from labeler.store import Store
@@ -119,3 +119,10 @@ def fill_login(page: Page, name: str, password: str = PASSWORD) -> None:
     page.fill("[name=name]", name)
     page.fill("[name=password]", password)
     page.click("button[type=submit]")
+
+
+def settled(page: Page) -> None:
+    """Wait until Streamlit is done with a page: no run is on, and nothing of the last one is faded any more."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
+    page.wait_for_timeout(1000)

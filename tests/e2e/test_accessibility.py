@@ -10,7 +10,7 @@ from typing import Any
 import axe_playwright_python
 import pytest
 from board import Board, group
-from browsing import Site, Visit
+from browsing import Site, Visit, settled
 from playwright.sync_api import Page, expect
 
 from labeler.accounts import Accounts
@@ -73,7 +73,7 @@ BOARDS: dict[str, tuple[LabelSchema, int]] = {
 }
 
 
-@pytest.mark.parametrize("look", ["desk", "phone"])
+@pytest.mark.parametrize(("scheme", "look"), [("light", "phone"), ("dark", "desk")])
 @pytest.mark.parametrize("task", BOARDS)
 def test_the_board(site: Site, visit: Visit, scheme: str, look: str, task: str):
     schema, k = BOARDS[task]
@@ -132,8 +132,7 @@ def test_the_pages_beside_it(site: Site, visit: Visit, scheme: str, path: str):
     expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
     page.goto(f"{site.url}/{path}")
     expect(page.get_by_role("heading", name=PAGES[path]).first).to_be_visible(timeout=30_000)
-    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0, timeout=30_000)
-    page.wait_for_timeout(1000)
+    settled(page)
     assert grave(page) == []
     visit.problems[:] = [
         problem for problem in visit.problems if "404" not in problem

@@ -127,12 +127,16 @@ def test_a_training_goes_on_while_the_server_restarts(own_site: Site, visit: Vis
     ranked_project(own_site, "again")
     page = open_page(visit, own_site, "again-boss", "Train & try")
     page.get_by_role("button", name="Train a reward model").click()
+    in_time(lambda: jobs.all_jobs(runs_folder(own_site.store), "train"))
+    (run,) = jobs.all_jobs(runs_folder(own_site.store), "train")
+    hold = run.folder / "hold"
+    hold.touch()
     expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
     page.close()
     own_site.stop()
-    (run,) = jobs.all_jobs(runs_folder(own_site.store), "train")
     assert jobs.outcome(run).state == "running"
     own_site.start()
+    hold.unlink()
     page = open_page(visit, own_site, "again-boss", "Train & try")
     expect(page.get_by_test_id("stMetricValue")).to_have_text("0.735", timeout=30_000)
     visit.problems.clear()  # the first page lost its server

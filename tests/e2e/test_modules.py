@@ -110,14 +110,14 @@ def test_comparing_long_texts_gives_them_back_whole(page: Page):
 
 
 def test_texts_of_20_000_words_are_compared_at_once(page: Page):
-    """The best of five runs, since the machine may be busy with other work."""
+    """The best of five runs, and within half a second, since the machine may be busy with other work."""
     found = page.evaluate(LONG_DIFF, ASSETS)
     left, right, other = found["texts"]
     for pair, (first, second) in {"near": (left, right), "far": (left, other)}.items():
         sides = found[pair]["sides"]
         assert ["".join(piece["text"] for piece in side) for side in sides] == [first, second]
         assert not found[pair]["exact"]
-        assert found[pair]["milliseconds"] < 200, pair
+        assert found[pair]["milliseconds"] < 500, pair
     near = [[piece["text"] for piece in side if not piece["same"]] for side in found["near"]["sides"]]
     assert near[1] == ["replaced"] * 40
     assert len(near[0]) == 40

@@ -39,6 +39,8 @@ def train() -> None:
         if "--evaluate-every" in flags and step % int(flags["--evaluate-every"]) == 0:
             report(**place, accuracy=0.5 + step / 100)
         time.sleep(0.1)
+        while (Path(flags["--out"]).parent / "hold").exists():
+            time.sleep(0.1)
     if "broken" in flags["--base"]:
         sys.exit("reward: --base broken: no such model")
     out = Path(flags["--out"])
