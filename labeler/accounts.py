@@ -18,13 +18,14 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from labeler import directory, throttle
 from labeler.entities import User, UserRole
 from labeler.errors import NotFoundError, PermissionDeniedError, UsageError
-from labeler.languages import LANGUAGES, t
+from labeler.languages import LANGUAGES, mark, t
 from labeler.schema import api_tokens, invitations, leases, sessions, users
 from labeler.store import Store
 
 PASSWORD_LENGTH = range(8, 1025)
 SESSION_SECONDS = 14 * 86400.0
 INVITATION_DAYS = 7.0
+TOO_MANY = mark("too many failed sign-ins for this name; try again in {seconds} seconds")
 
 _SESSION = (
     sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled, users.c.language)
@@ -185,7 +186,7 @@ class Accounts:
         """Count a try before it is checked, so that parallel ones cannot slip past; the hash to check, if any."""
         name = name[:200].replace("\0", "�").encode(errors="replace").decode()  # bounded, and storable
         with self.store.database.write() as connection:
-            throttle.count_try(connection, name, self.store.clock(), "sign-ins for this name")
+            throttle.count_try(connection, name, self.store.clock(), TOO_MANY)
             hashed = sa.select(users.c.password_hash).where(users.c.name == name, users.c.disabled.is_(False))
             return connection.execute(hashed).scalar()
 

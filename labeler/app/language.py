@@ -23,6 +23,7 @@ def fragment(run_every: float) -> Callable[[Callable[Parameters, None]], Callabl
 
     def decorate(draw: Callable[Parameters, None]) -> Callable[Parameters, None]:
         @st.fragment(run_every=run_every)
+        @wraps(draw)  # Streamlit tells fragments apart by their names
         def again(language: str, *args: Any, **options: Any) -> None:
             languages.use(language)
             draw(*args, **options)

@@ -186,7 +186,11 @@ def _flag_editor(title: str, flags: Sequence[Flag], usual: Sequence[Flag], key: 
     )
     known = {flag.name for flag in flags}
     missing = [flag.name for flag in usual if flag.name not in known]
-    added = st.multiselect(t("Add of InstructGPT's"), missing, key=f"add-{key}") if missing else []
+    added = (
+        st.multiselect(t("Add of InstructGPT's"), missing, placeholder=t("Choose some"), key=f"add-{key}")
+        if missing
+        else []
+    )
     return [*_rows(edited), *({"name": name} for name in added)]
 
 
