@@ -35,6 +35,8 @@ def texts_in(folder: Path = ROOT) -> Catalog:
 
 def written(catalog: Catalog) -> bytes:
     """A catalog as its file has it: without line numbers, which would change with every edit."""
+    for message in catalog:
+        message.locations.sort()
     out = io.BytesIO()
     write_po(out, catalog, width=WIDTH, include_lineno=False, ignore_obsolete=True, sort_by_file=True)
     return out.getvalue()

@@ -134,7 +134,7 @@ def test_the_overview_shows_ratings_and_flags(store: Store, monkeypatch: pytest.
     shown = show(store, "mia", "manager", "overview", monkeypatch)
     assert "Ratings and flags" in [item.value for item in shown.subheader]
     table = shown.dataframe[1].value
-    assert table["of"].tolist() == ["rating", "rude"]
+    assert table["rating or flag"].tolist() == ["rating", "rude"]
     assert table["value"].tolist() == ["4.00", "33.3 %"]
 
 

@@ -3,6 +3,8 @@
 
 import { listed, t, tn } from "./language.js";
 
+const then = (better, worse) => t("{better}, then {worse}", { better, worse });
+
 export const texts = {
   loading: t("Loading …"),
   noProject: t("You belong to no project yet. Ask a manager to add you to one."),
@@ -187,7 +189,7 @@ export const texts = {
     tooHigh: (count) => t("There are {count} completions: ranks go from 1 to {count}.", { count }),
     tied: (labels) => t("{labels} tied", { labels: listed(labels) }),
     nothing: t("Nothing ranked."),
-    order: (tiers) => t("Best to worst: {order}.", { order: tiers.reduce((better, worse) => t("{better}, then {worse}", { better, worse })) }),
+    order: (tiers) => t("Best to worst: {order}.", { order: tiers.reduce(then) }),
     open: (labels) => t("Unranked: {labels}.", { labels: labels.join(", ") }),
     complete: t("All ranked."),
     tieNext: t("Next letter ties."),
