@@ -18,6 +18,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from labeler import directory, throttle
 from labeler.entities import User, UserRole
 from labeler.errors import NotFoundError, PermissionDeniedError, UsageError
+from labeler.identities import add_email
 from labeler.languages import LANGUAGES, mark, t
 from labeler.schema import api_tokens, invitations, leases, sessions, users
 from labeler.store import Store
@@ -42,7 +43,15 @@ class Accounts:
         self.store = store
         self._hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106 for little memory
 
-    def add(self, name: str, role: UserRole, projects: Sequence[str] = (), password: str | None = None) -> str | None:
+    def add(
+        self,
+        name: str,
+        role: UserRole,
+        projects: Sequence[str] = (),
+        password: str | None = None,
+        *,
+        email: str | None = None,
+    ) -> str | None:
         """Add an account with a password, or, without one, return the token of an invitation to set it.
 
         Args:
@@ -50,10 +59,13 @@ class Accounts:
             role: what they may do.
             projects: names of the projects that they may work in; none: every project.
             password: 8 characters or more.
+            email: verified by an OpenID provider, it lets them in without a password.
         """
         hashed = None if password is None else self._hash(password)
         with self.store.database.write() as connection:
             user = directory.add_user(connection, name, role, projects, self.store.clock())
+            if email:
+                add_email(connection, user, email)
             if hashed is None:
                 return self._invite(connection, user, INVITATION_DAYS)
             self._set_password(connection, user, hashed)
@@ -121,6 +133,13 @@ class Accounts:
         with self.store.database.write() as connection:
             user = directory.user_by_name(connection, name)
             throttle.forget(connection, name)
+            return self._new_session(connection, user)
+
+    def start_session(self, user_id: int) -> str:
+        """A session token for somebody whom an OpenID provider has recognised."""
+        with self.store.database.write() as connection:
+            user = directory.user_by_id(connection, user_id)
+            _check_enabled(user)
             return self._new_session(connection, user)
 
     def user_for(self, token: str) -> User | None:

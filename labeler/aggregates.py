@@ -17,7 +17,7 @@ def judged_tasks(connection: sa.Connection, project_id: int, limit: int) -> tupl
 
     Tasks are tried some at a time in the order of their ids times `SPREAD`, until there are enough.
     """
-    ours = tasks.c.project_id == project_id
+    ours = (tasks.c.project_id == project_id) & (tasks.c.pool != "exam")
     low, high = connection.execute(sa.select(sa.func.min(tasks.c.id), sa.func.max(tasks.c.id)).where(ours)).one()
     ids = np.arange(low or 1, (high or 0) + 1, dtype=np.uint64)
     ids = ids[np.argsort(ids * np.uint64(SPREAD) % np.uint64(2**32))]

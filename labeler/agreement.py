@@ -123,6 +123,12 @@ def _agreed(group: Group, ties: Ties) -> tuple[float, int]:
     return agreed, compared
 
 
+def disagreement(group: Group) -> float | None:
+    """Share of one task's comparisons on which two of its annotators differ; None where no two compared the same."""
+    agreed, compared = _agreed(group, "strict")
+    return 1 - agreed / compared if compared else None
+
+
 def ratio_interval(per_task: Floats, *, samples: int = 2000, seed: int = 0) -> Estimate:
     """A ratio of sums over tasks, with a 95 % percentile interval from resampling whole tasks.
 

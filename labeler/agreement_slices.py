@@ -6,18 +6,21 @@ and α in both directions, as in `labeler.agreement.reliability`, with which all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from labeler.agreement import Estimate, kendall_tau_b
 from labeler.comparisons import Comparisons, Floats, Ints, Resamples, estimates
+from labeler.prompt_rows import CATEGORY, NO_CATEGORY
 from labeler.records import Group
 
 VALUES = (-1, 0, 1)
 NOTHING = Estimate(None, None, None, 0)
+ALL = "everything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,27 @@ class Slice:
     kappa: Estimate
     alpha: Estimate
     tau: Estimate
+
+
+def category(meta: Mapping[str, Any]) -> str:
+    """Of a prompt."""
+    return str(meta.get(CATEGORY) or NO_CATEGORY)
+
+
+def parts(groups: Sequence[Group], table: Comparisons) -> tuple[list[Slice], list[Slice], list[Slice]]:
+    """Agreement altogether, by kind of prompt where there are several, and by day of a task's last ranking.
+
+    Args:
+        groups: T of them.
+        table: their verdicts.
+    """
+    kinds = [category(group.meta) for group in groups]
+    days = [max((r.at[:10] for r in group.rankings if r.at), default=None) for group in groups]
+    taus, draws = mean_taus(groups), Resamples(table.tasks)
+    several = len(set(kinds)) > 1
+    named: list[Sequence[str | None]] = [[ALL] * len(groups), kinds if several else [None] * len(groups), days]
+    everything, by_kind, by_day = (slices(table, taus, names, draws) for names in named)
+    return everything, by_kind, by_day
 
 
 def mean_taus(groups: Sequence[Group]) -> Floats:

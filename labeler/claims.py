@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from labeler import ledger
 from labeler.entities import Project, User
 from labeler.queue import circle_start
-from labeler.schema import WANTED, drafts, judgments, leases, opt_outs, tasks, visible
+from labeler.schema import IN_QUEUE, WANTED, drafts, judgments, leases, opt_outs, tasks, visible
 
 FIRST_LOOK, LONG_LOOK = 16, 2000
 """Tasks examined in one run of equal priority and stage, at first and at most, before the next run is tried."""
@@ -38,17 +38,20 @@ _NOT_ANSWERED = (
     .is_(None)
 )
 """The same denied, to look at a few tasks: for EXISTS as a column PostgreSQL reads all that the person answered."""
-FREE = tasks.c.remaining > (
-    sa.select(sa.func.count())
-    .where(
-        _others.c.task_id == tasks.c.id,
-        _others.c.user_id != sa.bindparam("seeker"),
-        _others.c.expires > sa.bindparam("moment"),
+FREE = ~IN_QUEUE | (
+    tasks.c.remaining
+    > (
+        sa.select(sa.func.count())
+        .where(
+            _others.c.task_id == tasks.c.id,
+            _others.c.user_id != sa.bindparam("seeker"),
+            _others.c.expires > sa.bindparam("moment"),
+        )
+        .correlate(tasks)
+        .scalar_subquery()
     )
-    .correlate(tasks)
-    .scalar_subquery()
 )
-"""It has a slot that no judgment and no other person's live lease uses."""
+"""It has a slot that no judgment and no other person's live lease uses; outside the queue everybody has room."""
 OPEN = (tasks.c.project_id == sa.bindparam("project"), WANTED, visible(tasks))
 """It is the project's, published, and still wants somebody; matches the queue's index."""
 
@@ -63,6 +66,7 @@ BEARABLE = ~tasks.c.sensitive | ~sa.exists().where(*_OPT_OUT)
 _IN_QUEUE_ORDER = (tasks.c.priority.desc(), tasks.c.stage, tasks.c.shuffle, tasks.c.id)
 _TASK_ROW = sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("task"))
 _LOCK = {wait: _TASK_ROW.with_for_update(skip_locked=not wait, key_share=True) for wait in (True, False)}
+_LEFT = sa.select(tasks.c.remaining).where(tasks.c.id == sa.bindparam("task"))
 _IS_FREE = _TASK_ROW.where(FREE)
 _LEASE = sa.select(leases.c.expires).where(
     leases.c.user_id == sa.bindparam("seeker"), leases.c.task_id == sa.bindparam("task")
@@ -141,6 +145,11 @@ def lock_task(connection: sa.Connection, task_id: int, *, wait: bool = True) -> 
     return connection.execute(_LOCK[wait], {"task": task_id}).first() is not None
 
 
+def left(connection: sa.Connection, task_id: int) -> int:
+    """How many people are still wanted for a task."""
+    return int(connection.execute(_LEFT, {"task": task_id}).scalar_one())
+
+
 def is_free(connection: sa.Connection, seeker: Seeker, task_id: int) -> bool:
     """Whether the person may hold a slot of this task, which is locked."""
     return connection.execute(_IS_FREE, seeker.values | {"task": task_id}).first() is not None
@@ -197,7 +206,7 @@ def kept(connection: sa.Connection, seeker: Seeker) -> int | None:
 
     Corrections are not among them.
     """
-    return _take(connection, seeker, connection.execute(_KEPT, seeker.values).scalars().all())
+    return take(connection, seeker, connection.execute(_KEPT, seeker.values).scalars().all())
 
 
 def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
@@ -211,11 +220,11 @@ def fresh(connection: sa.Connection, seeker: Seeker) -> int | None:
     start = circle_start(seeker.project.seed, seeker.user.name, turn)
     for run in _runs(connection, seeker):
         for half in _IN_HALF_RUN:
-            found = _take(connection, seeker, _look(connection, half, run | {"begin": start}))
+            found = take(connection, seeker, _look(connection, half, run | {"begin": start}))
             if found is not None:
                 return found
     anything = connection.execute(_ANY, seeker.values | {"looked_at": FIRST_LOOK}).scalars().all()
-    return _take(connection, seeker, anything)
+    return take(connection, seeker, anything)
 
 
 def _runs(connection: sa.Connection, seeker: Seeker) -> Iterator[dict[str, Any]]:
@@ -239,7 +248,7 @@ def _look(connection: sa.Connection, half: sa.Select[Any], values: dict[str, Any
     return found
 
 
-def _take(connection: sa.Connection, seeker: Seeker, candidates: Any) -> int | None:
+def take(connection: sa.Connection, seeker: Seeker, candidates: Any) -> int | None:
     """Lease the first candidate that can be locked and is still to be had."""
     locked_by_others = False
     for task_id in candidates:

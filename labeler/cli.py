@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, subcommand
 
-from labeler import commands, project_commands, serving
+from labeler import commands, project_commands, serving, webhook_commands
 from labeler.errors import ProductError
 from labeler.export_command import Export
 from labeler.prioritize import Prioritize
@@ -22,6 +22,7 @@ COMMANDS: dict[str, type[Any]] = {
     "import": commands.Import,
     "project": project_commands.Project,
     "prioritize": Prioritize,
+    "webhooks": webhook_commands.Webhooks,
     "serve": serving.Serve,
     "snapshot": commands.Snapshot,
     "export": Export,

@@ -21,42 +21,34 @@ from uuid import uuid4
 import httpx
 
 from labeler.api import typed
-from labeler.api.models import (
+from labeler.api.common import Page, Problem
+from labeler.api.content import Imported, ImportQuery, Priorities, TaskInfo
+from labeler.api.insight import AgreementReport, LeaderboardReport, QualityReport, ThroughputReport
+from labeler.api.labeling import (
     Answer,
     AskForReplies,
     Draft,
-    ExportQuery,
-    Guidelines,
-    Imported,
-    ImportQuery,
-    Invitation,
-    JudgmentInfo,
     Kept,
-    Me,
-    NewPerson,
-    NewProject,
-    NewTraining,
     Next,
     OfferInfo,
     OwnJudgment,
-    Page,
-    Person,
-    Priorities,
-    Problem,
-    ProjectInfo,
     Recorded,
     SaveDraft,
-    Settings,
     Skip,
-    Stats,
-    TaskInfo,
-    Training,
     Undo,
 )
+from labeler.api.people import Invitation, Me, NewPerson, Person
+from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
+from labeler.api.results import ExportQuery, JudgmentInfo, Stats
+from labeler.api.training import NewTraining, Training
+from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.chat import Turn
+from labeler.client_oversight import Oversight
+from labeler.client_screening import Screening
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
 from labeler.formats.files import replacing
 from labeler.tokens import ApiToken
+from labeler.webhooks import Delivery, Webhook
 
 T = TypeVar("T")
 KINDS: dict[int, type[ProductError]] = {
@@ -67,6 +59,7 @@ KINDS: dict[int, type[ProductError]] = {
     429: PermissionDeniedError,
 }
 PAGE = 500
+SAMPLE = 1000
 
 
 def submission_id() -> str:
@@ -159,6 +152,10 @@ class Client:
         """Ask something else from now on."""
         return self._ask(ProjectInfo, "PUT", f"/projects/{project_id}/settings", settings)
 
+    def set_rules(self, project_id: int, rules: Rules) -> ProjectInfo:
+        """Change overlap, dwell time or lease time."""
+        return self._ask(ProjectInfo, "PATCH", f"/projects/{project_id}/rules", rules)
+
     def set_guidelines(self, project_id: int, text: str) -> ProjectInfo:
         """Publish a new version of the guidelines."""
         return self._ask(ProjectInfo, "PUT", f"/projects/{project_id}/guidelines", Guidelines(text))
@@ -169,7 +166,7 @@ class Client:
         Args:
             project_id: where to.
             path: of the file.
-            how: the fields of `labeler.api.models.ImportQuery`, as ``overlap=2`` or ``dry_run=True``.
+            how: the fields of `labeler.api.content.ImportQuery`, as ``overlap=2`` or ``dry_run=True``.
         """
         with Path(path).open("rb") as file:
             return self._import(project_id, ImportQuery(**how), files={"file": file})
@@ -189,7 +186,7 @@ class Client:
         Args:
             project_id: of which project.
             path: of the file; a zip where the format has several files.
-            how: the fields of `labeler.api.models.ExportQuery`, as ``to="trl"``.
+            how: the fields of `labeler.api.results.ExportQuery`, as ``to="trl"``.
         """
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -210,15 +207,18 @@ class Client:
         path = f"/projects/{project_id}/judgments"
         return self._pages(Page[JudgmentInfo], path, standing="true" if standing else "false")
 
-    def stats(self, project_id: int) -> Stats:
-        """Counts and agreement."""
-        return self._ask(Stats, "GET", f"/projects/{project_id}/stats")
+    def stats(self, project_id: int, *, sample: int = SAMPLE) -> Stats:
+        """Counts, and agreement among at most so many judged tasks."""
+        return self._report(Stats, project_id, "stats", sample)
 
-    def download_snapshot(self, project_id: int, path: str | Path, *, ranks_from_ratings: bool = False) -> Path:
+    def download_snapshot(
+        self, project_id: int, path: str | Path, *, ranks_from_ratings: bool = False, adjudicated: str = "only"
+    ) -> Path:
         """Download a snapshot to a new or empty folder, unpacked, or packed to a file named .zip or .tar.gz."""
         target = Path(path)
         archive = "tar.gz" if target.name.endswith(".tar.gz") else "zip"
         query = {"archive": archive, "ranks_from_ratings": "true" if ranks_from_ratings else "false"}
+        query["adjudicated"] = adjudicated
         if target.is_dir() and any(target.iterdir()):
             raise DataError("is not empty; name another folder", file=str(target))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -232,6 +232,28 @@ class Client:
                 shutil.unpack_archive(packed, Path(folder) / "files", "zip")
                 (Path(folder) / "files").rename(target)
         return target
+
+    # Insight; `sample` is how many judged tasks are looked at
+
+    def agreement(self, project_id: int, *, sample: int = SAMPLE) -> AgreementReport:
+        """How far people agree."""
+        return self._report(AgreementReport, project_id, "agreement", sample)
+
+    def quality(self, project_id: int, *, sample: int = SAMPLE) -> QualityReport:
+        """How well each person labels."""
+        return self._report(QualityReport, project_id, "quality", sample)
+
+    def leaderboard(self, project_id: int, *, sample: int = SAMPLE) -> LeaderboardReport:
+        """How the models stand."""
+        return self._report(LeaderboardReport, project_id, "leaderboard", sample)
+
+    def throughput(self, project_id: int) -> ThroughputReport:
+        """How fast rankings come in, and when the queue will be done."""
+        return self._ask(ThroughputReport, "GET", f"/projects/{project_id}/throughput")
+
+    def _report(self, kind: type[T], project_id: int, name: str, sample: int) -> T:
+        answer = self._send("GET", f"/projects/{project_id}/{name}", params={"sample": sample})
+        return typed.from_json(kind, answer.json(), strict=False)
 
     # Labeling
 
@@ -286,6 +308,38 @@ class Client:
     def cancel_training(self, training_id: str) -> Training:
         """End a training that runs."""
         return self._ask(Training, "POST", f"/trainings/{training_id}/cancel")
+
+    @property
+    def oversight(self) -> Oversight:
+        """Gold items, reviews and the talk about tasks."""
+        return Oversight(self._send, self._pages)
+
+    @property
+    def screening(self) -> Screening:
+        """The screening exam."""
+        return Screening(self._send)
+
+    # Webhooks
+
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """Endpoints of one's projects."""
+        return self._ask(tuple[Webhook, ...], "GET", "/webhooks")
+
+    def add_webhook(self, webhook: NewWebhook) -> AddedWebhook:
+        """Add an endpoint; its secret comes back this once."""
+        return self._ask(AddedWebhook, "POST", "/webhooks", webhook)
+
+    def remove_webhook(self, webhook_id: int) -> None:
+        """Remove an endpoint."""
+        self._send("DELETE", f"/webhooks/{webhook_id}")
+
+    def deliveries(self, webhook_id: int) -> Iterator[Delivery]:
+        """What an endpoint was sent, latest first."""
+        return self._pages(Page[Delivery], f"/webhooks/{webhook_id}/deliveries")
+
+    def redeliver(self, webhook_id: int, delivery_id: int) -> Delivery:
+        """Send a delivery again."""
+        return self._ask(Delivery, "POST", f"/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver")
 
     # On the wire
 

@@ -18,6 +18,7 @@ from tyro.conf import Positional, UseAppendAction, subcommand
 
 from labeler.cleaning import Cleaning
 from labeler.errors import DataError, UsageError
+from labeler.finals import Finals
 
 if TYPE_CHECKING:
     from labeler.agreement import Estimate, Reliability
@@ -77,6 +78,7 @@ class AddUser(Command):
         name: what they sign in with and appear as in the data.
         role: a labeler ranks; a manager also sees the project's pages; an admin everything.
         project: projects that they may work in (every project where none is named).
+        email: where the server knows an OpenID provider, this address, verified there, lets them in too.
         password_stdin: read their password from standard input instead of inviting them.
         invite: print an invitation (also the default).
     """
@@ -84,6 +86,7 @@ class AddUser(Command):
     name: Positional[str]
     role: Literal["labeler", "manager", "admin"] = "labeler"
     project: UseAppendAction[tuple[tuple[str, ...], ...]] = ()
+    email: str | None = None
     password_stdin: bool = False
     invite: bool = False
 
@@ -96,7 +99,7 @@ class AddUser(Command):
         projects = [name for names in self.project for name in names]
         password = sys.stdin.readline().rstrip("\r\n") if self.password_stdin else None
         with self.store() as store:
-            token = Accounts(store).add(self.name, self.role, projects, password)
+            token = Accounts(store).add(self.name, self.role, projects, password, email=self.email)
         print(f"added {self.name} ({self.role}; {', '.join(projects) or 'every project'})")
         if token:
             _print_invitation(token)
@@ -177,6 +180,46 @@ class TokenUser(Command):
             print(Tokens(store).add(self.name, self.label, self.days))
 
 
+@dataclass(frozen=True, kw_only=True)
+class EmailUser(Command):
+    """Let whoever an OpenID provider has verified an e-mail address of come in as an account.
+
+    Attributes:
+        name: which account.
+        address: whose address it is.
+    """
+
+    name: Positional[str]
+    address: Positional[str]
+
+    def run(self) -> None:
+        """Add the address."""
+        from labeler.identities import Identities
+
+        with self.store() as store:
+            Identities(store).let_in(self.name, self.address)
+        print(f"{self.address} may come in as {self.name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlinkUser(Command):
+    """Forget an account's e-mail addresses and its identities at OpenID providers; its password still works.
+
+    Attributes:
+        name: which account.
+    """
+
+    name: Positional[str]
+
+    def run(self) -> None:
+        """Forget them."""
+        from labeler.identities import Identities
+
+        with self.store() as store:
+            Identities(store).unlink(self.name)
+        print(f"unlinked {self.name}")
+
+
 @dataclass(frozen=True)
 class Users:
     """Add, invite, list and disable the people who may sign in, and make tokens for their programs."""
@@ -187,6 +230,8 @@ class Users:
         | Annotated[ListUsers, subcommand("list")]
         | Annotated[DisableUser, subcommand("disable")]
         | Annotated[TokenUser, subcommand("token")]
+        | Annotated[EmailUser, subcommand("email")]
+        | Annotated[UnlinkUser, subcommand("unlink")]
     )
 
     def run(self) -> None:
@@ -320,11 +365,14 @@ class Snapshot(Command):
         out: a new or empty folder, or an earlier snapshot, which is replaced.
         ranks_from_ratings: give completions that were rated but not to be ranked (`--rate-only`) ranks by their
             ratings, so that a reward model can be trained on them.
+        adjudicated: of tasks that a reviewer adjudicated, write only that answer, as annotator "adjudicated", so that
+            training takes it as final; or beside the labelers' rankings; or ignore it.
     """
 
     project: str
     out: Path
     ranks_from_ratings: bool = False
+    adjudicated: Finals = "only"
 
     def run(self) -> None:
         """Write the folder."""
@@ -332,7 +380,13 @@ class Snapshot(Command):
 
         with self.store() as store:
             project = store.project(self.project)
-            manifest = freeze(store, project, self.out, ranks_from_ratings=self.ranks_from_ratings)
+            manifest = freeze(
+                store,
+                project,
+                self.out,
+                ranks_from_ratings=self.ranks_from_ratings,
+                adjudicated=self.adjudicated,
+            )
         counts = ", ".join(f"{number:,} {what}" for what, number in manifest["counts"].items())
         splits = ", ".join(f"{name} {facts['groups']:,}" for name, facts in manifest["splits"].items())
         print(f"wrote {self.out}: {counts} (groups: {splits})")
@@ -345,10 +399,12 @@ class Stats(Command):
     Attributes:
         project: which.
         json: print one JSON object, which also has the models' leaderboard and each annotator's quality.
+        sample: look at no more than so many judged tasks for all but the counts, a random sample that stays the same.
     """
 
     project: str
     json: bool = False
+    sample: int = 1000
 
     def run(self) -> None:
         """Count, compare and print."""
@@ -360,18 +416,18 @@ class Stats(Command):
         from labeler.writing_report import lines as writing_lines
         from labeler.writing_report import writing_report
 
-        with self.store() as store:
-            project = store.project(self.project)
-            counts, people = store.counts(project.id), store.annotator_counts(project.id)
-            agreement = reliability(store.groups(project.id))
-            with store.frozen(project.id) as frozen:
-                judged = tuple(frozen.groups())
-                marks = rating_report(judged, frozen.label_schemas())
+        if self.sample < 1:
+            raise UsageError("--sample must be at least 1")
+        with self.store() as store, store.frozen(store.project(self.project).id) as frozen:
+            project, counts, people = frozen.project, frozen.counts(), frozen.annotator_counts()
+            (judged, complete), schemas = frozen.sample(self.sample), frozen.label_schemas()
+        agreement, marks = reliability(group for group, _ in judged), rating_report(judged, schemas)
         writing = writing_report(judged)
         if not self.json:
+            part = [] if complete else [f"from a random sample of {len(judged):,} judged tasks:"]
             agreeing = [NOTHING_TO_AGREE_ON] if project.schema.writes else _agreement_lines(agreement)
-            text = [*_count_lines(project.name, counts, people), *agreeing, *lines(marks), *writing_lines(writing)]
-            print("\n".join(text))
+            text = [*_count_lines(project.name, counts, people), *part, *agreeing, *lines(marks)]
+            print("\n".join([*text, *writing_lines(writing)]))
             return
         table = comparisons([group for group, _ in judged], skipping(judged))
         references = {"training_labelers": INSTRUCTGPT_TRAINING, "held_out_labelers": INSTRUCTGPT_HELD_OUT}
@@ -379,6 +435,8 @@ class Stats(Command):
             "project": project.name,
             "counts": asdict(counts),
             "annotators": [asdict(person) for person in people],
+            "tasks": len(judged),
+            "complete": complete,
             "reliability": asdict(agreement),
             "instructgpt_agreement": references,
             "marks": asdict(marks),

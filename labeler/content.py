@@ -18,7 +18,7 @@ from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.formats import demonstration_to_row, group_to_row, parse_demonstration, parse_group
 from labeler.label_schema import LabelSchema
 from labeler.queue import PRIORITIES, circle_place, stage
-from labeler.records import Demonstration, Group, Ranking
+from labeler.records import SCENARIO, Demonstration, Group, Ranking
 from labeler.schema import demonstrations, judgments, tasks, visible
 
 CHUNK = 500
@@ -46,6 +46,17 @@ def task_group(connection: sa.Connection, task_id: int, *, lock: bool = False) -
     return parse_group(row.content), row.overlap
 
 
+def scenario_of(group: Group) -> str | None:
+    """What a dialogue is to be about, where the group says it."""
+    text = group.meta.get(SCENARIO)
+    return text if isinstance(text, str) else None
+
+
+def last_words(group: Group) -> str:
+    """The end of a prompt, or without one the scenario, in one line."""
+    return " ".join((group.prompt[-1].content if group.prompt else scenario_of(group) or "").split())
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """An import, checked and ready to be inserted, so that the database is locked for no longer than that takes.
@@ -54,11 +65,13 @@ class Batch:
         tasks: rows without their project.
         answers: by group id, rows without their project and task.
         demonstrations: rows without their project.
+        hides_gold: its gold items are outside the queue already, see `labeler.pools.placed`.
     """
 
     tasks: tuple[dict[str, Any], ...]
     answers: Mapping[str, tuple[dict[str, Any], ...]]
     demonstrations: tuple[dict[str, Any], ...]
+    hides_gold: bool = False
 
     @property
     def counts(self) -> ImportCounts:
@@ -144,10 +157,13 @@ def check_fits(connection: sa.Connection, project_id: int, schema: LabelSchema) 
         _check_count(group_id, k, schema)
 
 
-def _in_order(connection: sa.Connection, project_id: int) -> Iterator[Sequence[Any]]:
+def _in_order(
+    connection: sa.Connection, project_id: int, *conditions: sa.ColumnElement[bool]
+) -> Iterator[Sequence[Any]]:
     """Id and content of every task, some at a time, in the order of import."""
     after = 0
-    columns = sa.select(tasks.c.id, tasks.c.content).where(tasks.c.project_id == project_id, visible(tasks))
+    ours = (tasks.c.project_id == project_id, visible(tasks), *conditions)
+    columns = sa.select(tasks.c.id, tasks.c.content).where(*ours)
     while rows := connection.execute(columns.where(tasks.c.id > after).order_by(tasks.c.id).limit(CHUNK)).all():
         after = rows[-1].id
         yield rows
@@ -175,6 +191,7 @@ def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
     return {
         "group_id": group.id,
         "content": encoded(content),
+        "pool": "queue",
         "overlap": overlap,
         "priority": priority if urgent else 0,
         "remaining": max(overlap - judged, 0),
@@ -215,8 +232,11 @@ def set_priorities(connection: sa.Connection, project: Project, priorities: Mapp
 
 
 def groups(connection: sa.Connection, project_id: int) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:
-    """Every group in the order of import, with its standing rankings, and with all its standing judgments beside it."""
-    return _judged(connection, _in_order(connection, project_id))
+    """Every group in the order of import, with its standing rankings, and with all its standing judgments beside it.
+
+    Tasks of an exam are left out: they are there to get to know people, not the texts.
+    """
+    return _judged(connection, _in_order(connection, project_id, tasks.c.pool != "exam"))
 
 
 def groups_of(connection: sa.Connection, task_ids: Sequence[int]) -> Iterator[tuple[Group, tuple[Judgment, ...]]]:

@@ -67,41 +67,40 @@ def encoded(value: object) -> Encoded:
 
 
 class FairLock:
-    """A lock that threads get in the order in which they asked, so that nobody waits for longer than all before."""
+    """A lock that threads get in the order in which they asked, so that nobody waits for longer than all before.
+
+    The first of the queue has it. One that is interrupted (Ctrl-C) at whatever moment leaves the queue, since a turn
+    given to one that is gone would never end.
+    """
 
     def __init__(self) -> None:
         self._own = threading.Lock()
-        self._waiting: deque[threading.Lock] = deque()
-        self._taken = False
+        self._queue: deque[threading.Lock] = deque()
 
     def __enter__(self) -> None:
         gate = threading.Lock()
-        with self._own:
-            if not self._taken:
-                self._taken = True
-                return
-            gate.acquire()
-            self._waiting.append(gate)
+        gate.acquire()
         try:
-            gate.acquire()
-        except BaseException:  # interrupted; the turn may have come meanwhile
             with self._own:
-                still = gate in self._waiting
-                if still:
-                    self._waiting.remove(gate)
-            if not still:
-                self._pass_on()
+                self._queue.append(gate)
+                if self._queue[0] is gate:
+                    return
+            gate.acquire()
+        except BaseException:
+            self._leave(gate)
             raise
 
     def __exit__(self, *_: object) -> None:
-        self._pass_on()
+        self._leave(self._queue[0])
 
-    def _pass_on(self) -> None:
+    def _leave(self, gate: threading.Lock) -> None:
         with self._own:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._taken = False
+            if gate not in self._queue:
+                return
+            had_it = self._queue[0] is gate
+            self._queue.remove(gate)
+            if had_it and self._queue:
+                self._queue[0].release()
 
 
 class Database:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from labeler.entities import USER_ROLES, Project, User, UserRole
+from labeler.entities import ADJUDICATED, USER_ROLES, Project, User, UserRole
 from labeler.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from labeler.label_schema import LabelSchema, schema_of_text, schema_text
 from labeler.records import check_plain
-from labeler.schema import guidelines, imports, memberships, projects, tasks, users
+from labeler.schema import guidelines, imports, memberships, projects, tasks, users, visible
 from labeler.schema import label_schemas as schemas
 
 _USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled, users.c.language)
@@ -35,6 +35,8 @@ def check_name(name: str, what: str) -> str:
 def add_user(connection: sa.Connection, name: str, role: UserRole, project_names: Sequence[str], now: float) -> User:
     """Add an account without a password, for some projects (none named: for every project)."""
     check_name(name, "user name")
+    if name == ADJUDICATED:
+        raise UsageError(f"{name!r} stands for reviewers' final answers in the data; choose another name")
     if role not in get_args(UserRole):
         raise UsageError(f"the role is {role!r}; it must be one of {', '.join(USER_ROLES)}")
     if connection.execute(_USER.where(users.c.name == name)).first():
@@ -111,8 +113,7 @@ def _project(row: sa.Row[Any]) -> Project:
 def add_project(connection: sa.Connection, project: Project, now: float) -> Project:
     """Add a project with the first versions of its schema and guidelines; the id in `project` does not matter."""
     check_name(project.name, "project name")
-    if project.overlap < 1 or project.dwell_seconds < 0 or project.lease_seconds <= 0:
-        raise UsageError("overlap must be 1 or more, the lease longer than 0 seconds and the dwell time not negative")
+    _check_rules(project)
     if connection.execute(sa.select(projects.c.id).where(projects.c.name == project.name)).first():
         raise ConflictError(f"there is a project {project.name!r} already")
     rules = ("name", "overlap", "dwell_seconds", "lease_seconds", "seed")
@@ -143,6 +144,21 @@ def set_guidelines(connection: sa.Connection, project_id: int, text: str, now: f
     lock_project(connection, project_id)
     _publish(connection, guidelines, project_id, text, now)
     return project_by_id(connection, project_id)
+
+
+def set_rules(connection: sa.Connection, project_id: int, rules: Mapping[str, float | None]) -> Project:
+    """Change overlap, dwell time or lease time of a project, those that are not None."""
+    lock_project(connection, project_id)
+    changes = {name: value for name, value in rules.items() if value is not None}
+    _check_rules(replace(project_by_id(connection, project_id), **changes))  # type: ignore[arg-type]
+    if changes:
+        connection.execute(sa.update(projects).where(projects.c.id == project_id).values(**changes))
+    return project_by_id(connection, project_id)
+
+
+def _check_rules(project: Project) -> None:
+    if project.overlap < 1 or project.dwell_seconds < 0 or project.lease_seconds <= 0:
+        raise UsageError("overlap must be 1 or more, the lease longer than 0 seconds and the dwell time not negative")
 
 
 def set_schema(connection: sa.Connection, project_id: int, schema: LabelSchema, now: float) -> Project:
@@ -205,7 +221,7 @@ _PERSON = (users.c.name.label("user_name"), users.c.role, users.c.disabled, _BEL
 _WHO = users.c.id == sa.bindparam("user")
 _BY_PROJECT = _project_query(projects.c.id == sa.bindparam("project")).join(users, _WHO).add_columns(*_PERSON)
 _BY_TASK = (
-    _project_query(tasks.c.id == sa.bindparam("task"))
+    _project_query(tasks.c.id == sa.bindparam("task"), visible(tasks))
     .join(tasks, tasks.c.project_id == projects.c.id)
     .join(users, _WHO)
     .add_columns(*_PERSON)

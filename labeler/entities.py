@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from labeler.chat import Dialogue, Offer, WrittenDialogue, as_draft
 from labeler.label_schema import LabelSchema
@@ -12,8 +12,21 @@ from labeler.records import Prompt, Ranking
 
 UserRole = Literal["labeler", "manager", "admin"]
 USER_ROLES: tuple[UserRole, ...] = ("labeler", "manager", "admin")
+ADJUDICATED = "adjudicated"
+"""The annotator under whose name reviewers' final answers go into the data."""
 Kind = Literal["rank", "write", "skip"]
 """A judgment of completions, an answer written to the prompt, or a refusal with a reason."""
+EventType = Literal[
+    "judgment.created",
+    "judgment.corrected",
+    "task.done",
+    "project.finished",
+    "import.finished",
+    "snapshot.created",
+    "training.finished",
+]
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
+"""What programs elsewhere may be told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,7 @@ class Assignment:
     """A task given to one person.
 
     Attributes:
+        handle: what the person's page calls the task, see `labeler.handles`.
         lease: when the reservation runs out, in seconds since 1970; None for the correction of a counted ranking,
             whose slot cannot be lost.
         completions: in the order in which this person sees them, the same after a reload.
@@ -106,6 +120,7 @@ class Assignment:
     correction_of: int | None
     opening: str | None
     skip_of: int | None
+    handle: int
     scenario: str | None = None
     offers: tuple[Offer, ...] = ()
 
@@ -292,7 +307,7 @@ class ImportCounts:
 
 @dataclass(frozen=True, slots=True)
 class ProjectCounts:
-    """How a project stands; ``judgments`` and ``skips`` are the standing ones."""
+    """How a project stands; ``judgments`` and ``skips`` are the standing ones, ``tasks`` those of the queue."""
 
     tasks: int
     finished: int

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from labeler.commands import Command
 from labeler.errors import UsageError
+from labeler.finals import Finals
 from labeler.selection import Export as Wanted
 from labeler.selection import Format, Selection
 
@@ -24,6 +25,8 @@ class Export(Command):
         public: make a new data set on the Hub public.
         ties: in trl, trl-conversational and openrlhf, write each tie too, in both directions and with the margin 0.
         ranks_from_ratings: give completions that were rated but not to be ranked ranks by their ratings.
+        adjudicated: of tasks that a reviewer adjudicated, write only that answer, as annotator "adjudicated"; or beside
+            the labelers' rankings; or ignore it.
         selection: which judgments.
     """
 
@@ -34,6 +37,7 @@ class Export(Command):
     public: bool = False
     ties: bool = False
     ranks_from_ratings: bool = False
+    adjudicated: Finals = "only"
     selection: Selection = field(default_factory=Selection)
 
     def run(self) -> None:
@@ -43,7 +47,11 @@ class Export(Command):
         if self.out is None and self.push is None:
             raise UsageError("say where: --out FOLDER or --push ORG/NAME")
         wanted = Wanted(
-            to=self.to, ties=self.ties, ranks_from_ratings=self.ranks_from_ratings, selection=self.selection
+            to=self.to,
+            ties=self.ties,
+            ranks_from_ratings=self.ranks_from_ratings,
+            adjudicated=self.adjudicated,
+            selection=self.selection,
         )
         with self.store() as store:
             project = store.project(self.project)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from labeler import jobs, uploads
 from labeler.entities import Project, User
 from labeler.errors import ConflictError
 from labeler.exporting import data_files
+from labeler.finals import Finals
 from labeler.jobs import Job
 from labeler.selection import Export
 from labeler.store import Store
@@ -29,6 +31,7 @@ def start(
     *,
     push: str | None = None,
     ranks_from_ratings: bool = False,
+    adjudicated: Finals = "only",
 ) -> Job:
     """Make an export, or without one a snapshot; the user's earlier one is removed.
 
@@ -40,6 +43,7 @@ def start(
         wanted: the export; None for a snapshot.
         push: a data set on the Hub to which it goes as well.
         ranks_from_ratings: of a snapshot.
+        adjudicated: likewise.
 
     Raises:
         ConflictError: the user's earlier one is still being made.
@@ -50,20 +54,22 @@ def start(
     folder = jobs.new_folder(runs, KIND)
     what = wanted.to if wanted else "snapshot"
     name = uploads.safe_name(f"{project.name}.{what}").replace(".", "-")
-    flags = _flags(wanted, push) if wanted else ["--ranks-from-ratings"] if ranks_from_ratings else []
+    given: dict[str, Any] = {"ranks_from_ratings": ranks_from_ratings, "adjudicated": adjudicated}
+    if wanted:
+        given = {name: value for name, value in asdict(wanted).items() if name != "selection"}
+        given |= {"push": push, **asdict(wanted.selection)}
     command = (*LABELER, "export" if wanted else "snapshot", f"--project={project.name}", f"--out={folder / name}")
     about = {"user": user.id, "project": project.name, "what": what, "name": name, "push": push}
-    commands = [(*command, *flags), (*ZIP, f"{name}.zip", name)]
+    commands = [(*command, *_flags(given)), (*ZIP, f"{name}.zip", name)]
     job = jobs.start(folder, KIND, about, commands, environment={"LABELER_DB": store.database.address})
     if earlier:
         uploads.forget(earlier.folder)
     return job
 
 
-def _flags(wanted: Export, push: str | None) -> Sequence[str]:
-    given = {"to": wanted.to, "ties": wanted.ties, "ranks_from_ratings": wanted.ranks_from_ratings, "push": push}
+def _flags(given: Mapping[str, Any]) -> Sequence[str]:
     flags: list[str] = []
-    for name, value in {**given, **asdict(wanted.selection)}.items():
+    for name, value in given.items():
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, tuple):
             flags += [flag, *value] if value else []

@@ -111,10 +111,11 @@ def _demonstrations(frozen: Frozen, wanted: Export) -> Iterator[Demonstration]:
 
 
 def _left(frozen: Frozen, wanted: Export, splits: Mapping[str, str]) -> Iterator[Group]:
+    finals = frozen.finals()
     for group, judgments in frozen.groups():
         key = prompt_key(group.prompt)
         split = split_by_prompt(key, splits or {key: group.split or ""}, frozen.project.seed)
-        left = wanted.selection.group(replace(group, split=split), judgments)
+        left = wanted.selection.group(replace(group, split=split), judgments, finals.get(group.id), wanted.adjudicated)
         if left is not None:
             yield ranked_by_ratings(left) if wanted.ranks_from_ratings else left
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from labeler import aggregates, content, directory, prompt_rows, tallies
+from labeler import adjudications, aggregates, content, directory, prompt_rows, tallies
 from labeler.entities import AnnotatorCounts, Judgment, Project, ProjectCounts
 from labeler.errors import NotFoundError
 from labeler.label_schema import LabelSchema
@@ -83,6 +83,11 @@ class Frozen:
     def demonstrations(self) -> Iterator[Demonstration]:
         """Every demonstration in the order of import."""
         return content.written(self.connection, self.project.id)
+
+    def finals(self) -> dict[str, Judgment]:
+        """Reviewers' final answers that stand, by group id."""
+        found = adjudications.of_project(self.connection, self.project.id)
+        return {group_id: final.judgment for group_id, final in found.items()}
 
     def counts(self) -> ProjectCounts:
         """How the project stands."""

@@ -24,7 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,6 +99,22 @@ def new_folder(root: Path, kind: str) -> Path:
     folder = root / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     folder.mkdir(parents=True)
     return folder
+
+
+@contextmanager
+def alone(root: Path, kind: str) -> Iterator[None]:
+    """Keep others, in whichever process on this machine, from starting a job of a kind meanwhile.
+
+    Raises:
+        ConflictError: somebody else is starting one.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f".starting-{kind}").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError("somebody else is starting one just now; wait for its end or cancel it") from None
+        yield
 
 
 def start(

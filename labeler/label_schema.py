@@ -225,6 +225,11 @@ class LabelSchema:
         return self.task == "demonstrate"
 
     @property
+    def judges(self) -> bool:
+        """Whether labelers judge completions, instead of writing an answer or a dialogue."""
+        return self.task not in ("demonstrate", "chat")
+
+    @property
     def rates(self) -> bool:
         """Whether each completion is rated."""
         return self.task == "rate"

@@ -25,6 +25,11 @@ STANDS = ~sa.exists().where(_later.c.supersedes == judgments.c.id)
 """True for a judgment that no correction has replaced."""
 
 
+ADJUDICATED = "adjudicate"
+"""The kind of a reviewer's final answer, see `labeler.adjudications`; it is no labeler's judgment."""
+LABELED = judgments.c.kind != ADJUDICATED
+
+
 def rfc3339(moment: float) -> str:
     """Seconds since 1970 as the UTC time that goes into files, to the second."""
     return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -37,13 +42,14 @@ def answer_of_ranking(ranking: Ranking, edit: Edit | None = None) -> dict[str, A
     return found | ({"edit": asdict(edit)} if edit else {})
 
 
-def _ranking(row: sa.Row[Any]) -> Ranking:
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.answer.items() if name != "edit"
+def ranking_of_answer(answer: Mapping[str, Any], **given: Any) -> Ranking:
+    """What `answer_of_ranking` wrote, with the values that are kept beside it."""
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in answer.items() if name != "edit"
     }
-    if "flags" in given:
-        given["flags"] = tuple(tuple(names) for names in given["flags"])
-    return Ranking(annotator=row.annotator, at=row.at, seconds=row.seconds, **given)
+    if "flags" in known:
+        known["flags"] = tuple(tuple(names) for names in known["flags"])
+    return Ranking(**given, **known)
 
 
 def _written(answer: Mapping[str, Any]) -> Written:
@@ -55,12 +61,15 @@ def to_judgment(row: sa.Row[Any]) -> Judgment:
     """A row of `select` as a record."""
     order, edit = row.answer.get("order"), row.answer.get("edit")
     dialogue = dialogue_of(row.answer[DIALOGUE]) if DIALOGUE in row.answer else None
+    ranking = None
+    if row.kind == "rank" and dialogue is None:
+        ranking = ranking_of_answer(row.answer, annotator=row.annotator, at=row.at, seconds=row.seconds)
     return Judgment(
         **{
             name: getattr(row, name) for name in ("id", "task_id", "group_id", "annotator", "user_id", "origin", "kind")
         },
         **{name: getattr(row, name) for name in _KEPT},
-        ranking=_ranking(row) if row.kind == "rank" and dialogue is None else None,
+        ranking=ranking,
         written=_written(row.answer) if row.kind == "write" else None,
         edit=Edit(**edit) if edit else None,
         reason=row.answer.get("reason"),
@@ -117,8 +126,8 @@ def append(connection: sa.Connection, values: Mapping[str, Any]) -> int:
 
 
 def standing(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Iterator[Judgment]:
-    """Standing judgments in the order in which they were recorded."""
-    for row in connection.execute(select(STANDS, *conditions).order_by(judgments.c.id)):
+    """Labelers' standing judgments in the order in which they were recorded."""
+    for row in connection.execute(select(STANDS, LABELED, *conditions).order_by(judgments.c.id)):
         yield to_judgment(row)
 
 
@@ -126,7 +135,7 @@ def page(
     connection: sa.Connection, project_id: int, after: int, limit: int, *, standing: bool
 ) -> tuple[tuple[Judgment, bool], ...]:
     """See `labeler.store.Store.judgment_page`."""
-    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, visible(tasks)]
+    wanted = [judgments.c.project_id == project_id, judgments.c.id > after, LABELED, visible(tasks)]
     query = (
         select(*wanted, *([STANDS] if standing else []))
         .add_columns(STANDS.label("stands"))

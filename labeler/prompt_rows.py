@@ -1,4 +1,7 @@
-"""The prompts of a project without their completions, and how far each task is: what search and clusters work on."""
+"""The prompts of a project without their completions, and how far each task is: what search and clusters work on.
+
+Only those of the queue: gold items and tasks of an exam are there to get to know people, and are never finished.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from labeler.ledger import STANDS
-from labeler.schema import judgments, tasks, visible
+from labeler.schema import IN_QUEUE, judgments, tasks, visible
 
 CATEGORY = "use_case"
 """The key of a group's `meta` that holds its prompt's category."""
@@ -48,13 +51,11 @@ class TaskWork:
 
 
 def prompts(connection: sa.Connection, project_id: int) -> list[PromptRow]:
-    """Every prompt in the order of import.
+    """Every prompt of the queue in the order of import.
 
     The parts of a row are taken from it here: PostgreSQL's operators refuse JSON with an escaped NUL anywhere in it.
     """
-    columns = sa.select(tasks.c.id, tasks.c.group_id, tasks.c.content).where(
-        tasks.c.project_id == project_id, visible(tasks)
-    )
+    columns = sa.select(tasks.c.id, tasks.c.group_id, tasks.c.content).where(*_queued(project_id))
     query = columns.order_by(tasks.c.id).execution_options(yield_per=AT_ONCE)
     return [_row(task_id, group_id, content) for task_id, group_id, content in connection.execute(query)]
 
@@ -72,11 +73,15 @@ def conversation(prompt: Sequence[dict[str, Any]]) -> str:
     return "\n".join(f"{message['role']}: {message['content']}" for message in prompt)
 
 
+def _queued(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return (tasks.c.project_id == project_id, IN_QUEUE, visible(tasks))
+
+
 def stamp(connection: sa.Connection, project_id: int) -> tuple[int, int]:
-    """Changes when there are other prompts: the number of tasks, and the id of the last."""
-    query = sa.select(sa.func.count(), sa.func.max(tasks.c.id)).where(tasks.c.project_id == project_id, visible(tasks))
-    count, last = connection.execute(query).one()
-    return int(count), int(last or 0)
+    """Changes when there are other prompts: the number of tasks, and the sum of their ids."""
+    query = sa.select(sa.func.count(), sa.func.sum(tasks.c.id)).where(*_queued(project_id))
+    count, total = connection.execute(query).one()
+    return int(count), int(total or 0)
 
 
 def holds(connection: sa.Connection, project_id: int, task_id: int) -> bool:
@@ -92,7 +97,7 @@ def task_ids(connection: sa.Connection, project_id: int) -> dict[str, int]:
 
 
 def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
-    """How far every task is, by its id."""
+    """How far every task of the queue is, by its id."""
     ranked = (
         sa.select(judgments.c.task_id, sa.func.count())
         .where(judgments.c.project_id == project_id, judgments.c.kind.in_(("rank", "write")), STANDS)
@@ -102,5 +107,5 @@ def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
     query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining)
     return {
         row.id: TaskWork(row.priority, row.overlap, row.remaining, counted.get(row.id, 0))
-        for row in connection.execute(query.where(tasks.c.project_id == project_id, visible(tasks)))
+        for row in connection.execute(query.where(*_queued(project_id)))
     }

@@ -50,6 +50,11 @@ def circle_start(seed: int, annotator: str, turn: int) -> int:
     return _hash("start", seed, annotator, turn) % CIRCLE
 
 
+def coin(share: float, *parts: object) -> bool:
+    """True in this share of the cases that the parts name, each by its own and always the same draw."""
+    return _hash("coin", *parts) % CIRCLE < share * CIRCLE
+
+
 def stage(overlap: int, judged: int) -> int:
     """Position within one priority: slots left of a started task, `UNSTARTED` for an untouched one."""
     return max(overlap - judged, 0) if judged else UNSTARTED

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -185,6 +185,12 @@ class Ranking:
         if a is None or b is None or (self.top_only and a == b == self.last):
             return None
         return (a < b) - (a > b)
+
+    def by_ratings(self) -> Ranking:
+        """Itself or, where only ratings were given, with ranks by them: the higher the better, equal ones tied."""
+        if self.ratings is None or self.all_bad or self.last is not None:
+            return self
+        return replace(self, ranks=tuple(None if rating is None else -rating for rating in self.ratings))
 
     @property
     def chosen(self) -> Ranks:

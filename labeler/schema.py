@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0007"
+REVISION = "0010"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -89,8 +89,11 @@ tasks = sa.Table(
     sa.Column("shuffle", sa.Integer, nullable=False),
     sa.Column("import_id", sa.Integer, nullable=False, server_default="0"),
     sa.Column("sensitive", sa.Boolean, nullable=False, server_default=sa.false()),  # its meta.sensitive is true
+    sa.Column("pool", sa.Text, nullable=False, server_default="queue"),  # queue, gold, exam; see labeler.draws
     sa.UniqueConstraint("project_id", "group_id"),
 )
+IN_QUEUE = tasks.c.pool == sa.literal_column("'queue'")
+"""The task is handed out by the queue; gold items and tasks of an exam are drawn from pools of their own."""
 WANTED = tasks.c.remaining > sa.literal_column("0")
 """Somebody is still wanted for the task; a literal, so that the database knows that the partial index applies."""
 # The queue reads this index from one end: it holds only tasks that somebody is still wanted for.
@@ -104,6 +107,14 @@ sa.Index(
     tasks.c.import_id,
     sqlite_where=WANTED,
     postgresql_where=WANTED,
+)
+sa.Index(
+    "ix_tasks_pool",
+    tasks.c.project_id,
+    tasks.c.pool,
+    tasks.c.shuffle,
+    sqlite_where=~IN_QUEUE,
+    postgresql_where=~IN_QUEUE,
 )
 # In the order of import, page by page.
 sa.Index("ix_tasks_project", tasks.c.project_id, tasks.c.id)
@@ -153,7 +164,7 @@ judgments = sa.Table(
     sa.Column("user_id", sa.ForeignKey("users.id")),  # null: came with an import
     sa.Column("annotator", sa.Text, nullable=False),
     sa.Column("origin", sa.Text, nullable=False),  # app, import
-    sa.Column("kind", sa.Text, nullable=False),  # rank, skip
+    sa.Column("kind", sa.Text, nullable=False),  # rank, skip, adjudicate
     sa.Column("answer", sa.JSON, nullable=False),
     sa.Column("seconds", sa.Float),
     sa.Column("at", sa.Text),
@@ -179,7 +190,7 @@ sa.Index(
 )
 
 COUNTED = (
-    "tasks",
+    "tasks",  # of the queue, as are the next three
     "finished",
     "started",
     "wanted",  # rankings
@@ -289,4 +300,69 @@ failures = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("last", sa.Float, nullable=False),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id")),  # null: of every project
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("events", sa.JSON, nullable=False),
+    sa.Column("texts", sa.Boolean, nullable=False),
+    sa.Column("secret", sa.Text, nullable=False),  # as it is, since every delivery is signed with it
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    # The first pending delivery waits until `next_try`; whoever delivers holds the lease.
+    sa.Column("next_try", sa.Float, nullable=False),
+    sa.Column("leased_until", sa.Float, nullable=False),
+    sa.Column("leased_by", sa.Text),
+    sa.Index("ix_webhooks_project", "project_id"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("webhook_id", sa.ForeignKey("webhooks.id"), nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # the bytes that are signed and sent
+    sa.Column("state", sa.Text, nullable=False),  # pending, delivered, failed
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("answer", sa.Text),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("last_try", sa.Float),
+    sa.UniqueConstraint("webhook_id", "message_id"),
+    sa.Index("ix_deliveries_state", "webhook_id", "state", "id"),
+)
+
+emails = sa.Table(
+    "emails",
+    metadata,
+    sa.Column("address", sa.Text, primary_key=True),  # in lower case
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Index("ix_emails_user", "user_id"),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("linked", sa.Float, nullable=False),
+    sa.Index("ix_identities_user", "user_id"),
+)
+
+sign_ons = sa.Table(
+    "sign_ons",
+    metadata,
+    sa.Column("state_hash", sa.Text, primary_key=True),
+    sa.Column("browser_hash", sa.Text, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),
+    sa.Column("verifier", sa.Text, nullable=False),
+    sa.Column("link_to", sa.ForeignKey("users.id")),  # the account that asked to be linked
+    sa.Column("expires", sa.Float, nullable=False),
 )

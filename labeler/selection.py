@@ -10,6 +10,7 @@ from typing import Literal
 from labeler.edits import with_edits
 from labeler.entities import Judgment
 from labeler.errors import UsageError
+from labeler.finals import Finals, decided
 from labeler.formats import group_rows
 from labeler.records import SPLITS, Group
 
@@ -28,8 +29,8 @@ class Selection:
         annotators: made by these people.
         since: made on this day (YYYY-MM-DD, UTC) or later.
         until: made on this day or earlier.
-        min_overlap: only groups that so many people judged, of those whom the other filters leave; 0 takes groups that
-            nobody judged, too.
+        min_overlap: only groups that so many people judged, of those whom the other filters leave, or on which a
+            reviewer had the last word; 0 takes groups that nobody judged, too.
         splits: only groups of these splits: train, valid, test.
     """
 
@@ -50,13 +51,28 @@ class Selection:
             if split not in SPLITS:
                 raise UsageError(f"--splits {split!r} must be one of {', '.join(SPLITS)}")
 
-    def group(self, group: Group, judgments: Iterable[Judgment]) -> Group | None:
-        """The group with the rankings that are left, and their edits; None where it is not wanted."""
+    def group(
+        self,
+        group: Group,
+        judgments: Iterable[Judgment],
+        final: Judgment | None = None,
+        finals: Finals = "ignore",
+    ) -> Group | None:
+        """The group with the rankings that are left, and their edits; None where it is not wanted.
+
+        Args:
+            group: with its split.
+            judgments: the labelers'.
+            final: the reviewer's, where there is one; the filters are for it too.
+            finals: what is done with it.
+        """
         if self.splits and group.split not in self.splits:
             return None
-        left = [said for said in judgments if said.ranking and self.wants(said)]
-        if len({said.annotator for said in left}) < self.min_overlap:
+        labeled = [said for said in judgments if said.ranking and self.wants(said)]
+        last = final if final and finals != "ignore" and self.wants(final) else None
+        if last is None and len({said.annotator for said in labeled}) < self.min_overlap:
             return None
+        left = decided(labeled, last, finals)
         rankings = tuple(said.ranking for said in left if said.ranking)
         return with_edits(replace(group, rankings=rankings), left)
 
@@ -79,12 +95,15 @@ class Export:
         to: the format.
         ties: of formats of pairs: each tie too, in both directions, with the margin 0.
         ranks_from_ratings: completions that were rated but not to be ranked get ranks by their ratings.
+        adjudicated: of tasks on which a reviewer had the last word, ``only`` that, as of an annotator "adjudicated"; it
+            ``beside`` the labelers' rankings; or these alone (``ignore``).
         selection: which judgments.
     """
 
     to: Format
     ties: bool = False
     ranks_from_ratings: bool = False
+    adjudicated: Finals = "only"
     selection: Selection = Selection()
 
     def __post_init__(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -12,9 +14,23 @@ from streamlit import config
 
 from labeler.accounts import Accounts
 from labeler.app import session
+from labeler.delivery import Deliverer, Rules
 from labeler.errors import UsageError
-from labeler.routes import Guard, Services, asset_routes, board_routes, chat_routes, door_routes, rest_routes
+from labeler.provider import Provider
+from labeler.routes import (
+    Guard,
+    Services,
+    asset_routes,
+    board_routes,
+    chat_routes,
+    door_routes,
+    rest_routes,
+    review_routes,
+    sign_on_routes,
+)
+from labeler.sign_on_settings import SignOnSettings
 from labeler.store import Store
+from labeler.trainings import tell_ended
 
 BACKLOG = 2048
 SCRIPT = Path(__file__).parent / "app" / "main.py"
@@ -44,19 +60,39 @@ def runs_folder(store: Store) -> Path:
     return file.with_name(f"{file.stem}-runs")
 
 
-def build_app(store: Store, *, one_click: bool = False) -> st.App:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a server may do beyond the usual.
+
+    Attributes:
+        one_click: whether one-time links may sign in without a password, see `Services`.
+        rules: how webhooks are delivered.
+        sign_on: the OpenID provider that people may sign in with.
+        runs: where training keeps its folders; by default `runs_folder`.
+    """
+
+    one_click: bool = False
+    rules: Rules = field(default_factory=Rules)
+    sign_on: SignOnSettings | None = None
+    runs: Path | None = None
+
+
+def build_app(store: Store, options: Options) -> st.App:
     """The whole application on one database.
 
     Args:
         store: where everything is kept.
-        one_click: whether one-time links may sign in without a password, see `Services`.
+        options: what it may do beyond the usual.
     """
     for option, value in STREAMLIT_OPTIONS.items():
         config.set_option(option, value)
-    services = Services(store, Accounts(store), runs_folder(store), one_click)
+    provider = Provider(options.sign_on) if options.sign_on else None
+    runs = options.runs or runs_folder(store)
+    services = Services(store, Accounts(store), runs, options.one_click, provider)
     session.use(services)
-    labeling = [*board_routes(services), *chat_routes(services)]
-    routes = [*asset_routes(), *door_routes(services), *labeling, *rest_routes(services)]
+    labeling = [*board_routes(services), *chat_routes(services), *review_routes(services)]
+    doors = [*door_routes(services), *sign_on_routes(services)]
+    routes = [*asset_routes(), *doors, *labeling, *rest_routes(services)]
     return st.App(SCRIPT, routes=routes, middleware=[Middleware(Guard, services=services)])
 
 
@@ -80,8 +116,11 @@ def address(server: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(store: Store, server: socket.socket, *, one_click: bool = False) -> None:
+def serve(store: Store, server: socket.socket, options: Options | None = None) -> None:
     """Serve until interrupted."""
-    app = build_app(store, one_click=one_click)
+    options = options or Options()
+    app = build_app(store, options)
     settings = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
-    uvicorn.Server(settings).run(sockets=[server])
+    ended = partial(tell_ended, store, options.runs or runs_folder(store))
+    with Deliverer(store, options.rules, (ended,)).running():
+        uvicorn.Server(settings).run(sockets=[server])

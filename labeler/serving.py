@@ -20,24 +20,43 @@ class Serve(Command):
     Attributes:
         host: address to listen on; 0.0.0.0 for every network that this machine is in.
         port: port to listen on; 0 takes a free one.
+        private_webhooks: let webhooks be delivered to private addresses too, such as 127.0.0.1 and 10.0.0.1.
+        webhook_timeout: seconds that a webhook's receiver has to answer.
+        runs: folder of trainings, the same for all server processes of a database (by default next to a SQLite file, or
+            labeler-runs in the working folder).
+        oidc: a settings file (.toml) of the OpenID provider that people may sign in with beside passwords.
     """
 
     host: str = "127.0.0.1"
     port: int = 8501
+    private_webhooks: bool = False
+    webhook_timeout: float = 10.0
+    runs: Path | None = None
+    oidc: Path | None = None
 
     def __post_init__(self) -> None:
         check_port(self.port)
+        if not 0 < self.webhook_timeout <= 300:
+            raise UsageError("--webhook-timeout must be more than 0 and at most 300 seconds")
 
     def run(self) -> None:
         """Open the database and serve it."""
         from labeler import server
+        from labeler.delivery import Rules
+        from labeler.sign_on_settings import read_sign_on
 
+        sign_on = read_sign_on(self.oidc) if self.oidc else None
+        rules = Rules(self.private_webhooks, self.webhook_timeout)
+        runs = self.runs.absolute() if self.runs else None
+        options = server.Options(rules=rules, sign_on=sign_on, runs=runs)
         with self.store() as store:
             store.sweep()
+            for name in sign_on.projects if sign_on else ():
+                store.project(name)  # or say now that there is none of this name
             socket = server.listen(self.host, self.port)
             print(f"serving on {server.address(socket)} (stop with Ctrl-C)", flush=True)
             with stopping():
-                server.serve(store, socket)
+                server.serve(store, socket, options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +100,7 @@ class Demo:
             if self.browser:
                 demo.open_browser(url + next(iter(prepared.links.values())))
             with stopping():
-                server.serve(prepared.store, socket, one_click=True)
+                server.serve(prepared.store, socket, server.Options(one_click=True))
 
 
 @contextmanager

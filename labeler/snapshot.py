@@ -31,10 +31,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from labeler import dialogues
+from labeler import dialogues, events
 from labeler.edits import free_name, with_edits
 from labeler.entities import Judgment
 from labeler.errors import DataError
+from labeler.finals import Finals, decided
 from labeler.folders import digest, file_facts, read_manifest, replacing_folder, write_manifest, write_text
 from labeler.formats import (
     demonstration_to_row,
@@ -46,7 +47,7 @@ from labeler.formats import (
     split_of,
 )
 from labeler.label_schema import schema_row
-from labeler.records import SPLITS, Demonstration, Group, Ranking
+from labeler.records import SPLITS, Demonstration, Group
 from labeler.store import Frozen, Project, Store
 
 SCHEMA = 1
@@ -63,7 +64,14 @@ class Snapshot:
     demonstrations: tuple[Demonstration, ...]
 
 
-def freeze(store: Store, project: Project, out: str | Path, *, ranks_from_ratings: bool = False) -> dict[str, Any]:
+def freeze(
+    store: Store,
+    project: Project,
+    out: str | Path,
+    *,
+    ranks_from_ratings: bool = False,
+    adjudicated: Finals = "only",
+) -> dict[str, Any]:
     """Write a project's snapshot, as of one moment; returns its manifest.
 
     A group keeps the split that it was imported with; the others are split by prompt (`labeler.formats.split_of`). A
@@ -74,12 +82,17 @@ def freeze(store: Store, project: Project, out: str | Path, *, ranks_from_rating
         project: which.
         out: a folder that is missing, empty or an earlier snapshot, which is replaced in one step.
         ranks_from_ratings: rank by their ratings the completions that somebody rated and was not asked to rank.
+        adjudicated: of tasks on which a reviewer had the last word, write ``only`` that, under the annotator
+            `labeler.entities.ADJUDICATED`; write it ``beside`` the labelers' rankings; or ``ignore`` it.
 
     Raises:
         UsageError: ``out`` is anything else.
     """
     with replacing_folder(out, KIND) as folder, store.frozen(project.id) as frozen:
-        return _write(frozen, folder, ranks_from_ratings)
+        manifest = _write(frozen, folder, ranks_from_ratings, adjudicated)
+    with store.database.write() as connection:
+        events.snapshot_taken(connection, project, manifest, store.clock())
+    return manifest
 
 
 def read_snapshot(folder: str | Path) -> Snapshot:
@@ -102,11 +115,14 @@ def read_snapshot(folder: str | Path) -> Snapshot:
     return Snapshot(manifest, groups, tuple(parse_demonstration(row) for row in _rows(place / DEMONSTRATIONS)))
 
 
-def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, Any]:
+def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: Finals) -> dict[str, Any]:
     excluded: Counter[str] = Counter(skipped_judgments=0, corrected_judgments=0, groups_without_ranking=0)
+    finally_said: Counter[str] = Counter(groups=0, rankings_left_out=0)
+    finals = {} if adjudicated == "ignore" else frozen.finals()
     splits, moved = prompt_splits(group for group, _ in frozen.groups())
     tally = _Tally(Counter(), Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
-    judged = _judged(frozen, splits, tally, excluded)
+    final = (_decided(*entry, finals.get(entry[0].id), adjudicated, finally_said) for entry in frozen.groups())
+    judged = _judged(frozen, final, splits, tally, excluded)
     kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
     shown = tally.of(demonstrations(frozen, splits))
@@ -131,6 +147,7 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool) -> dict[str, 
         },
         "splits": {name: {"groups": tally.groups[name], "prompts": len(tally.prompts[name])} for name in SPLITS},
         "ranks_from_ratings": ranks_from_ratings,
+        "adjudicated": {"setting": adjudicated, **finally_said},
         "groups_moved_to_keep_prompts_in_one_split": moved,
         "excluded": dict(excluded),
         "files": {name: file_facts(folder / name) for name in (GROUPS, DEMONSTRATIONS)},
@@ -192,8 +209,30 @@ def split_by_prompt(key: str, splits: Mapping[str, str], seed: int) -> str:
     return splits.get(key) or split_of(key, seed=seed)
 
 
-def _judged(frozen: Frozen, splits: Mapping[str, str], tally: _Tally, excluded: Counter[str]) -> Iterator[Group]:
-    for group, judgments in frozen.groups():
+def _decided(
+    group: Group,
+    judgments: tuple[Judgment, ...],
+    final: Judgment | None,
+    adjudicated: Finals,
+    finally_said: Counter[str],
+) -> tuple[Group, tuple[Judgment, ...]]:
+    """The group with a reviewer's final answer instead of the labelers' rankings, or beside them."""
+    if final is None:
+        return group, judgments
+    kept = decided(judgments, final, adjudicated)
+    finally_said["groups"] += 1
+    finally_said["rankings_left_out"] += len(judgments) + 1 - len(kept)
+    return replace(group, rankings=tuple(said.ranking for said in kept if said.ranking)), kept
+
+
+def _judged(
+    frozen: Frozen,
+    final: Iterable[tuple[Group, tuple[Judgment, ...]]],
+    splits: Mapping[str, str],
+    tally: _Tally,
+    excluded: Counter[str],
+) -> Iterator[Group]:
+    for group, judgments in final:
         excluded["skipped_judgments"] += sum(judgment.kind == "skip" for judgment in judgments)
         for ranked in chain.from_iterable(dialogues.preferences(group, judgment) for judgment in judgments):
             key = prompt_key(dialogues.opening(ranked.prompt))
@@ -254,13 +293,7 @@ def _facts(group: Group, judgment: Judgment, split: str | None) -> dict[str, Any
 
 def ranked_by_ratings(group: Group) -> Group:
     """The group with ranks in place of missing ones: the higher rated the better, equal ratings tied."""
-    return replace(group, rankings=tuple(map(_by_ratings, group.rankings)))
-
-
-def _by_ratings(ranking: Ranking) -> Ranking:
-    if ranking.ratings is None or ranking.all_bad or ranking.last is not None:
-        return ranking
-    return replace(ranking, ranks=tuple(None if rating is None else -rating for rating in ranking.ratings))
+    return replace(group, rankings=tuple(ranking.by_ratings() for ranking in group.rankings))
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:

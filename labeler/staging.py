@@ -11,13 +11,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import content, directory, tallies
+from labeler import content, directory, events, pools, tallies
 from labeler.content import Batch
 from labeler.database import Database
 from labeler.entities import ImportCounts, Project
@@ -86,11 +86,13 @@ def run(database: Database, clock: Clock, order: Order) -> tuple[Project, Import
 
 
 def _new(database: Database, known: Project | None, batch: Batch, order: Order) -> Batch:
-    """What the project does not have already."""
+    """What the project does not have already, its gold items outside the queue if the project hides them."""
     if known is None:
         return batch
     with database.read() as connection:
-        return content.new_only(connection, known, batch, skip_known=order.skip_known)
+        new = content.new_only(connection, known, batch, skip_known=order.skip_known)
+        hides_gold = pools.rules_of(connection, known.id).share > 0
+    return replace(new, tasks=pools.placed(new.tasks), hides_gold=True) if hides_gold else new
 
 
 def _claim(database: Database, clock: Clock, rules: Project, known: Project | None) -> Claim:
@@ -176,10 +178,12 @@ def _publish(database: Database, clock: Clock, claim: Claim, batch: Batch, guide
         _beat(connection, claim, clock())
         connection.execute(sa.delete(imports).where(imports.c.id == claim.id))
         project = directory.project_by_id(connection, claim.project.id)
-        if project.schema_version != claim.project.schema_version:
+        hides_gold = pools.rules_of(connection, project.id).share > 0
+        if (project.schema_version, hides_gold) != (claim.project.schema_version, batch.hides_gold):
             raise _meanwhile(project.name)
         if guidelines is not None:
             project = directory.set_guidelines(connection, project.id, guidelines, clock())
+        events.imported(connection, project, batch.counts, clock())
         tallies.add(connection, project.id, change)
         return project
 
@@ -193,7 +197,8 @@ def _contribution(batch: Batch) -> dict[tallies.Key, float]:
             Answer(number, answer["annotator"], answer["kind"], answer["seconds"], answer["at"], None)
             for number, answer in enumerate(batch.answers.get(row["group_id"], ()))
         ]
-        for key, amount in tallies.contribution(NOBODY, row["overlap"], row["remaining"], answers).items():
+        slots = (row["overlap"], row["remaining"])
+        for key, amount in tallies.contribution(NOBODY, *slots, answers, queued=row["pool"] == "queue").items():
             change[key] += amount
     return change
 

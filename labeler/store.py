@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import claims, content, directory, ledger, offers, staging, work
+from labeler import claims, content, directory, events, ledger, offers, staging, tallies, work
 from labeler.chat import Offer, Turn
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
@@ -35,6 +35,7 @@ from labeler.entities import (
 from labeler.errors import ConflictError, StoreError
 from labeler.frozen import Frozen
 from labeler.label_schema import LabelSchema
+from labeler.overlap import set_overlap
 from labeler.records import Demonstration, Group
 from labeler.staging import Order
 
@@ -151,6 +152,27 @@ class Store:
         with self.database.write() as connection:
             content.check_fits(connection, project_id, schema)
             return directory.set_schema(connection, project_id, schema, self.clock())
+
+    def set_rules(
+        self,
+        project_id: int,
+        *,
+        overlap: int | None = None,
+        dwell_seconds: float | None = None,
+        lease_seconds: float | None = None,
+    ) -> Project:
+        """Change how a project is worked off (None: as before); a new overlap is that of every task, done or not.
+
+        With a higher overlap, done tasks come back for others; with a lower one, what has enough answers is done.
+        """
+        rules = {"overlap": overlap, "dwell_seconds": dwell_seconds, "lease_seconds": lease_seconds}
+        with self.database.write() as connection:
+            change = {} if overlap is None else set_overlap(connection, project_id, overlap)
+            project = directory.set_rules(connection, project_id, rules)
+            if sum(amount for (_, _, counted), amount in change.items() if counted == "wanted") < 0:
+                events.fewer_wanted(connection, project, self.clock())
+            tallies.add(connection, project_id, change)
+            return project
 
     def label_schemas(self, project_id: int) -> dict[int, LabelSchema]:
         """Every version of what a project asks."""

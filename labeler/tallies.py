@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from labeler.entities import AnnotatorCounts, ProjectCounts
+from labeler.ledger import LABELED
 from labeler.queue import stage
-from labeler.schema import COUNTED, hours, judgments, leases, tallies, tasks
+from labeler.schema import COUNTED, IN_QUEUE, hours, judgments, leases, tallies, tasks
 
 NOBODY = ""
 """Whose doing an import is; no annotator has this name."""
@@ -41,6 +42,18 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Task:
+    """A task with its judgments, as far as they count."""
+
+    id: int
+    project_id: int
+    overlap: int
+    remaining: int
+    queued: bool
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """Standing rankings of one person in one hour (as in their times, ``2026-01-31T09``), and all attention time."""
 
@@ -50,20 +63,24 @@ class Pace:
     seconds: float
 
 
-def contribution(by: str, overlap: int, remaining: int, answers: Iterable[Answer]) -> dict[Key, float]:
+def contribution(
+    by: str, overlap: int, remaining: int, answers: Iterable[Answer], *, queued: bool = True
+) -> dict[Key, float]:
     """What one task adds to its project's counters.
 
     Args:
         by: to whose rows the task itself counts.
         overlap: people that it wants.
         remaining: people that it still wants.
-        answers: its judgments, standing or not.
+        answers: its judgments, standing or not; reviewers' decisions are none.
+        queued: it is in the queue; elsewhere nobody is wanted, and only the judgments count.
     """
     added: dict[Key, float] = defaultdict(float)
-    added[by, EVER, "tasks"] += 1
-    added[by, EVER, "finished"] += remaining == 0
-    added[by, EVER, "started"] += 0 < remaining < overlap
-    added[by, EVER, "wanted"] += remaining
+    if queued:
+        added[by, EVER, "tasks"] += 1
+        added[by, EVER, "finished"] += remaining == 0
+        added[by, EVER, "started"] += 0 < remaining < overlap
+        added[by, EVER, "wanted"] += remaining
     given = list(answers)
     replaced = {answer.supersedes for answer in given}
     for answer in given:
@@ -99,9 +116,10 @@ _STATE = (
         tasks.c.project_id,
         tasks.c.overlap,
         tasks.c.remaining,
+        IN_QUEUE.label("queued"),
         *(judgments.c[name] for name in ("id", "annotator", "kind", "seconds", "at", "supersedes")),
     )
-    .outerjoin_from(tasks, judgments)
+    .outerjoin_from(tasks, judgments, (judgments.c.task_id == tasks.c.id) & LABELED)
     .where(tasks.c.id == sa.bindparam("task"))
     .order_by(judgments.c.id)
 )
@@ -128,33 +146,46 @@ _ADD_HOUR = _adding(hours, ("judgments", "seconds"))
 
 
 @contextmanager
-def recounted(connection: sa.Connection, task_id: int, *, by: str) -> Iterator[None]:
-    """Around whatever changes a locked task or its judgments: its slots are recounted, and the counters follow.
+def recounted(connection: sa.Connection, *task_ids: int, by: str) -> Iterator[None]:
+    """Around whatever changes locked tasks or their judgments: the slots are recounted, and the counters follow.
 
     Args:
         connection: in a transaction that takes no more locks after this.
-        task_id: which.
+        task_ids: which, of one project.
         by: the annotator whose doing it is.
     """
-    project_id, overlap, remaining, answers = _state(connection, task_id)
-    change = contribution(by, overlap, remaining, answers)
-    for key, amount in change.items():
-        change[key] = -amount
+    change: dict[Key, float] = defaultdict(float)
+    for task_id in task_ids:
+        _count(change, by, _task(connection, task_id), -1)
     yield
-    _, overlap, _, answers = _state(connection, task_id)
-    number = judged(answers)
-    remaining = max(overlap - number, 0)
-    connection.execute(_SETTLE, {"task": task_id, "still": remaining, "now_at": stage(overlap, number)})
-    for key, amount in contribution(by, overlap, remaining, answers).items():
-        change[key] = change.get(key, 0.0) + amount
-    add(connection, project_id, change)
+    for task_id in task_ids:
+        task = _settled(connection, _task(connection, task_id))
+        _count(change, by, task, 1)
+        project_id = task.project_id
+    if task_ids:
+        add(connection, project_id, change)
 
 
-def _state(connection: sa.Connection, task_id: int) -> tuple[int, int, int, list[Answer]]:
-    """Project, overlap, slots left and judgments of a task."""
+def _count(change: dict[Key, float], by: str, task: _Task, sign: int) -> None:
+    added = contribution(by, task.overlap, task.remaining, task.answers, queued=task.queued)
+    for key, amount in added.items():
+        change[key] += sign * amount
+
+
+def _task(connection: sa.Connection, task_id: int) -> _Task:
     rows = connection.execute(_STATE, {"task": task_id}).all()
-    project_id, overlap, remaining = rows[0][:3]
-    return project_id, overlap, remaining, [Answer(*row[3:]) for row in rows if row.id is not None]
+    first = rows[0]
+    answers = tuple(Answer(*row[4:]) for row in rows if row.id is not None)
+    return _Task(task_id, first.project_id, first.overlap, first.remaining, first.queued, answers)
+
+
+def _settled(connection: sa.Connection, task: _Task) -> _Task:
+    """The task with its slots recounted, here and in the database."""
+    number = judged(task.answers)
+    remaining = max(task.overlap - number, 0) if task.queued else 0
+    values = {"task": task.id, "still": remaining, "now_at": stage(task.overlap, number)}
+    connection.execute(_SETTLE, values)
+    return replace(task, remaining=remaining)
 
 
 def add(connection: sa.Connection, project_id: int, change: Mapping[Key, float]) -> None:

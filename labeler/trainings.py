@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
+from typing import Any
 
-from labeler import jobs
+from labeler import directory, events, jobs
 from labeler.entities import Project
-from labeler.errors import ConflictError, UsageError
+from labeler.errors import ConflictError, NotFoundError, UsageError
 from labeler.formats.files import replacing
 from labeler.jobs import Job
 from labeler.snapshot import freeze
@@ -17,6 +19,8 @@ from labeler.store import Store
 KIND = "train"
 CURRENT = "current-models.json"
 """Project → folder of the training whose model is the current one."""
+TOLD = "told"
+"""File in the folder of a training whose end webhooks have been told of."""
 POINTS, BATCH = 4, 8
 """How often a training is validated on its way, about; groups per step, the default of ``reward train --batch``."""
 
@@ -77,19 +81,47 @@ def start(store: Store, runs: Path, project: Project, base: str, epochs: int) ->
     judgments = store.counts(project.id).judgments
     if not judgments:
         raise UsageError(f"nothing has been ranked in {project.name!r} yet")
-    if any(map(jobs.is_running, jobs.all_jobs(runs, KIND))):
-        raise ConflictError("one training runs at a time; wait for its end or cancel it")
+    with jobs.alone(runs, KIND):
+        if any(map(jobs.is_running, jobs.all_jobs(runs, KIND))):
+            raise ConflictError("one training runs at a time; wait for its end or cancel it")
+        return _start(store, runs, project, {"project": project.name, "base": base, "judgments": judgments}, epochs)
+
+
+def _start(store: Store, runs: Path, project: Project, about: dict[str, Any], epochs: int) -> Job:
     folder = jobs.new_folder(runs, KIND)
     splits = freeze(store, project, folder / "data")["splits"]
     paths = {name: str(folder / name) for name in ("data", "model", "report", "progress.jsonl")}
     reported = ("--progress", paths["progress.jsonl"])
     every = evaluate_every(splits["train"]["groups"], epochs)
     on_the_way = ("--evaluate-every", str(every)) if splits["valid"]["groups"] else ()
-    train = ("train", "--data", paths["data"], "--out", paths["model"], "--base", base, "--epochs", str(epochs))
+    given = ("--data", paths["data"], "--out", paths["model"], "--base", about["base"], "--epochs", str(epochs))
     evaluate = ("evaluate", "--model", paths["model"], "--data", paths["data"], "--out", paths["report"])
-    about = {"project": project.name, "base": base, "judgments": judgments}
-    commands = [(*jobs.REWARD, *train, *on_the_way, *reported), (*jobs.REWARD, *evaluate, *reported)]
+    commands = [(*jobs.REWARD, "train", *given, *on_the_way, *reported), (*jobs.REWARD, *evaluate, *reported)]
     return jobs.start(folder, KIND, about, commands)
+
+
+def tell_ended(store: Store, runs: Path) -> None:
+    """Put each training that has ended into the outbox of webhooks, once: a mark in its folder says that it is there.
+
+    Servers that share the folder may both do so; the event's id, made of the folder's name, is told once all the same.
+    """
+    for folder in runs.glob(f"{KIND}-*"):
+        if (folder / TOLD).exists():
+            continue
+        with suppress(NotFoundError):  # it is being started, or its project is gone
+            job = jobs.load(folder)
+            outcome = jobs.outcome(job)
+            if outcome.state != "running":
+                _tell(store, job, outcome)
+                (folder / TOLD).touch()
+
+
+def _tell(store: Store, job: Job, outcome: jobs.Outcome) -> None:
+    facts = {name: value for name, value in job.about.items() if name != "project"}
+    with store.database.write() as connection:
+        project = directory.project_by_name(connection, job.about["project"])
+        said = {"state": outcome.state, "message": outcome.message, **facts}
+        events.training_ended(connection, project, job.folder.name, said, store.clock())
 
 
 def evaluate_every(groups: int, epochs: int) -> int:

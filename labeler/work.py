@@ -15,18 +15,20 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from labeler import answers, claims, directory, ledger, offers
+from labeler import answers, claims, directory, draws, events, ledger, offers
 from labeler.answers import Said
 from labeler.chat import Turn, finished, messages_of
 from labeler.claims import Seeker
-from labeler.content import task_group
+from labeler.comparisons import GOLD
+from labeler.content import last_words, scenario_of, task_group
+from labeler.draws import Standing
 from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown, Submission
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
 from labeler.formats import parse_group
 from labeler.label_schema import LabelSchema
 from labeler.languages import t, tn
 from labeler.queue import label, shown_order
-from labeler.records import SCENARIO, Group, Ranking, check_json, check_plain
+from labeler.records import Group, Ranking, check_json, check_plain
 from labeler.schema import drafts, hours, judgments, tallies, tasks
 from labeler.tallies import recounted
 
@@ -64,6 +66,7 @@ _DRAFT = sa.select(drafts).where(drafts.c.user_id == sa.bindparam("user"), draft
 
 def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
     """A running correction first, then the task already held, then a new one; None when nothing is left."""
+    standing = draws.standing(connection, seeker)
     for draft in _corrections(connection, seeker):
         slot_kept = ledger.by_id(connection, draft.correction_of).kind != "skip"
         # A taken-back skip whose slot others took is not in the way; looked at before it is locked, so that a
@@ -71,11 +74,13 @@ def next_task(connection: sa.Connection, seeker: Seeker) -> Assignment | None:
         if slot_kept or (
             claims.is_free(connection, seeker, draft.task_id) and _reserve(connection, seeker, draft.task_id)
         ):
-            return _assignment(connection, seeker, draft.task_id)
+            return _assignment(connection, seeker, draft.task_id, standing)
+    if standing.barred:
+        return None
     found = claims.kept(connection, seeker)
     if found is None:
-        found = claims.fresh(connection, seeker)
-    return None if found is None else _assignment(connection, seeker, found)
+        found = draws.fresh(connection, seeker, standing)
+    return None if found is None else _assignment(connection, seeker, found, standing)
 
 
 def _corrections(connection: sa.Connection, seeker: Seeker) -> Any:
@@ -94,7 +99,7 @@ def _draft(connection: sa.Connection, user_id: int, task_id: int) -> Any:
     return connection.execute(_DRAFT, {"user": user_id, "task": task_id}).first()
 
 
-def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assignment:
+def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int, standing: Standing) -> Assignment:
     group, overlap = task_group(connection, task_id)
     draft = _draft(connection, seeker.user.id, task_id)
     corrected = ledger.by_id(connection, draft.correction_of) if draft and draft.correction_of else None
@@ -112,14 +117,10 @@ def _assignment(connection: sa.Connection, seeker: Seeker, task_id: int) -> Assi
         correction_of=corrected.id if corrected else None,
         opening=draft.opening if draft else None,
         skip_of=corrected.id if corrected and corrected.kind == "skip" else None,
-        scenario=_scenario(group) if chats else None,
+        handle=standing.handle(seeker.project.id, task_id),
+        scenario=scenario_of(group) if chats else None,
         offers=tuple(offers.given(connection, seeker.user.id, task_id).values()) if chats else (),
     )
-
-
-def _scenario(group: Group) -> str | None:
-    text = group.meta.get(SCENARIO)
-    return text if isinstance(text, str) else None
 
 
 def _shown(group: Group, seeker: Seeker) -> tuple[Shown, ...]:
@@ -188,6 +189,9 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
     replaced = _replaced(connection, seeker, submission)
     _check_dwell(connection, seeker)
     claims.drop(connection, seeker.user.id, submission.task_id)
+    before = claims.left(connection, submission.task_id)
+    if before:
+        events.lock_to_finish(connection, seeker.project)
     with recounted(connection, submission.task_id, by=seeker.user.name):
         judgment_id = ledger.append(
             connection,
@@ -209,7 +213,13 @@ def submit(connection: sa.Connection, seeker: Seeker, submission: Submission) ->
                 "created": seeker.now,
             },
         )
-    return ledger.by_id(connection, judgment_id)
+        if GOLD in group.meta:
+            draws.check_gold(connection, seeker)
+    judgment = ledger.by_id(connection, judgment_id)
+    events.judged(connection, seeker.project, group, judgment, seeker.now)
+    if before and not claims.left(connection, submission.task_id):
+        events.task_done(connection, seeker.project, group, submission.task_id, seeker.now)
+    return judgment
 
 
 def begin_offer(connection: sa.Connection, seeker: Seeker, task_id: int, turns: Sequence[Turn]) -> offers.Request:
@@ -308,7 +318,7 @@ def undo(connection: sa.Connection, seeker: Seeker, judgment_id: int | None) -> 
         content = judgment.as_draft(tuple(completion.id for completion in group.completions))
         opened = {"correction_of": judgment.id, "opening": uuid4().hex}
         _put_draft(connection, seeker, judgment.task_id, content, 1, **opened)
-    return _assignment(connection, seeker, judgment.task_id)
+    return _assignment(connection, seeker, judgment.task_id, draws.standing(connection, seeker))
 
 
 def cancel_correction(connection: sa.Connection, seeker: Seeker, task_id: int) -> None:
@@ -323,8 +333,8 @@ def progress(connection: sa.Connection, seeker: Seeker) -> Progress:
     """See `labeler.entities.Progress`."""
     today = ledger.rfc3339(seeker.now)[:10]
     done, wanted, answered, seconds = connection.execute(_PROGRESS, seeker.values | {"today": today}).one()
-    total = (done or 0) + (wanted or 0) - (answered or 0) - claims.left_out(connection, seeker)
-    return Progress(done or 0, total, seconds or 0.0)
+    left = (wanted or 0) - (answered or 0) - claims.left_out(connection, seeker)
+    return Progress(*draws.outlook(connection, seeker, done or 0, left), seconds or 0.0)
 
 
 def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int | None) -> tuple[HistoryItem, ...]:
@@ -338,7 +348,7 @@ def history(connection: sa.Connection, seeker: Seeker, limit: int, before: int |
 
 
 def _history_item(judgment: Judgment, group: Group) -> HistoryItem:
-    preview = _preview(group.prompt[-1].content if group.prompt else _scenario(group) or "")
+    preview = _preview(last_words(group))
     return HistoryItem(judgment.id, judgment.task_id, judgment.at or "", preview, summary(judgment, group))
 
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,11 +127,11 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
     server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh database with the empty schema."""
+@contextmanager
+def _fresh(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """A database with the empty schema."""
     if request.param == "sqlite":
-        path = tmp_path / "labeler.db"
+        path = folder / "labeler.db"
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
@@ -139,6 +140,20 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server.execute(f"CREATE DATABASE {name} TEMPLATE labeler_template STRATEGY file_copy")
     yield server.url(name)
     server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database with the empty schema."""
+    with _fresh(request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database that the tests of a file share, for those that are slow to begin."""
+    with _fresh(request, tmp_path_factory.mktemp("shared")) as url:
+        yield url
 
 
 @pytest.fixture

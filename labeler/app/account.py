@@ -15,10 +15,12 @@ FORM = """
 """
 STYLE = """
 .account { position: fixed; top: 0; right: 1.25rem; z-index: 999991; height: 3.75rem; display: flex; gap: 0.75rem; }
-.account { align-items: center; font-size: 0.875rem; }
-.account span { opacity: 0.75; }
+.account { align-items: center; padding-left: 0.5rem; font-size: 0.875rem; background: var(--st-background-color); }
+.account span { max-width: 7rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: 0.75; }
 .account button { font: inherit; color: inherit; background: none; border: 0; padding: 0.25rem; cursor: pointer; }
 .account button:hover { text-decoration: underline; }
+[data-testid="stHeader"] { padding-right: 11rem; } /* what finds no room there is behind "more" */
+[data-testid="stTopNavLink"] { padding-inline: 0.25rem; }
 .stMainBlockContainer { padding-top: 4.5rem; }
 .stApp [role="radiogroup"] button[role="radio"][aria-checked="true"] { color: inherit; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit; opacity: 0.9; }

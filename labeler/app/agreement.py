@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estimate
-from labeler.agreement_slices import Slice, mean_taus, slices
+from labeler.agreement_slices import Slice, parts
 from labeler.app import insight
 from labeler.app.charts import band, interval_row, intervals
 from labeler.app.insight import View, called, percent, written
-from labeler.comparisons import Resamples
 from labeler.languages import figure, mark, t
 from labeler.prompt_rows import CATEGORY
 
@@ -21,7 +19,6 @@ PAPER = {
     mark("InstructGPT, held-out labelers"): INSTRUCTGPT_HELD_OUT,
 }
 """Agreement in Ouyang et al. 2022, section 3.4."""
-ALL = "everything"
 
 
 def draw() -> None:
@@ -71,14 +68,7 @@ def draw() -> None:
 
 @st.cache_data(max_entries=64, show_spinner="Counting …")
 def _figures(key: tuple[object, ...], _view: View) -> tuple[list[Slice], list[Slice], list[Slice]]:
-    groups = [group for group, _ in _view.judged]
-    kinds = [insight.category(group.meta) for group in groups]
-    days = [max((r.at[:10] for r in group.rankings if r.at), default=None) for group in groups]
-    taus, draws = mean_taus(groups), Resamples(_view.table.tasks)
-    several = len(set(kinds)) > 1
-    parts: list[Sequence[str | None]] = [[ALL] * len(groups), kinds if several else [None] * len(groups), days]
-    everything, by_kind, by_day = (slices(_view.table, taus, names, draws) for names in parts)
-    return everything, by_kind, by_day
+    return parts([group for group, _ in _view.judged], _view.table)
 
 
 def _coefficients(part: Slice) -> list[tuple[str, Estimate]]:

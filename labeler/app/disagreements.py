@@ -10,6 +10,7 @@ import altair as alt
 import streamlit as st
 
 from labeler import jobs, model_jobs
+from labeler.agreement_slices import category
 from labeler.app import insight, job_view, language, task_view
 from labeler.app.charts import chart
 from labeler.app.session import services
@@ -69,7 +70,7 @@ def _score(completion: dict[str, Any]) -> float:
 def _found(project: Project, job: Job) -> None:
     with st.spinner(t("Reading …")):
         everything = _read(job.folder.name, job.about["model"])
-    kinds = sorted({insight.category(verdict.group.meta) for verdict in everything})
+    kinds = sorted({category(verdict.group.meta) for verdict in everything})
     left, middle, right = st.columns([2, 2, 1])
     which = left.radio(t("Of"), [EVERYTHING, FRESH], key="disagree-of", format_func=t)
     chosen = middle.multiselect(
@@ -80,7 +81,7 @@ def _found(project: Project, job: Job) -> None:
         verdict
         for verdict in everything
         if (which == EVERYTHING or not verdict.learned)
-        and (not chosen or insight.category(verdict.group.meta) in chosen)
+        and (not chosen or category(verdict.group.meta) in chosen)
         and verdict.votes >= least
     ]
     if not left_over:
@@ -134,7 +135,7 @@ def _table(project: Project, against: Sequence[Verdict]) -> None:
             mark("votes"): f"{verdict.votes} : {verdict.against}",
             mark("ties"): verdict.ties,
             mark("learned from"): verdict.learned,
-            mark("category"): insight.category(verdict.group.meta),
+            mark("category"): category(verdict.group.meta),
             mark("task"): task_view.link(project, tasks[verdict.group.id]) if verdict.group.id in tasks else None,
         }
         for verdict in against[:SHOWN]

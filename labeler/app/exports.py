@@ -15,11 +15,13 @@ from labeler.app.session import require_manager, services
 from labeler.entities import Project, User
 from labeler.errors import ProductError
 from labeler.exporting import FILES, preview
+from labeler.finals import Finals
 from labeler.folders import MANIFEST
 from labeler.formats import FORMATS
 from labeler.jobs import Job
 from labeler.languages import figure, mark, t
 from labeler.records import SPLITS
+from labeler.review_desk import ReviewDesk
 from labeler.selection import Export, Format, Selection
 
 SNAPSHOT = "snapshot"
@@ -35,6 +37,11 @@ TITLES = {
     "datasets": mark("Hugging Face datasets folder"),
     "argilla": "Argilla",
     "labelstudio": "Label Studio",
+}
+FINALS: dict[Finals, str] = {
+    "only": mark("Only that"),
+    "beside": mark("That beside the labelers' rankings"),
+    "ignore": mark("Only the labelers' rankings"),
 }
 NOTES = {
     SNAPSHOT: mark("All judgments with their splits and a manifest; the same judgments give the same bytes."),
@@ -92,9 +99,12 @@ def _form(me: User, project: Project, to: str) -> None:
         ratings = st.checkbox(
             t("Rank by ratings"), key=f"ratings-{key}", help=t("For projects that ask for ratings alone.")
         )
+    finals = _finals(project, key)
     if to == SNAPSHOT:
         if st.button(t("Make it"), type="primary", key=f"make-{key}"):
-            export_jobs.start(services().store, services().runs, me, project, None, ranks_from_ratings=ratings)
+            export_jobs.start(
+                services().store, services().runs, me, project, None, ranks_from_ratings=ratings, adjudicated=finals
+            )
             st.rerun()
         return
     form: Format = next(name for name in FILES if name == to)
@@ -103,12 +113,26 @@ def _form(me: User, project: Project, to: str) -> None:
         key=f"ties-{key}",
         help=t("In both directions, with the margin 0: equal scores are learned."),
     )
-    wanted = Export(to=form, ties=ties, ranks_from_ratings=ratings, selection=_selection(project, key))
+    selection = _selection(project, key)
+    wanted = Export(to=form, ties=ties, ranks_from_ratings=ratings, adjudicated=finals, selection=selection)
     _preview(project, wanted)
     push = _push(me, to, key)
     if st.button(t("Make it"), type="primary", key=f"make-{key}"):
         export_jobs.start(services().store, services().runs, me, project, wanted, push=push)
         st.rerun()
+
+
+def _finals(project: Project, key: str) -> Finals:
+    """What is done with final answers; the question is asked where there are any."""
+    if not ReviewDesk(services().store).decisions(project.id, after=0, limit=1):
+        return "only"
+    return st.radio(
+        t("Where a reviewer had the last word"),
+        list(FINALS),
+        format_func=lambda one: t(FINALS[one]),
+        horizontal=True,
+        key=f"finals-{key}",
+    )
 
 
 def _selection(project: Project, key: str) -> Selection:

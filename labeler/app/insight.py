@@ -12,12 +12,12 @@ from typing import Any
 import streamlit as st
 
 from labeler.agreement import Estimate
+from labeler.agreement_slices import category
 from labeler.app import account, language
 from labeler.app.session import require_manager, services
 from labeler.comparisons import UNKNOWN, Comparisons, comparisons
 from labeler.entities import Project
 from labeler.languages import figure, mark, t
-from labeler.prompt_rows import CATEGORY, NO_CATEGORY
 from labeler.quality import Judged, skipping
 
 LIMIT = 1000
@@ -144,11 +144,6 @@ def chosen(judged: Judged, choice: Choice) -> Judged:
         if rankings or left:
             found.append((replace(group, rankings=tuple(rankings)), left))
     return tuple(found)
-
-
-def category(meta: Mapping[str, Any]) -> str:
-    """Of a prompt."""
-    return str(meta.get(CATEGORY) or NO_CATEGORY)
 
 
 def called(name: str) -> str:

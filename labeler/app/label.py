@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from labeler import languages
+from labeler.app import review
 from labeler.app.session import current_user
 from labeler.routes.assets import FOLDER, assets_in
 from labeler.routes.guard import MANAGERS
@@ -20,8 +21,8 @@ export default function ({ parentElement, data }) {
 
 
 def draw() -> None:
-    """Mount the board; managers keep the navigation above it."""
-    bare = current_user().role not in MANAGERS
+    """Mount the board; managers and reviewers keep the navigation above it."""
+    bare = current_user().role not in MANAGERS and not review.may_review()
     css = "".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
     board = st.components.v2.component("labeler_board", css=css, js=LOADER, isolate_styles=False)
     board(key="board", data={"module": f"{assets_in(languages.current())}/board.js", "bare": bare})

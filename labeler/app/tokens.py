@@ -1,4 +1,4 @@
-"""Everybody's page of their own account: the tokens of their programs."""
+"""Everybody's page of their own account: the tokens of their programs, and other ways to sign in."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from labeler.app import account, language
 from labeler.app.session import current_user, services
 from labeler.entities import User
 from labeler.errors import ProductError
+from labeler.identities import Identities
 from labeler.languages import LANGUAGES, mark, t
 from labeler.tokens import ApiToken
 
 FRESH = "fresh-token"
+LINKED = mark("Your account is linked to this provider: you may sign in with it.")
+NOT_LINKED = mark("[Link it to your account](/oidc/link), to sign in with it from now on.")
 LASTING = {mark("30 days"): 30.0, mark("90 days"): 90.0, mark("a year"): 365.0, mark("for ever"): None}
 
 
@@ -36,6 +39,11 @@ def draw() -> None:
         _add(me)
     with right:
         _revoke(me, tokens)
+    if provider := services().provider_name:
+        st.subheader(t("Sign-in"), anchor=False)
+        linked = Identities(services().store).is_linked(me.id)
+        st.text(provider)
+        st.markdown(t(LINKED if linked else NOT_LINKED))
 
 
 def _language(me: User) -> None:

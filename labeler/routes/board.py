@@ -14,7 +14,9 @@ from starlette.routing import BaseRoute, Route
 from labeler import reading
 from labeler.entities import Assignment, User
 from labeler.errors import DataError, ProductError
-from labeler.routes import wire
+from labeler.gold_desk import GoldDesk
+from labeler.review_desk import ReviewDesk
+from labeler.routes import gold_wire, wire
 from labeler.routes.services import Services, answer_for, refusal
 from labeler.routes.wire import Json, field
 from labeler.store import Store
@@ -50,11 +52,12 @@ def draft(store: Store, user: User, body: Json) -> Json:
 
 
 def submit(store: Store, user: User, body: Json) -> Json:
-    """Record an answer; the next task comes with the reply."""
+    """Record an answer; the next task comes with the reply, and what is to be said of an answer to a gold item."""
     project_id = field(body, "project", int)
     shown = store.shown(user.id, field(body, "task", int))
-    _, following = store.submit_and_next(user.id, wire.submission_in(body, shown), project_id)
-    return _answer(store, user, project_id, following)
+    judgment, following = store.submit_and_next(user.id, wire.submission_in(body, shown), project_id)
+    told = gold_wire.feedback_out(GoldDesk(store).feedback(judgment), shown)
+    return _answer(store, user, project_id, following) | {"feedback": told}
 
 
 def undo(store: Store, user: User, body: Json) -> Json:
@@ -72,7 +75,12 @@ def cancel_correction(store: Store, user: User, body: Json) -> Json:
 
 def history(store: Store, user: User, body: Json) -> Json:
     """One's own last judgments."""
-    return {"items": [wire.history_out(item) for item in store.history(field(body, "project", int), user.id)]}
+    project_id = field(body, "project", int)
+    again = ReviewDesk(store).returned(project_id, user.id)
+    found = list(store.history(project_id, user.id))
+    for old in again.keys() - {item.judgment_id for item in found}:
+        found += store.history(project_id, user.id, 1, before=old + 1)
+    return {"items": [wire.history_out(item) | {"again": again.get(item.judgment_id)} for item in found]}
 
 
 def care(store: Store, user: User, body: Json) -> Json:
@@ -87,8 +95,8 @@ def read(store: Store, user: User, body: Json) -> Json:
 
 
 def _answer(store: Store, user: User, project_id: int, assignment: Assignment | None) -> Json:
-    progress = store.progress(project_id, user.id)
-    return {"task": wire.task_out(assignment), "progress": wire.progress_out(progress)}
+    progress = wire.progress_out(store.progress(project_id, user.id))
+    return gold_wire.explained(store, user, project_id, {"task": wire.task_out(assignment), "progress": progress})
 
 
 def board_routes(services: Services) -> list[BaseRoute]:
@@ -104,17 +112,19 @@ def board_routes(services: Services) -> list[BaseRoute]:
         ("POST", "care", care),
         ("POST", "reading", read),
     ]
-    return [Route(f"/api/{name}", _endpoint(services, action), methods=[method]) for method, name, action in table]
+    return [Route(f"/api/{name}", endpoint(services, action), methods=[method]) for method, name, action in table]
 
 
-def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
-    async def endpoint(request: Request) -> Response:
+def endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
+    """An action behind the checks of who asks and of what is sent."""
+
+    async def answer(request: Request) -> Response:
         refused = other_user(request)
         if refused:
             return refused
         try:
             body = _query(request) if request.method == "GET" else await checked_body(request)
-            return JSONResponse(await run_in_threadpool(action, services.store, request.state.user, body))
+            return JSONResponse(await run_in_threadpool(_act, action, services.store, request.state.user, body))
         except TooLargeError as error:
             return refusal(413, str(error))
         except ProductError as error:
@@ -122,7 +132,11 @@ def _endpoint(services: Services, action: Action) -> Callable[[Request], Any]:
         except ClientDisconnect:
             return refusal(400, "The request broke off.")
 
-    return endpoint
+    return answer
+
+
+def _act(action: Action, store: Store, user: User, body: Json) -> Json:
+    return action(store, user, gold_wire.opened(store, body))
 
 
 def other_user(request: Request) -> Response | None:

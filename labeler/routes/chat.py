@@ -13,6 +13,7 @@ from labeler import suggest
 from labeler.api import typed
 from labeler.chat import Offer, Turn
 from labeler.errors import ProductError
+from labeler.routes import gold_wire
 from labeler.routes.board import TooLargeError, checked_body, other_user
 from labeler.routes.services import Services, answer_for, refusal
 from labeler.routes.wire import field, offer_out
@@ -30,7 +31,7 @@ def chat_routes(services: Services) -> list[BaseRoute]:
         if refused:
             return refused
         try:
-            body = await checked_body(request)
+            body = await run_in_threadpool(gold_wire.opened, services.store, await checked_body(request))
             turns = typed.from_json(tuple[Turn, ...], body.get("turns"), where="turns")
             offer = await offer_for(services.store, request.state.user.id, field(body, "task", int), turns)
             return JSONResponse({"offer": offer_out(offer)})

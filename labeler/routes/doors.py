@@ -40,7 +40,8 @@ async def _form(request: Request) -> dict[str, str]:
         return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def _enter(request: Request, token: str) -> Response:
+def enter(request: Request, token: str) -> Response:
+    """Let a browser in with a session."""
     response = RedirectResponse("/", status_code=303)
     response.set_cookie(
         COOKIE,
@@ -59,20 +60,21 @@ def door_routes(services: Services) -> list[BaseRoute]:
 
     async def login(request: Request) -> Response:
         if request.method == "GET":
-            return page("login.html")
+            left = "left" in request.query_params
+            return page("login.html", provider=services.provider_name, left=left)
         form = await _form(request)
         name = form.get("name", "")
         try:
             token = await run_in_threadpool(accounts.sign_in, name, form.get("password", ""))
         except PermissionDeniedError as error:
-            return page("login.html", 403, name=name, error=_sentence(error))
-        return _enter(request, token)
+            return page("login.html", 403, name=name, error=sentence(error), provider=services.provider_name)
+        return enter(request, token)
 
     async def logout(request: Request) -> Response:
         token = session_token(request.headers.get("cookie", ""))
         if token:
             await run_in_threadpool(accounts.sign_out, token)
-        response = RedirectResponse("/login", status_code=303)
+        response = RedirectResponse("/login?left" if services.provider else "/login", status_code=303)
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
         return response
 
@@ -84,17 +86,17 @@ def door_routes(services: Services) -> list[BaseRoute]:
                 return page("invite.html", name=user.name)
             password = (await _form(request)).get("password", "")
             await run_in_threadpool(accounts.accept, token, password)
-            return _enter(request, await run_in_threadpool(accounts.sign_in, user.name, password))
+            return enter(request, await run_in_threadpool(accounts.sign_in, user.name, password))
         except UsageError as error:
-            return page("invite.html", 400, name=user.name, error=_sentence(error))
+            return page("invite.html", 400, name=user.name, error=sentence(error))
         except (NotFoundError, PermissionDeniedError) as error:
-            return page("used.html", 404, error=_sentence(error))
+            return page("used.html", 404, error=sentence(error))
 
     async def signin(request: Request) -> Response:
         try:
-            return _enter(request, await run_in_threadpool(accounts.enter, request.path_params["token"]))
+            return enter(request, await run_in_threadpool(accounts.enter, request.path_params["token"]))
         except NotFoundError as error:
-            return page("used.html", 404, error=_sentence(error))
+            return page("used.html", 404, error=sentence(error))
 
     async def healthz(request: Request) -> Response:
         try:
@@ -112,6 +114,7 @@ def door_routes(services: Services) -> list[BaseRoute]:
     return [*routes, Route("/signin/{token}", signin)] if services.one_click else routes
 
 
-def _sentence(error: ProductError) -> str:
+def sentence(error: ProductError) -> str:
+    """An error as a page says it."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."

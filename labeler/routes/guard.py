@@ -25,6 +25,7 @@ PUBLIC = (
     "/login",
     "/invite/",
     "/signin/",
+    "/oidc/",
     "/healthz",
     "/assets/",
     "/static/",
@@ -44,9 +45,12 @@ MANAGER_PAGES = (
     "/throughput",
     "/import",
     "/export",
+    "/gold",
+    "/screening",
     "/settings",
     "/people",
     "/prompts",
+    "/webhooks",
     "/train",
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

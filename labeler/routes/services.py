@@ -17,6 +17,7 @@ from labeler.errors import (
     UsageError,
 )
 from labeler.offers import TooManyError
+from labeler.provider import Provider
 from labeler.store import Store
 from labeler.suggest import SuggestError
 from labeler.tokens import Tokens
@@ -41,12 +42,19 @@ class Services:
     Attributes:
         runs: where training and sampling keep their folders.
         one_click: links under ``/signin/`` sign in without a password; only the demo has them.
+        provider: whom people may sign in with beside passwords.
     """
 
     store: Store
     accounts: Accounts
     runs: Path
     one_click: bool = False
+    provider: Provider | None = None
+
+    @property
+    def provider_name(self) -> str | None:
+        """What the provider is called on pages."""
+        return self.provider.settings.name if self.provider else None
 
     @property
     def tokens(self) -> Tokens:

@@ -201,7 +201,7 @@ def task_out(assignment: Assignment | None) -> Json | None:
     if assignment is None:
         return None
     return {
-        "id": assignment.task_id,
+        "id": assignment.handle,
         "prompt": [{"role": message.role, "content": message.content} for message in assignment.prompt],
         "completions": [{"label": item.label, "text": item.text} for item in assignment.completions],
         "draft": draft_out(assignment.draft, assignment.completions),

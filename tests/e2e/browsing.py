@@ -39,9 +39,11 @@ class Site:
     process: subprocess.Popen[str] | None = None
     url: str = ""
     port: int = 0
+    options: tuple[str, ...] = ()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "labeler.cli", "serve", "--db", self.url_of_database, "--port", str(self.port)]
+        serve = [sys.executable, "-m", "labeler.cli", "serve", "--db", self.url_of_database]
+        command = [*serve, "--port", str(self.port), *self.options]
         path = os.pathsep.join(filter(None, (str(FAKE_REWARD), os.environ.get("PYTHONPATH"))))
         root = Path(__file__).parents[2]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join((path, str(root)))}
@@ -115,14 +117,13 @@ class Visit:
         self.problems[:] = [problem for problem in self.problems if not re.search(pattern, problem)]
 
 
+def settled(page: Page) -> None:
+    """Wait until Streamlit has drawn all that the last click led to: it may replace what is being clicked."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
+
+
 def fill_login(page: Page, name: str, password: str = PASSWORD) -> None:
     page.fill("[name=name]", name)
     page.fill("[name=password]", password)
     page.click("button[type=submit]")
-
-
-def settled(page: Page) -> None:
-    """Wait until Streamlit is done with a page: no run is on, and nothing of the last one is faded any more."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
-    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
-    page.wait_for_timeout(1000)

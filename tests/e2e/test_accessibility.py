@@ -102,6 +102,7 @@ def test_the_board(site: Site, visit: Visit, scheme: str, look: str, task: str):
         "help": lambda: board.press("Escape", "?"),
         "guidelines": lambda: board.press("Escape", "g"),
         "history": lambda: board.press("Escape", "h"),
+        "comments": lambda: (board.press("Escape", ";"), expect(board.part("comments-panel")).to_be_visible()),
         "skip": lambda: board.press("Escape", "s"),
         "paused": lambda: board.press("Escape", "."),
     }
@@ -120,6 +121,7 @@ PAGES = {
     "throughput": "Throughput",
     "settings": "Project settings",
     "people": "People",
+    "webhooks": "Webhooks",
     "train": "Train & try",
 }
 
@@ -133,7 +135,21 @@ def test_the_pages_beside_it(site: Site, visit: Visit, scheme: str, path: str):
     page.goto(f"{site.url}/{path}")
     expect(page.get_by_role("heading", name=PAGES[path]).first).to_be_visible(timeout=30_000)
     settled(page)
+    page.wait_for_timeout(1000)  # colours fade in
     assert grave(page) == []
     visit.problems[:] = [
         problem for problem in visit.problems if "404" not in problem
     ]  # Streamlit looks for itself below
+
+
+def test_the_pages_of_quality_work(site: Site, visit: Visit, scheme: str):
+    name = f"axe-quality-{scheme}"
+    judged(site, name)
+    page = visit.sign_in(site, f"{name}-boss", color_scheme=scheme)
+    expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
+    for path, shown in (("gold", "Gold items"), ("screening", "Screen somebody"), ("review", "judgment 1")):
+        page.goto(f"{site.url}/{path}")
+        expect(page.get_by_role("heading", name=shown).first).to_be_visible(timeout=30_000)
+        settled(page)
+        assert grave(page) == [], path
+    visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]

@@ -56,9 +56,10 @@ def table(store: Store, name: str) -> list[sa.Row]:
 
 def check_counters(store: Store, project: Project) -> None:
     """The counters say what reading every row says."""
-    tasks = [row for row in table(store, "tasks") if row.project_id == project.id]
-    ours = {task.id for task in tasks}
-    rows = [row for row in table(store, "judgments") if row.project_id == project.id]
+    ours = {row.id for row in table(store, "tasks") if row.project_id == project.id}
+    tasks = [row for row in table(store, "tasks") if row.id in ours and row.pool == "queue"]
+    assert not any(row.remaining for row in table(store, "tasks") if row.pool != "queue")
+    rows = [row for row in table(store, "judgments") if row.project_id == project.id and row.kind != "adjudicate"]
     replaced = {row.supersedes for row in rows}
     standing = [row for row in rows if row.id not in replaced]
     live = [row for row in table(store, "leases") if row.expires > store.clock()]
@@ -89,6 +90,8 @@ def check_counters(store: Store, project: Project) -> None:
     with store.frozen(project.id) as frozen:
         assert frozen.slots_left() == sum(task.remaining for task in tasks)
         assert {(part.hour, part.annotator): part.rankings for part in frozen.pace()} == by_hour
+    if any(row.share for row in table(store, "gold_rules")) or table(store, "candidates"):
+        return  # what these people read is made up, see labeler.draws.outlook
     for user in store.users():
         mine = [row for row in standing if row.annotator == user.name]
         done = {row.task_id for row in mine if row.kind != "skip"}

@@ -14,6 +14,9 @@ from starlette.testclient import TestClient
 
 from labeler.accounts import Accounts
 from labeler.endpoint_settings import Endpoint
+from labeler.gold import GoldRules
+from labeler.gold_desk import GoldDesk
+from labeler.handles import is_handle
 from labeler.label_schema import LabelSchema
 from labeler.offers import MOST_A_MINUTE
 from labeler.records import Group, Message
@@ -65,6 +68,15 @@ def client(people: Store, tmp_path: Path) -> Iterator[TestClient]:
 
 def task_of(client: TestClient) -> dict[str, object]:
     return client.get("/api/task?project=1").json()["task"]
+
+
+def test_suggestions_come_for_a_task_under_the_name_that_hides_its_place(people: Store, client: TestClient):
+    GoldDesk(people).set_rules(1, GoldRules())
+    task = task_of(client)
+    assert is_handle(task["id"])
+    answer = client.post("/api/suggest", json={"task": task["id"], "turns": TURNS})
+    assert answer.status_code == 200
+    assert task_of(client)["offers"] == [answer.json()["offer"]]
 
 
 def test_suggestions_come_without_their_model_and_are_there_after_a_reload(client: TestClient, model: ModelServer):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from store_helpers import ask, group, people, ranking
+from store_helpers import ask, check_counters, group, people, ranking
 
 from labeler.chat import Offer, Turn, WrittenDialogue
 from labeler.endpoint_settings import Endpoint
@@ -16,8 +16,10 @@ from labeler.formats.keys import prompt_key
 from labeler.label_schema import LabelSchema
 from labeler.offers import MOST_A_MINUTE, TooManyError
 from labeler.records import Group, Message
+from labeler.review_desk import ReviewDesk
 from labeler.snapshot import freeze, read_snapshot
 from labeler.store import Assignment, Project, Store, Submission
+from labeler.threads import Threads
 
 SYSTEM, ASK = Message("system", "Be brief."), Message("user", "Why?")
 ENDPOINT = Endpoint("http://127.0.0.1:9/v1", "secret", timeout=30)
@@ -52,6 +54,25 @@ def test_a_task_comes_with_its_scenario_and_the_offers_that_were_made(store: Sto
     assert made.messages == (SYSTEM, Message("user", "Hello"))
     assert ask(store, project, ann).offers == (made,)
     assert ask(store, project, bob).offers == ()
+
+
+def test_reviewers_read_dialogues_and_give_them_no_final_answer(store: Store):
+    (ann,), boss = people(store, "ann"), store.add_user("boss", "manager")
+    project = chat(store, Group("d1", (), (), meta={"scenario": "Play a customer."}))
+    task = ask(store, project, ann)
+    made = offer(store, ann.id, task, HELLO)
+    judgment = store.submit(ann.id, submission(task, "s1", *HELLO, Turn("assistant", "b", made.id, 1)))
+    Threads(store).post(task.task_id, ann.id, "Is this one?")
+    (unread,), desk = Threads(store).unread(project.id, boss.id), ReviewDesk(store)
+    (listed,) = desk.listing(project.id, boss.id, "commented").tasks
+    assert unread.preview == listed.preview == "Play a customer."
+    assert desk.task(task.task_id, boss.id).judgments == (judgment,)
+    own = Submission("own", task.task_id, "rank")
+    for said, accepted in ((own, None), (None, judgment.id)):
+        with pytest.raises(DataError, match="no final answer"):
+            desk.decide(boss.id, said, task_id=task.task_id, submission_id="d", accepted=accepted, seen=None)
+    assert desk.one_more(task.task_id, boss.id) == 2
+    check_counters(store, project)
 
 
 def test_a_dialogue_is_recorded_with_the_offers_and_can_be_corrected(store: Store):

@@ -18,18 +18,16 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from labeler.api.models import (
-    Answer,
-    Draft,
-    FlagSetting,
-    NewPerson,
-    NewProject,
-    NewTraining,
-    Settings,
-    Skip,
-)
+from labeler.api.labeling import Answer, Draft, Skip
+from labeler.api.oversight import Decision, GoldSettings
+from labeler.api.people import NewPerson
+from labeler.api.projects import FlagSetting, NewProject, Rules, Settings
+from labeler.api.screening import ExamInfo
+from labeler.api.training import NewTraining
+from labeler.api.webhooks import NewWebhook
 from labeler.client import Client, submission_id
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
+from labeler.exam import ExamRules
 from labeler.formats import parse_group
 from labeler.snapshot import read_snapshot
 from labeler.store import Store
@@ -113,6 +111,8 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         project = manage(clients["root"], tmp_path)
         label(clients["ann"], clients["bob"], project)
         results(clients["root"], project, tmp_path)
+        oversee(clients["root"], clients["bob"], project)
+        screen(clients["root"], clients["ann"])
         people(clients["root"], clients["bob"])
         document = httpx.get(f"{url}/api/openapi.json").json()
         for client in clients.values():
@@ -196,6 +196,8 @@ def results(root: Client, project: int, folder: Path) -> None:
     stats = root.stats(project)
     assert (stats.counts.judgments, stats.counts.skips, stats.counts.corrections) == (2, 1, 1)
     assert stats.reliability.agreement.value == 0.0
+    insight(root, project)
+    webhooks(root, project)
     snapshot = read_snapshot(root.download_snapshot(project, folder / "snapshot"))
     assert [len(group.rankings) for group in snapshot.groups] == [2]
     for name in ("packed.zip", "packed.tar.gz"):
@@ -210,6 +212,110 @@ def results(root: Client, project: int, folder: Path) -> None:
     assert root.trainings()[0].id == started.id
     with pytest.raises(NotFoundError):
         root.training("none")
+
+
+def oversee(root: Client, bob: Client, project: int) -> None:
+    """Gold items, review, comments."""
+    desk = root.oversight
+    gold = json.dumps({**ROWS[0], "id": "gold", "meta": {"gold_ranks": [1, 2]}})
+    root.import_lines(project, f"{gold}\n".encode())
+    desk.set_gold(project, GoldSettings(0.5, "each", threshold=0.9, least=1))
+    report = desk.gold(project)
+    assert (report.rules.share, [item.group_id for item in report.items]) == (0.5, ["gold"])
+    while (task := bob.next_task(project).task) and not desk.gold(project).people:
+        right = {item.text: rank for rank, item in enumerate(parse_group(ROWS[0]).completions, 1)}
+        wrong = {item.label: 3 - right.get(item.text, 1) for item in task.completions}
+        recorded = bob.submit(task.id, Answer(submission_id(), ranks=wrong))
+        assert recorded.task == task.id == next(bob.history(project)).task  # no ids of the database
+    (person,) = desk.gold(project).people
+    if person.pause is not None:
+        desk.lift_pause(project, person.pause)
+    else:
+        with pytest.raises(NotFoundError):
+            desk.lift_pause(project, 1)
+    listed = desk.review(project).tasks
+    assert listed[0].disagreement == 1.0
+    first = listed[0].task_id
+    theirs = next(item for item in root.judgments(project) if item.task == first and item.annotator == "bob")
+    desk.send_back(theirs.id, "Look again, please.")
+    assert [item.task_id for item in desk.review(project, "sent_back").tasks] == [first]
+    desk.one_more_opinion(first)
+    bob.oversight.comment(first, "Why?")
+    desk.comment(first, "Because.", "bob")
+    assert [(item.author, item.text) for item in bob.oversight.comments(first)] == [
+        ("bob", "Why?"),
+        ("manager", "Because."),
+    ]
+    desk.adjudicate(first, Decision(submission_id(), accepted=theirs.id))
+    (final,) = desk.adjudications(project)
+    assert (final.task, final.by, final.accepted, final.ranks) == (first, "root", theirs.id, (1, 1))
+
+
+def screen(root: Client, ann: Client) -> None:
+    """Somebody takes an exam and is admitted."""
+    desk, theirs = root.screening, ann.screening
+    made = root.add_project(NewProject("exam", dwell_seconds=0))
+    known = (json.dumps({**ROWS[0], "id": name, "meta": {"gold_ranks": [1, 2]}}) for name in ("known", "spare"))
+    root.import_lines(made.id, "\n".join(known).encode())
+    assert desk.exam(made.id) == ExamInfo(None, 0)
+    desk.set_exam(made.id, ExamRules(tasks=1, prompts=("Write.",), areas=("Politics", "Age")))
+    assert desk.keep_for_exams(made.id, 9) == 2
+    desk.add_candidate(made.id, "ann")
+    assert [(exam.project, exam.coming) for exam in theirs.exams()] == [(made.id, 1)]
+    task = ann.next_task(made.id).task
+    assert task
+    ann.submit(task.id, Answer(submission_id(), ranks={item.label: 1 for item in task.completions}))
+    theirs.write(made.id, 0, "Written.")
+    theirs.tick(made.id, ("Age",))
+    (exam,) = theirs.exams()
+    assert (exam.done, exam.ticked, exam.written[0].text) == (1, ("Age",), "Written.")
+    desk.grade(made.id, "ann", 0, 7)
+    (candidate,) = desk.candidates(made.id)
+    assert (candidate.scores.rankings.value, candidate.scores.grade.value, candidate.state) == (0.0, 7.0, "screening")
+    desk.decide(made.id, "ann", "not yet", "too many ties")
+    (candidate,) = desk.candidates(made.id)
+    assert (candidate.state, candidate.decisions[0].note, theirs.exams()) == ("refused", "too many ties", ())
+
+
+def insight(root: Client, project: int) -> None:
+    """The pages' figures; they are those of the pure functions, which have tests of their own."""
+    agreement = root.agreement(project)
+    assert (agreement.tasks, agreement.complete) == (2, True)
+    assert agreement.everything
+    assert agreement.everything.agreement.value == 0.0
+    quality = root.quality(project)
+    assert [(person.figures.annotator, person.figures.judgments) for person in quality.people] == [
+        ("ann", 1),
+        ("bob", 1),
+    ]
+    assert quality.people[0].verdict
+    board = root.leaderboard(project)
+    assert {standing.model for standing in board.standings} == {"m1", "m2"}
+    assert sum(standing.wins + standing.losses + standing.ties for standing in board.standings) == 4
+    throughput = root.throughput(project)
+    assert sum(hour.rankings for hour in throughput.hours) == 2
+    assert throughput.left == 10 == sum(task.remaining for task in root.tasks(project))
+    changed = root.set_rules(project, Rules(overlap=1, lease_seconds=60.0))
+    assert (changed.overlap, changed.dwell_seconds, changed.lease_seconds) == (1, 0.0, 60.0)
+    assert root.throughput(project).left == 5
+    with pytest.raises(DataError, match="at least 1"):
+        root.set_rules(project, Rules(overlap=0))
+    root.set_rules(project, Rules(overlap=2))
+
+
+def webhooks(root: Client, project: int) -> None:
+    """An endpoint that is refused, since its address is private."""
+    added = root.add_webhook(NewWebhook("http://127.0.0.1:9/", project="essays", events=("import.finished",)))
+    assert added.secret.startswith("whsec_")
+    assert [hook.url for hook in root.webhooks()] == ["http://127.0.0.1:9/"]
+    row = {**ROWS[0], "id": "late"}
+    root.import_lines(project, f"{json.dumps(row)}\n".encode())
+    (told,) = root.deliveries(added.webhook.id)
+    assert json.loads(told.body)["data"]["groups"] == 1
+    assert root.redeliver(added.webhook.id, told.id).state == "pending"
+    root.remove_webhook(added.webhook.id)
+    with pytest.raises(NotFoundError, match="no webhook"):
+        list(root.deliveries(added.webhook.id))
 
 
 def people(root: Client, bob: Client) -> None:

@@ -16,6 +16,7 @@ from labeler import import_jobs, jobs
 from labeler.accounts import Accounts
 from labeler.app import session
 from labeler.records import Ranking
+from labeler.review_desk import ReviewDesk
 from labeler.routes import Services
 from labeler.store import Store
 
@@ -215,6 +216,25 @@ def test_an_export_is_looked_at_made_and_offered(store: Store, show: Callable[..
     (job,) = jobs.all_jobs(session.services().runs, "export")
     ended(job)
     assert "4 groups, 8 rankings, 0 edits, 2 annotators, 0 demonstrations" in [one.value for one in page.run().text]
+
+
+def test_what_a_reviewer_decided_can_be_chosen_where_there_is_any(store: Store, show: Callable[..., AppTest]):
+    said = (Ranking("x", (1, 2, 3)), Ranking("y", (2, 1, 3)))
+    essays, _ = store.import_into("essays", [group(0, rankings=said)])
+    page = show("exports")
+    page.selectbox[1].set_value("trl").run()
+    assert not page.radio
+    (judgment, _), boss = store.judgments(essays.id), store.user("mia")
+    given = {"task_id": judgment.task_id, "submission_id": "d", "seen": None}
+    ReviewDesk(store).decide(boss.id, None, accepted=judgment.id, **given)
+    page.run()
+    assert {json.loads(one.value)["annotator"] for one in page.code} == {"adjudicated"}
+    page.radio[0].set_value("ignore").run()
+    assert {json.loads(one.value)["annotator"] for one in page.code} == {"x"}  # its three pairs are the first three
+    button(page, "Make it").click().run()
+    (job,) = jobs.all_jobs(session.services().runs, "export")
+    assert "--adjudicated=ignore" in job.commands[0]
+    ended(job)
 
 
 def test_only_admins_push_and_only_with_a_token(

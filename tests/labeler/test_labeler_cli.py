@@ -89,6 +89,12 @@ def test_stats_for_people_and_programs(db: str, groups: Path, run):
     quality = {person["annotator"]: person for person in figures["quality"]["people"]}
     assert quality["x"]["agreement"]["value"] == 0.75
     assert quality["x"]["judgments"] == 4
+    assert (figures["tasks"], figures["complete"]) == (4, True)
+    figures = json.loads(run("stats", "--project", "qa", "--sample", "2", "--json")[1])
+    assert (figures["tasks"], figures["complete"], figures["counts"]["judgments"]) == (2, False, 8)
+    assert figures["quality"]["people"][0]["judgments"] == 2
+    assert "from a random sample of 2 judged tasks:" in run("stats", "--project", "qa", "--sample", "2")[1]
+    assert "--sample must be at least 1" in run("stats", "--project", "qa", "--sample", "0")[2]
 
 
 def test_prompts_to_write_answers_to_and_figures_of_what_was_written(db: str, tmp_path: Path, run):

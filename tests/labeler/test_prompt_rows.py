@@ -8,6 +8,9 @@ import pytest
 from store_helpers import ask, group, people, project, ranking, skip
 
 from labeler.errors import NotFoundError
+from labeler.exam_desk import ExamDesk
+from labeler.gold import GoldRules
+from labeler.gold_desk import GoldDesk
 from labeler.prompt_rows import PromptRow
 from labeler.records import Message, Ranking
 from labeler.store import Store
@@ -32,7 +35,7 @@ def test_prompts_come_with_what_filters_need(store: Store):
         PromptRow(ids[1], "g1", "system: Be brief.\nuser: Why?\n\x00", "none", "none"),
         PromptRow(ids[2], "g2", "Question 2?", "7", "test"),
     ]
-    assert stamp == (3, ids[2])
+    assert stamp == (3, sum(ids))
     other = store.add_project("empty")
     with store.frozen(other.id) as frozen:
         assert (frozen.prompts(), frozen.prompts_stamp(), frozen.task_work()) == ([], (0, 0), {})
@@ -66,6 +69,21 @@ def test_a_task_that_somebody_judged_is_started(store: Store):
     with store.frozen(made.id) as frozen:
         (work,) = frozen.task_work().values()
     assert (work.state, work.judgments, work.overlap, work.remaining) == ("started", 1, 3, 2)
+
+
+def test_gold_items_and_tasks_of_an_exam_are_no_prompts_to_be_labelled(store: Store):
+    made = project(store, groups=1)
+    known = [replace(group(number), meta={"gold_ranks": [1, 2, 3]}) for number in (7, 8)]
+    store.import_groups(made.id, known)
+    with store.frozen(made.id) as frozen:
+        before = frozen.prompts_stamp()
+        assert [row.group_id for row in frozen.prompts()] == ["g0", "g7", "g8"]
+    GoldDesk(store).set_rules(made.id, GoldRules(share=0.2))
+    ExamDesk(store).add_tasks(made.id, 1)
+    with store.frozen(made.id) as frozen:
+        assert [row.group_id for row in frozen.prompts()] == ["g0"]
+        assert [work.state for work in frozen.task_work().values()] == ["waiting"]
+        assert frozen.prompts_stamp() != before
 
 
 def test_one_task_with_its_judgments_and_no_other_projects(store: Store):

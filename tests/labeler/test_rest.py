@@ -35,6 +35,8 @@ BODIES = {
     "add_user": {"name": "new"},
     "add_project": {"name": "new"},
     "set_settings": {"task": "rank"},
+    "set_rules": {"dwell_seconds": 0},
+    "add_webhook": {"url": "https://example.org/"},
     "set_guidelines": {"text": "Be kind."},
     "set_priorities": {"priorities": {"g1": 5}},
     "save_draft": {"draft": {}, "version": 1},
@@ -43,6 +45,17 @@ BODIES = {
     "suggest": {"turns": []},
     "undo": {},
     "start_training": {},
+    "set_gold": {"share": 0},
+    "adjudicate": {"submission_id": "d", "ranks": {"secret-0": 1, "secret-1": 2}},
+    "send_back": {"comment": "look again"},
+    "add_comment": {"text": "hm"},
+    "set_exam": {"tasks": 0},
+    "keep_for_exams": {"tasks": 1},
+    "add_candidate": {"name": "new"},
+    "grade_answer": {"grade": 5},
+    "decide_candidate": {"outcome": "admit"},
+    "write_answer": {"text": "hm"},
+    "tick_areas": {"areas": []},
 }
 """A body that each operation takes."""
 
@@ -89,7 +102,8 @@ def asked(client: TestClient, people: Store) -> Callable[..., object]:
 
 
 def path_of(operation: Operation, task: int = 1) -> str:
-    values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none"}
+    values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 2}
+    values |= {"name": "nobody", "number": 0, "webhook": 99, "delivery": 99}
     return operation.path.format(**values)
 
 
@@ -115,8 +129,17 @@ def assert_problem(answer, status: int) -> dict[str, object]:
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(jobs, "start", _no_training)
-    expected = {"revoke_token": 404, "get_training": 404, "cancel_training": 404, "start_training": 409}
-    expected["suggest"] = 403  # the task is answered by then
+    expected = {
+        "revoke_token": 404,
+        "lift_pause": 404,
+        "get_training": 404,
+        "cancel_training": 404,
+        "start_training": 409,
+        "suggest": 403,  # the task is answered by then
+        "keep_for_exams": 400,  # none has a known answer
+        **dict.fromkeys(("grade_answer", "decide_candidate", "write_answer", "tick_areas"), 404),  # nobody is screened
+    }
+    expected |= dict.fromkeys(("remove_webhook", "list_deliveries", "redeliver"), 404)
     held = people.next_task(1, people.user(role).id)
     for operation in OPERATIONS:
         if operation.name == "skip":

@@ -20,7 +20,7 @@ from labeler import server
 from labeler.accounts import Accounts
 from labeler.errors import UsageError
 from labeler.records import Completion, Group, Message
-from labeler.routes import Guard, Services, asset_routes, board_routes, door_routes
+from labeler.routes import Guard, Services, asset_routes, board_routes, door_routes, sign_on_routes
 from labeler.routes.assets import ASSETS
 from labeler.routes.services import COOKIE
 from labeler.store import Store
@@ -41,7 +41,8 @@ async def _socket(websocket: WebSocket) -> None:
 def build(store: Store, runs: Path, *, one_click: bool = False) -> Starlette:
     services = Services(store, Accounts(store), runs, one_click)
     rest = [Route("/", _page), Route("/overview", _page), WebSocketRoute("/_stcore/stream", _socket)]
-    routes = [*asset_routes(), *door_routes(services), *board_routes(services), *rest]
+    doors = [*door_routes(services), *sign_on_routes(services)]
+    routes = [*asset_routes(), *doors, *board_routes(services), *rest]
     return Starlette(routes=routes, middleware=[Middleware(Guard, services=services)])
 
 
@@ -102,6 +103,13 @@ def test_without_a_session_pages_lead_to_login_and_the_api_is_shut(client: TestC
     for method, path in (("GET", "/api/task"), ("POST", "/api/submit"), ("PUT", "/api/draft")):
         answer = client.request(method, path)
         assert (answer.status_code, answer.json()) == (401, {"error": "You are signed out."})
+
+
+def test_without_a_provider_there_is_no_other_way_in(client: TestClient):
+    for path in ("/oidc/start", "/oidc/link", "/oidc/callback?state=x&code=y", "/oidc/end", "/oidc/"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert "Sign in with" not in client.get("/login").text
 
 
 def test_a_wrong_password_and_an_unknown_name_sound_the_same(client: TestClient):

@@ -8,8 +8,9 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Thread
+from threading import Barrier, Lock, Thread
 
+import pytest
 import sqlalchemy as sa
 from store_helpers import ask, people, project, ranking
 
@@ -124,25 +125,29 @@ def test_threads_get_their_turn_in_the_order_in_which_they_asked():
         for number in range(10):
             threads.append(Thread(target=wait, args=(number,)))
             threads[-1].start()
-            while len(queue._waiting) <= number:
+            while len(queue._queue) <= number + 1:
                 time.sleep(0.001)
     for thread in threads:
         thread.join()
     assert order == list(range(10))
     with queue:
-        assert not queue._waiting
+        assert len(queue._queue) == 1
 
 
 def test_one_who_stops_waiting_for_a_turn_holds_nobody_up():
     """Ctrl-C during an import, as its thread waits behind a labeler."""
     code = (
-        "import signal, threading\n"
+        "import signal, threading, time\n"
         "from labeler.database import FairLock\n"
         "queue = FairLock()\n"
         "queue.__enter__()\n"
         "me = threading.main_thread().ident\n"
-        "threading.Timer(0.2, signal.pthread_kill, (me, signal.SIGINT)).start()\n"
+        "def interrupt():\n"
+        "    while len(queue._queue) < 2: time.sleep(0.01)\n"
+        "    time.sleep(0.2)\n"
+        "    signal.pthread_kill(me, signal.SIGINT)\n"
         "try:\n"
+        "    threading.Thread(target=interrupt).start()\n"
         "    queue.__enter__()\n"
         "except KeyboardInterrupt:\n"
         "    queue.__exit__()\n"
@@ -151,3 +156,36 @@ def test_one_who_stops_waiting_for_a_turn_holds_nobody_up():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "mine\n"
+
+
+class Interrupted:
+    """A lock after whose release a Ctrl-C is seen, once."""
+
+    def __init__(self) -> None:
+        self._lock, self.armed = Lock(), False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if self.armed:
+            self.armed = False
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_one_who_is_stopped_between_asking_and_waiting_holds_nobody_up(taken: bool):
+    queue, own = FairLock(), Interrupted()
+    queue._own = own
+    if taken:
+        queue.__enter__()
+    own.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        queue.__enter__()
+    if taken:
+        queue.__exit__()
+    another = Thread(target=queue.__enter__, daemon=True)
+    another.start()
+    another.join(10)
+    assert not another.is_alive()

@@ -12,9 +12,11 @@ import { uuid } from "./dom.js";
 import { editObstacle, writes } from "./editing.js";
 import { EditStep } from "./editstep.js";
 import { Frame } from "./frame.js";
+import * as gold from "./gold.js";
 import { ApiError, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
 import { speak } from "./language.js";
+import { Notices } from "./notices.js";
 import { send } from "./outbox.js";
 import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
@@ -44,6 +46,7 @@ class Board {
     this.shown = new TextView(this.frame, { ask: (action) => this.#ask(action), include: () => this.#leaveOut(null), focus: () => this.focusBoard() });
     this.clock = new AttentionClock(() => this.#tick());
     this.care = new Care(this.frame.root, this.clock);
+    this.notices = new Notices(this);
     this.task = this.draft = this.sending = this.rating = this.writing = this.editing = this.chat = null;
     this.failing = null;
     this.lastAnswer = -Infinity;
@@ -69,6 +72,7 @@ class Board {
     this.#leave();
     this.unlisten?.();
     this.clock.stop();
+    this.notices.stop();
     window.removeEventListener("pagehide", this.leave);
     window.removeEventListener("online", this.awake);
     document.removeEventListener("visibilitychange", this.awake);
@@ -102,6 +106,7 @@ class Board {
     drawFor(user.id);
     this.projects = projects;
     this.project = projects.find(({ id }) => id === current) ?? projects[0];
+    this.notices.refresh();
     this.frame.setUser(user, projects, this.project);
   }
 
@@ -112,6 +117,7 @@ class Board {
   async switchProject(id) {
     this.project = this.projects.find((project) => project.id === id);
     localStorage.setItem("labeler-project", id);
+    this.notices.refresh();
     await this.draft?.flush();
     await this.#ask(() => this.#sitDown());
   }
@@ -122,7 +128,7 @@ class Board {
     else await this.#spare(endOfDay());
   }
 
-  async #show({ task, progress }) {
+  async #show({ task, progress, why }) {
     const { schema_version: schema, guidelines_version: guidelines } = this.project;
     if (task && (task.schema_version !== schema || task.guidelines_version !== guidelines)) {
       await this.#loadProjects(this.project.id);
@@ -140,9 +146,10 @@ class Board {
     this.enterStale = this.enterHeld;
     this.frame.say("");
     if (task) this.#showTask(task);
-    else this.frame.showEmpty(texts.main.none, this.shown.legend.node);
+    else this.frame.showEmpty(texts.gold.reasons[why] ?? texts.main.none, this.shown.legend.node, gold.onward(why));
     this.shown.show(task ? this.items : [], { optedOut: this.project.opted_out });
     this.frame.setProgress(progress);
+    this.notices.draw();
     this.#drawTime();
     this.shownAt = performance.now();
     if (task && another) this.care.remind(this.project.schema.break_minutes);
@@ -363,6 +370,8 @@ class Board {
       const next = await send(body, (sentence) => this.say(sentence, { alarm: true }));
       this.lastAnswer = performance.now();
       this.draft.close();
+      if (body.kind !== "skip" && this.task.correction) this.notices.refresh();
+      await gold.tell(this.frame.root, next.feedback);
       await this.#show(next);
       if (next.refusal) this.frame.say(next.refusal, { alarm: true });
     });
@@ -408,8 +417,12 @@ class Board {
     if (!this.project) return;
     await this.#ask(async () => {
       const { items } = await request("GET", `/api/history?project=${this.project.id}`);
-      dialogs.openHistory(this.frame.root, items, (judgment) => this.undo(judgment));
+      dialogs.openHistory(this.frame.root, items, (judgment) => this.undo(judgment), (close) => this.notices.lines(close));
     });
+  }
+
+  async openComments() {
+    if (this.ready()) await this.#ask(() => this.notices.open(this.task.id));
   }
 
   openNote() {

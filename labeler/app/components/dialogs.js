@@ -10,7 +10,7 @@ import { texts } from "./texts.js";
 import { PROMPT_FLAG_KEYS, WRITE_KEYS } from "./writestep.js";
 
 /** Open a dialog inside `root`, and take it out of the page when it closes. */
-function open(root, title, content, { side = false, testid = null } = {}) {
+export function open(root, title, content, { side = false, testid = null } = {}) {
   const close = button(texts.dialog.close, { class: "lb-quiet", onclick: () => dialog.close() }, "Esc");
   const head = el("header", {}, el("h2", {}, title), close);
   const dialog = el("dialog", { class: side ? "lb-dialog lb-side" : "lb-dialog", "aria-label": title, "data-testid": testid }, head, content);
@@ -48,21 +48,30 @@ export function openGuidelines(root, project) {
   return open(root, texts.guidelines.title(project.name), body, { side: true, testid: "guidelines" });
 }
 
-/** @param {(judgmentId: number) => void} onReopen */
-export function openHistory(root, items, onReopen) {
-  const rows = items.map((item) => {
+/**
+ * @param {(judgmentId: number) => void} onReopen
+ * @param {(close: () => void) => HTMLElement[]} newsOf lines to show before the judgments
+ */
+export function openHistory(root, items, onReopen, newsOf = () => []) {
+  const sentBackFirst = [...items].sort((a, b) => Boolean(b.again) - Boolean(a.again));
+  const rows = sentBackFirst.map((item) => {
     const reopen = button(texts.history.correct, { class: "lb-quiet", onclick: () => (dialog.close(), onReopen(item.judgment)) });
     const when = el("time", { datetime: item.at, class: "lb-muted" }, shortTime(item.at));
-    const what = el("div", { class: "lb-history-what" }, el("div", { class: "lb-clip" }, ...exactNodes(item.prompt)), el("div", {}, item.summary, " · ", when));
+    const what = el("div", { class: "lb-history-what" }, el("div", { class: "lb-clip" }, ...exactNodes(item.prompt)), el("div", {}, item.summary, " · ", when), againLine(item.again));
     return el("li", {}, what, reopen);
   });
+  rows.unshift(...newsOf(() => dialog.close()));
   const list = rows.length ? el("ul", { class: "lb-history" }, ...rows) : el("p", {}, texts.history.none);
   const own = el("p", {}, el("a", { href: "/mine", "data-testid": "my-work" }, texts.history.own));
   const dialog = open(root, texts.history.title, el("div", {}, own, list), { side: true, testid: "history" });
   return dialog;
 }
 
-function shortTime(at) {
+function againLine(comment) {
+  return comment ? el("div", { class: "lb-alert", "data-testid": "again" }, texts.history.again(comment)) : null;
+}
+
+export function shortTime(at) {
   const time = new Date(at);
   return Number.isNaN(time.valueOf()) ? at : time.toLocaleString(language === "en" ? undefined : language, { dateStyle: "medium", timeStyle: "short" });
 }

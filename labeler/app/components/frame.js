@@ -42,6 +42,7 @@ export class Frame {
     const pressed = { class: "lb-quiet lb-needs-task", "aria-pressed": "false" };
     this.compareButton = panel(texts.top.compare, "compare-toggle", "v", () => board.toggleCompare(), pressed);
     this.readingButton = panel(texts.top.reading, "reading-toggle", "*", () => board.toggleReading(), pressed);
+    this.history = panel(texts.top.history, "history-open", "h", () => board.openHistory(), { class: "lb-quiet lb-counted", "data-name": texts.top.history });
     this.warning = panel(texts.top.warning, "warning-open", "!", () => board.openWarning(), { hidden: true });
     const nav = el(
       "nav",
@@ -50,12 +51,12 @@ export class Frame {
       this.readingButton,
       panel(texts.top.find, "find-open", "/", () => board.openFind(), { class: "lb-quiet lb-needs-task" }),
       panel(texts.top.guidelines, "guidelines-open", "g", () => board.openGuidelines()),
-      panel(texts.top.history, "history-open", "h", () => board.openHistory()),
+      this.history,
       this.warning,
       panel(texts.top.pause, "pause", ".", () => board.pause()),
       panel(texts.top.keys, "help-open", "?", () => board.openHelp(), { "aria-label": texts.top.keysName }),
     );
-    this.menuButton = button(texts.top.menu, { class: "lb-quiet lb-menu-button", "data-testid": "menu", "aria-expanded": "false", "aria-controls": "lb-menu", onclick: () => this.#menu(!this.top.hasAttribute("data-menu")) });
+    this.menuButton = button(texts.top.menu, { class: "lb-quiet lb-menu-button lb-counted", "data-testid": "menu", "data-name": texts.top.menu, "aria-expanded": "false", "aria-controls": "lb-menu", onclick: () => this.#menu(!this.top.hasAttribute("data-menu")) });
     this.menu = el("div", { class: "lb-menu", id: "lb-menu" }, nav, this.account);
     this.top = el("header", { class: "lb-top" }, this.name, el("span", { class: "lb-progress" }, this.done, this.minutes), this.saving, this.menuButton, this.menu);
   }
@@ -90,6 +91,7 @@ export class Frame {
       button(texts.foot.undo, { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
       button(texts.foot.skip, { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
       button(texts.foot.note, { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
+      (this.comments = button(texts.foot.comments, { class: "lb-quiet lb-needs-task lb-counted", "data-testid": "comments", "data-name": texts.foot.comments, onclick: () => board.openComments() }, ";")),
       (this.improve = button(t("improve"), { class: "lb-quiet lb-needs-task", "data-testid": "improve", title: t("Improve the best"), onclick: () => board.editing.focus() }, "e")),
       (this.tie = button(texts.foot.tie, { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: texts.foot.tieHint, "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
       (this.allBadLabel = el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, (this.allBadText = el("span", {})), el("kbd", { "aria-hidden": "true" }, "x"))),
@@ -195,11 +197,13 @@ export class Frame {
     return el("nav", { class: "lb-jumps", "aria-label": texts.card.jumps }, ...jumps);
   }
 
-  showEmpty(text, legend) {
+  /** @param {{href: string, text: string}} [link] where to go on */
+  showEmpty(text, legend, link = null) {
     delete this.foot.dataset.testid;
     delete this.foot.dataset.taskId;
     flag(this.root, "data-empty", true);
-    this.main.replaceChildren(legend, el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text));
+    const onward = link && el("a", { class: "lb-go-on", href: link.href, "data-testid": "go-on" }, link.text);
+    this.main.replaceChildren(legend, el("p", { class: "lb-none-left", "data-testid": "no-tasks" }, text, onward));
     this.place.replaceChildren();
     this.stepTabs.hidden = true;
     this.note.hidden = this.keep.hidden = this.submit.disabled = true;

@@ -113,6 +113,7 @@ function plainKey(event, letter, board) {
     "*": () => board.toggleReading(),
     ".": () => board.pause(),
     "!": () => board.openWarning(),
+    ";": () => board.openComments(),
     G: () => board.openGuidelines(),
     H: () => board.openHistory(),
     X: () => board.toggleAllBad(),
@@ -125,7 +126,7 @@ function plainKey(event, letter, board) {
     E: board.editing && (() => board.editing.focus()),
   };
   const act = commands[letter];
-  return act && !(event.repeat && (COMMANDS.test(letter) || "?/*.!".includes(letter))) ? act : null;
+  return act && !(event.repeat && (COMMANDS.test(letter) || "?/*.!;".includes(letter))) ? act : null;
 }
 
 /** Enter on these presses them; on chips and completions it submits. */

@@ -52,7 +52,7 @@ export const texts = {
 
   prompt: {
     name: t("Prompt"),
-    roles: { system: t("system"), user: t("user"), assistant: t("assistant") },
+    roles: { system: t("system"), user: t("user"), assistant: t("assistant"), scenario: t("scenario") },
     earlier(system, turns) {
       if (!turns) return t("system message");
       if (!system) return tn("{count} earlier turn", "{count} earlier turns", turns);
@@ -155,6 +155,7 @@ export const texts = {
     undo: t("undo"),
     skip: t("skip"),
     note: t("note"),
+    comments: t("comments"),
     tie: t("tie"),
     tieHint: t("The next one ties with the one before"),
     allBad: (count) => (count === 2 ? t("both bad") : t("all bad")),
@@ -244,6 +245,105 @@ export const texts = {
     none: t("Nothing judged yet."),
     correct: t("Correct"),
     own: t("My pace and agreement"),
+    again: (comment) => t("Please look again: {comment}", { comment }),
+    unread: (count) => t("{count} new in the comments", { count }),
+    read: t("Read"),
+  },
+
+  counted: {
+    unread: (name, count) => t("{name}, {count} unread", { name, count }),
+    waiting: (name, count) => t("{name}, {count} waiting for you", { name, count }),
+  },
+
+  comments: {
+    title: t("Comments"),
+    none: t("Nobody has written about this task yet."),
+    whoReads: t("Only you and the managers of the project read this."),
+    hint: t("Write to the managers …"),
+    hintTo: (name) => t("Write to {name} …", { name }),
+    send: t("Send"),
+    you: t("you"),
+    by: (who, at) => `${who} · ${at}`,
+  },
+
+  gold: {
+    right: t("Your ranking agrees with the known answer."),
+    wrong: t("The known answer is another one."),
+    explained: t("This task had a known answer. Such tasks come now and then, to keep everybody's judgment alike."),
+    known: t("right"),
+    yours: t("yours"),
+    goOn: t("Continue"),
+    reasons: {
+      paused: t("Your work on this project is paused: several tasks with a known answer were answered otherwise. A manager has been told and can let you go on; please read the guidelines again, or ask."),
+      exam: t("You have done all tasks of the exam. A manager will look at your answers."),
+      refused: t("You are not admitted to this project yet. A manager will tell you how to go on."),
+    },
+    writtenPart: t("Go on with the written part"),
+  },
+
+  review: {
+    shows: {
+      disagreement: t("Most disagreement"),
+      flagged: t("Flagged"),
+      skipped: t("Skipped"),
+      all_bad: t("All bad"),
+      commented: t("Commented"),
+      judged: t("All that was done"),
+      sent_back: t("Sent back, waiting"),
+      final: t("Decided"),
+    },
+    tags: { flagged: t("flagged"), skipped: t("skipped"), all_bad: t("all bad"), commented: t("commented"), sent_back: t("sent back"), final: t("decided") },
+    project: t("Project"),
+    show: t("Show"),
+    tasks: t("Tasks"),
+    main: t("The task and its judgments"),
+    judgments: t("Judgments"),
+    names: t("names"),
+    messages: t("messages"),
+    inbox: t("Messages"),
+    previous: t("previous"),
+    next: t("next"),
+    keys: t("↓ ↑ next and previous task · letters rank · = tie · Backspace back · Enter decide · 1–9 accept that judgment · o one more opinion · n names · ; comments"),
+    keysWritten: t("↓ ↑ next and previous task · o one more opinion · n names · ; comments"),
+    nothing: t("There is nothing of this kind to look at."),
+    noMessages: t("There is nothing unread."),
+    noProject: t("There is no project for you to review."),
+    count(at, all, more, behind) {
+      const first = more ? t("{at} of {all}, and more", { at, all }) : t("{at} of {all}", { at, all });
+      return behind ? [first, tn("{count} judgment is being counted", "{count} judgments are being counted", behind)].join("; ") : first;
+    },
+    differ: t("comparisons on which two people differ"),
+    lastOne: t("This is the last of the list."),
+    firstOne: t("This is the first of the list."),
+    wanted: (judged, wanted) => t("{judged} judged, {wanted} wanted", { judged, wanted }),
+    judgment: (number) => t("judgment {number}", { number }),
+    stranger: t("somebody who has not judged it yet"),
+    accept: t("accept"),
+    startFrom: t("start from it"),
+    changeIt: t("Change it below, then decide."),
+    sendBack: t("send back"),
+    sendBackHint: t("What should they look at again?"),
+    sendBackName: t("Comment to the labeler"),
+    sendBackNow: t("Send back"),
+    sentBack: t("Sent back."),
+    returned: (comment) => t("Sent back: {comment}", { comment }),
+    seconds: (seconds) => t("{seconds} s", { seconds }),
+    final: t("Final"),
+    before: t("Decided before"),
+    decidedBy: (name, accepted, at, instead) =>
+      accepted
+        ? tn("{name} accepted a judgment · {at} · instead of {count} judgment", "{name} accepted a judgment · {at} · instead of {count} judgments", instead, { name, at })
+        : tn("{name} wrote it · {at} · instead of {count} judgment", "{name} wrote it · {at} · instead of {count} judgments", instead, { name, at }),
+    decide: t("Decide"),
+    decided: t("Decided. ↓ goes to the next."),
+    oneMore: t("one more opinion"),
+    oneMoreAsked: t("One more person will be asked."),
+    skipped: (reason) => t("skipped: {reason}", { reason: t(reason) }),
+    allBad: t("all bad"),
+    better: (ranks, strength) => [t("{ranks} (negligibly better)", { ranks }), t("{ranks} (slightly better)", { ranks }), t("{ranks} (clearly better)", { ranks }), t("{ranks} (significantly better)", { ranks })][strength - 1],
+    flags: (flags) => `⚑ ${flags}`,
+    edited: (label) => (label ? t("{label} improved:", { label }) : t("A better one, written anew:")),
+    promptFlags: (flags) => t("⚑ prompt: {flags}", { flags }),
   },
 
   skip: {
@@ -318,6 +418,7 @@ export const texts = {
       [".", t("pause: the clock stands still and the texts are covered")],
       ["g", t("guidelines")],
       ["h", t("history")],
+      [";", t("comments on this task")],
       ["?", t("this sheet")],
     ],
   },

@@ -19,6 +19,7 @@ from typing import Any, get_type_hints
 
 from labeler.entities import USER_ROLES, Project, User, UserRole
 from labeler.errors import DataError, PermissionDeniedError
+from labeler.gold_desk import GoldDesk
 from labeler.routes.services import Services
 from labeler.store import Store
 
@@ -105,6 +106,8 @@ def _from_path(call: Call, kind: Any, name: str, text: str) -> Any:
         return text
     if not text.isascii() or not text.isdecimal() or len(text) > LONGEST_ID:
         raise DataError("must be a whole number", field=name)
+    if name == "task":
+        return GoldDesk(call.store).task_of(int(text))
     number = min(int(text), 2**31 - 1)
     return call.store.member_project(number, call.user.id) if kind is Project else number
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.api import typed
-from labeler.api.models import (
+from labeler.api.common import Page, PageQuery
+from labeler.api.labeling import (
     Answer,
     AskForReplies,
     Kept,
     Next,
     OfferInfo,
     OwnJudgment,
-    Page,
-    PageQuery,
     Recorded,
     SaveDraft,
     Skip,
     Undo,
 )
-from labeler.entities import Assignment, Judgment, Project
+from labeler.entities import Assignment, Project
+from labeler.gold_desk import GoldDesk
 from labeler.routes import wire
 from labeler.routes.chat import offer_for
 from labeler.routes.rest.declare import Call, operation
@@ -77,7 +77,10 @@ def cancel_correction(call: Call, task: int) -> None:
 def list_history(call: Call, project: Project, query: PageQuery) -> Page[OwnJudgment]:
     """Your own standing judgments, latest first."""
     found = call.store.history(project.id, call.user.id, query.limit + 1, before=after(query.cursor) or None)
-    items = [OwnJudgment(item.judgment_id, item.task_id, item.at, item.prompt_preview, item.summary) for item in found]
+    names = GoldDesk(call.store).handles(project.id, [item.task_id for item in found])
+    items = [
+        OwnJudgment(item.judgment_id, names[item.task_id], item.at, item.prompt_preview, item.summary) for item in found
+    ]
     return page_of(items, query.limit, lambda item: item.judgment)
 
 
@@ -88,8 +91,6 @@ def _next(call: Call, project: Project, assignment: Assignment | None) -> Next:
 
 def _record(call: Call, task: int, kind: str, body: dict[str, Any]) -> Recorded:
     shown = call.store.shown(call.user.id, task)
-    return _recorded(call.store.submit(call.user.id, wire.submission_in({**body, "task": task, "kind": kind}, shown)))
-
-
-def _recorded(judgment: Judgment) -> Recorded:
-    return Recorded(judgment.id, judgment.task_id, judgment.kind, judgment.at, judgment.supersedes)
+    judgment = call.store.submit(call.user.id, wire.submission_in({**body, "task": task, "kind": kind}, shown))
+    name = GoldDesk(call.store).handle_of(judgment.task_id)
+    return Recorded(judgment.id, name, judgment.kind, judgment.at, judgment.supersedes)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from labeler.api import typed
-from labeler.api.models import Problem
+from labeler.api.common import Problem
 from labeler.api.typed import Json
 from labeler.entities import Project
 from labeler.routes.rest.bodies import SUFFIXES

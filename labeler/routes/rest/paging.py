@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from labeler.api.models import Page
+from labeler.api.common import Page
 from labeler.errors import DataError
 
 T = TypeVar("T")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from labeler.api.models import Invitation, Me, NewPerson, Page, PageQuery, Person
+from labeler.api.common import Page, PageQuery
+from labeler.api.people import Invitation, Me, NewPerson, Person
 from labeler.entities import MAY_MANAGE, User
 from labeler.errors import NotFoundError, PermissionDeniedError
 from labeler.routes.rest.declare import Call, operation
@@ -47,7 +48,7 @@ def add_user(call: Call, body: NewPerson) -> Invitation:
     foreign = [name for name in body.projects if own and name not in own]
     if foreign:
         raise PermissionDeniedError(f"{call.user.name!r} does not belong to the project {foreign[0]!r}")
-    token = call.services.accounts.add(body.name, body.role, body.projects or own)
+    token = call.services.accounts.add(body.name, body.role, body.projects or own, email=body.email)
     return Invitation(_person(call, call.store.user(body.name)), f"/invite/{token}")
 
 

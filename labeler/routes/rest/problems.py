@@ -8,7 +8,7 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse
 
 from labeler.api import typed
-from labeler.api.models import Problem
+from labeler.api.common import Problem
 from labeler.errors import DataError, ProductError
 from labeler.routes.services import STATUS
 from labeler.throttle import WaitError

@@ -9,26 +9,11 @@ from pathlib import Path
 
 from labeler.agreement import reliability
 from labeler.api import typed
-from labeler.api.models import (
-    ExportQuery,
-    Guidelines,
-    Imported,
-    ImportProblem,
-    ImportQuery,
-    JudgmentInfo,
-    JudgmentQuery,
-    LeftOutInfo,
-    NewProject,
-    Page,
-    PageQuery,
-    Priorities,
-    ProjectInfo,
-    RankingInfo,
-    Settings,
-    SnapshotQuery,
-    Stats,
-    TaskInfo,
-)
+from labeler.api.common import Page, PageQuery
+from labeler.api.content import Imported, ImportProblem, ImportQuery, LeftOutInfo, Priorities, TaskInfo
+from labeler.api.insight import SampleQuery
+from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
+from labeler.api.results import ExportQuery, JudgmentInfo, JudgmentQuery, RankingInfo, SnapshotQuery, Stats
 from labeler.cleaning import Cleaning
 from labeler.entities import ImportCounts, Judgment, Project
 from labeler.errors import PermissionDeniedError
@@ -74,6 +59,15 @@ def get_project(call: Call, project: Project) -> ProjectInfo:
 def set_settings(call: Call, project: Project, body: Settings) -> ProjectInfo:
     """Ask something else from now on; judgments keep the version that they were made under."""
     return _info(call.store.set_schema(project.id, _schema(body)), call)
+
+
+@operation("PATCH", "/projects/{project}/rules", tag=PROJECTS, least="manager")
+def set_rules(call: Call, project: Project, body: Rules) -> ProjectInfo:
+    """Change how many people judge each task, the dwell time, or how long a task stays reserved."""
+    changed = call.store.set_rules(
+        project.id, overlap=body.overlap, dwell_seconds=body.dwell_seconds, lease_seconds=body.lease_seconds
+    )
+    return _info(changed, call)
 
 
 @operation("PUT", "/projects/{project}/guidelines", tag=PROJECTS, least="manager")
@@ -146,14 +140,13 @@ def list_judgments(call: Call, project: Project, query: JudgmentQuery) -> Page[J
 
 
 @operation("GET", "/projects/{project}/stats", tag=RESULTS, least="manager")
-def get_stats(call: Call, project: Project) -> Stats:
+def get_stats(call: Call, project: Project, query: SampleQuery) -> Stats:
     """How the project stands and how far its annotators agree, with intervals over tasks."""
     with call.store.frozen(project.id) as frozen:
-        groups = tuple(frozen.groups())
-        marks, counts = rating_report(groups, frozen.label_schemas()), frozen.counts()
-    annotators = call.store.annotator_counts(project.id)
-    agreement = reliability(group for group, _ in groups)
-    return Stats(counts, annotators, agreement, marks, writing_report(groups))
+        counts, annotators = frozen.counts(), frozen.annotator_counts()
+        (judged, complete), schemas = frozen.sample(query.sample), frozen.label_schemas()
+    agreement, marks = reliability(group for group, _ in judged), rating_report(judged, schemas)
+    return Stats(counts, annotators, len(judged), complete, agreement, marks, writing_report(judged))
 
 
 @operation("GET", "/projects/{project}/snapshot", tag=RESULTS, least="manager")
@@ -161,7 +154,13 @@ def get_snapshot(call: Call, project: Project, query: SnapshotQuery) -> Archive:
     """The project's judgments frozen as of now: groups.jsonl, demonstrations.jsonl and manifest.json, packed."""
     folder = Path(tempfile.mkdtemp(prefix="labeler-snapshot-"))
     try:
-        freeze(call.store, project, folder / "snapshot", ranks_from_ratings=query.ranks_from_ratings)
+        freeze(
+            call.store,
+            project,
+            folder / "snapshot",
+            ranks_from_ratings=query.ranks_from_ratings,
+            adjudicated=query.adjudicated,
+        )
         packed = shutil.make_archive(str(folder / "packed"), _ARCHIVES[query.archive], folder / "snapshot")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -180,7 +179,13 @@ def get_export(call: Call, project: Project, query: ExportQuery) -> Archive:
         query.min_overlap,
         (query.split,) if query.split else (),
     )
-    wanted = Export(to=query.to, ties=query.ties, ranks_from_ratings=query.ranks_from_ratings, selection=selection)
+    wanted = Export(
+        to=query.to,
+        ties=query.ties,
+        ranks_from_ratings=query.ranks_from_ratings,
+        adjudicated=query.adjudicated,
+        selection=selection,
+    )
     folder = Path(tempfile.mkdtemp(prefix="labeler-export-"))
     try:
         export(call.store, project, wanted, folder / "export")

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from labeler import jobs, trainings
-from labeler.api.models import NewTraining, Training
+from labeler.api.training import NewTraining, Training
 from labeler.entities import Project
 from labeler.errors import NotFoundError
 from labeler.jobs import Job
