@@ -47,10 +47,10 @@ def titles(rows: Sequence[Mapping[str, Any]], given: Mapping[str, Any] | None = 
 
     Args:
         rows: of the table; their names are marked for translation.
-        given: what is configured of some columns beside the title.
+        given: what is configured of some columns; a title among it stays.
     """
-    configured = given or {}
-    return {name: {**configured.get(name, {}), "label": t(name)} for name in (rows[0] if rows else ())}
+    configured = {name: dict((given or {}).get(name, {})) for name in (rows[0] if rows else ())}
+    return {name: {**column, "label": column.get("label") or t(name)} for name, column in configured.items()}
 
 
 def translated(names: Iterable[str]) -> Callable[[str], str]:

@@ -69,7 +69,7 @@ def _board(board: Leaderboard) -> None:
         t(
             "Bradley–Terry with ties (Davidson 1970), over all pairs within each ranking; readiness to tie ν = {value}."
             " No interval: the model won or lost everything, its place is a guess.",
-            value=figure(board.tie_parameter, ".2f"),
+            value="–" if board.tie_parameter is None else figure(board.tie_parameter, ".2f"),
         )
     )
     st.subheader(t("Wins against each other"), anchor=False)

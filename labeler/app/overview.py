@@ -137,7 +137,7 @@ def _agreement(report: AgreementReport) -> None:
     paper = [{"who": t(name), "value": value} for name, value in PAPER.items()]
     percent = alt.Axis(format="%")
     x = alt.X("low:Q", title=t("share of equal verdicts, 95 % interval"), axis=percent, scale=alt.Scale(domain=[0, 1]))
-    y = alt.Y("who:N", title=None, sort=[row["who"] for row in rows], axis=alt.Axis(labelOverlap=False))
+    y = alt.Y("who:N", title=None, sort=[row["who"] for row in rows], axis=alt.Axis(labelLimit=180, labelOverlap=False))
     base = chart(rows)
     tips = [tip("who:N"), tip("value:Q", ".1%"), tip("comparisons:Q")]
     layers = alt.layer(

@@ -20,7 +20,7 @@ ABOUT = mark(
     "1 to 7, and areas that people say they know. Cut-offs are soft: a score stands beside its cut-off, you decide."
 )
 BUTTONS: dict[Outcome, str] = {"admit": mark("Admit"), "not yet": mark("Not yet"), "retry": mark("Let them try again")}
-OUTCOMES: dict[Outcome, str] = {"admit": mark("admit"), "not yet": mark("not yet"), "retry": mark("retry")}
+OUTCOMES: dict[str, str] = {"admit": mark("admit"), "not yet": mark("not yet"), "retry": mark("retry")}
 STATES = {"screening": mark("taking the exam"), mark("admitted"): mark("admitted"), "refused": mark("not yet admitted")}
 SAVED, FAILED = "screening-saved", "screening-failed"
 
