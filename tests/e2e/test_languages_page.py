@@ -119,7 +119,8 @@ def test_usual_flags_are_translated_and_a_managers_own_are_not(site: Site, visit
 
 
 def test_signing_in_speaks_what_the_browser_asks_for(site: Site, visit: Visit):
-    site.add_user("door-de")
+    site.store.add_project("door-de")
+    site.add_user("door-de", projects=("door-de",))
     page = visit.page(site, locale="de-AT")
     page.goto(f"{site.url}/login")
     assert page.evaluate("document.documentElement.lang") == "de"
@@ -127,7 +128,7 @@ def test_signing_in_speaks_what_the_browser_asks_for(site: Site, visit: Visit):
     fill_login(page, "door-de", "wrong")
     expect(page.get_by_role("alert")).to_have_text("Der Name oder das Passwort ist falsch.")
     fill_login(page, "door-de")
-    expect(page.get_by_test_id("no-tasks")).to_contain_text("Noch in keinem Projekt.", timeout=30_000)
+    expect(page.get_by_test_id("no-tasks")).to_contain_text("keine Aufgaben mehr", timeout=30_000)
     visit.expect("403")
 
 
@@ -140,7 +141,8 @@ def test_the_choice_on_the_account_page_counts_at_once_and_for_good(site: Site, 
     page.get_by_role("option", name="Deutsch").click()
     settled(page, "Konto")
     assert page.evaluate("document.documentElement.lang") == "de"
-    page.get_by_role("link", name="Zurück zum Annotieren").click()
+    expect(page.get_by_role("link", name="Zurück zum Annotieren")).to_be_visible()
+    page.goto(site.url)
     board = Board(page)
     board.wait()
     expect(board.part("submit")).to_have_text("SendenEnter")
@@ -184,7 +186,7 @@ def test_pages_beside_the_board_fit_on_a_phone(site: Site, visit: Visit, languag
 
 
 PAGES = ("mine", "overview", "agreement", "labelers", "models", "throughput", "import", "export", "settings", "people")
-PAGES = (*PAGES, "prompts", "train", "account")
+PAGES = (*PAGES, "prompts", "train", "account", "review", "gold", "screening", "webhooks")
 
 
 @pytest.mark.parametrize("path", PAGES)

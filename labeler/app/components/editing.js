@@ -44,7 +44,7 @@ export function editObstacle(answer, schema) {
   const [first] = sources(answer);
   if (!edit && schema.edit === "optional") return null;
   if (!edit) return first ? t("Improve {first} in the box behind the completions.", { first }) : t("Write a better one in the box behind the completions.");
-  if (!edit.text.trim()) return t("The better text is empty: write it, or start again.");
+  if (!edit.text.trim()) return t("Your better text is empty: write it, or start again.");
   if (sources(answer).includes(edit.of)) return null;
-  return edit.of ? t("The text was made from {label}: rank {label} first, or start again.", { label: edit.of }) : t("It was written anew since all were bad: mark them so, or start again.");
+  return edit.of ? t("Your text was made from {label}: rank {label} first, or start again.", { label: edit.of }) : t("You wrote it anew since all were bad: mark them so, or start again.");
 }
