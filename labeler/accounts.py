@@ -19,15 +19,17 @@ from labeler import directory, throttle
 from labeler.entities import User, UserRole
 from labeler.errors import NotFoundError, PermissionDeniedError, UsageError
 from labeler.identities import add_email
+from labeler.languages import LANGUAGES, mark, t
 from labeler.schema import api_tokens, invitations, leases, sessions, users
 from labeler.store import Store
 
 PASSWORD_LENGTH = range(8, 1025)
 SESSION_SECONDS = 14 * 86400.0
 INVITATION_DAYS = 7.0
+TOO_MANY = mark("too many failed sign-ins for this name; try again in {seconds} seconds")
 
 _SESSION = (
-    sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
+    sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled, users.c.language)
     .join(sessions)
     .where(sessions.c.token_hash == sa.bindparam("token"), sessions.c.expires > sa.bindparam("now"))
     .where(users.c.disabled.is_(False))
@@ -75,6 +77,13 @@ class Accounts:
         with self.store.database.write() as connection:
             self._set_password(connection, directory.user_by_name(connection, name), hashed)
 
+    def set_language(self, user_id: int, language: str | None) -> None:
+        """The language in which somebody reads the interface; None for what their browser asks for."""
+        if language is not None and language not in LANGUAGES:
+            raise UsageError(f"the language is {language!r}; it must be one of {', '.join(LANGUAGES)}")
+        with self.store.database.write() as connection:
+            connection.execute(sa.update(users).where(users.c.id == user_id).values(language=language))
+
     def invite(self, name: str, days: float = INVITATION_DAYS) -> str:
         """A new one-time token for ``/invite/TOKEN``; earlier ones of this account stop working."""
         if days <= 0:
@@ -120,7 +129,7 @@ class Accounts:
         """
         hashed = self._attempt(name)
         if not self._verify(hashed or _nobodys_hash(self._hasher), password) or hashed is None:
-            raise PermissionDeniedError("the name or the password is wrong")
+            raise PermissionDeniedError(t("the name or the password is wrong"))
         with self.store.database.write() as connection:
             user = directory.user_by_name(connection, name)
             throttle.forget(connection, name)
@@ -154,7 +163,13 @@ class Accounts:
 
     def _hash(self, password: str) -> str:
         if len(password) not in PASSWORD_LENGTH:
-            raise UsageError(f"the password must have {PASSWORD_LENGTH.start} to {PASSWORD_LENGTH.stop - 1} characters")
+            raise UsageError(
+                t(
+                    "the password must have {least} to {most} characters",
+                    least=str(PASSWORD_LENGTH.start),
+                    most=str(PASSWORD_LENGTH.stop - 1),
+                )
+            )
         return self._hasher.hash(_bytes(password))
 
     def _verify(self, hashed: str, password: str) -> bool:
@@ -183,14 +198,14 @@ class Accounts:
         )
         user_id = connection.execute(good.with_for_update()).scalar()
         if user_id is None:
-            raise NotFoundError("this invitation was used already or has expired; ask for a new one")
+            raise NotFoundError(t("this invitation was used already or has expired; ask for a new one"))
         return directory.user_by_id(connection, user_id)
 
     def _attempt(self, name: str) -> str | None:
         """Count a try before it is checked, so that parallel ones cannot slip past; the hash to check, if any."""
         name = name[:200].replace("\0", "�").encode(errors="replace").decode()  # bounded, and storable
         with self.store.database.write() as connection:
-            throttle.count_try(connection, name, self.store.clock(), "sign-ins for this name")
+            throttle.count_try(connection, name, self.store.clock(), TOO_MANY)
             hashed = sa.select(users.c.password_hash).where(users.c.name == name, users.c.disabled.is_(False))
             return connection.execute(hashed).scalar()
 

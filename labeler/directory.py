@@ -15,7 +15,7 @@ from labeler.records import check_plain
 from labeler.schema import guidelines, imports, memberships, projects, tasks, users, visible
 from labeler.schema import label_schemas as schemas
 
-_USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled)
+_USER = sa.select(users.c.id, users.c.name, users.c.role, users.c.disabled, users.c.language)
 _USER_BY_ID = _USER.where(users.c.id == sa.bindparam("user"))
 _MEMBER_PROJECTS = (
     sa.select(projects.c.name)

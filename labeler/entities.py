@@ -31,12 +31,17 @@ EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. A labeler ranks, a manager also sees the project's pages, an admin everything."""
+    """An account. A labeler ranks, a manager also sees the project's pages, an admin everything.
+
+    Attributes:
+        language: of the interface, one of `labeler.languages.LANGUAGES`; None for what the browser asks for.
+    """
 
     id: int
     name: str
     role: UserRole
     disabled: bool
+    language: str | None = None
 
 
 MAY_MANAGE: dict[UserRole, tuple[UserRole, ...]] = {

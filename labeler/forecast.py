@@ -10,9 +10,11 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from labeler.languages import mark
+
 DAYS = 14
-RULE = (
-    f"Rankings per day over the last {DAYS} days, those without any included (fewer where the project is younger); "
+RULE = mark(
+    "Rankings per day over the last {days} days, those without any included (fewer where the project is younger); "
     "the range resamples those days 1,000 times and takes the middle 80 %."
 )
 

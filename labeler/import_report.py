@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from labeler.importing import LOOKED, Report
+from labeler.languages import mark
 
 REASONS = {
-    "repeated": "their prompt was there before",
-    "same start": "their prompt starts as an earlier one does",
-    "same meaning": "their prompt means the same as an earlier one",
-    "enough of the author": "their author has enough prompts",
+    "repeated": mark("their prompt was there before"),
+    "same start": mark("their prompt starts as an earlier one does"),
+    "same meaning": mark("their prompt means the same as an earlier one"),
+    "enough of the author": mark("their author has enough prompts"),
 }
 """Why groups are left out."""
 NAMED = 5

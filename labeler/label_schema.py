@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 
 from labeler.endpoint_settings import MOST_REPLIES, Endpoint, endpoint_from
 from labeler.errors import DataError
+from labeler.languages import mark, t
 from labeler.records import check_plain
 
 Task = Literal["rank", "rate", "pair", "demonstrate", "chat"]
@@ -58,38 +59,48 @@ class Flag:
 
 
 OUTPUT_FLAGS = (
-    Flag("fails_task", "fails the task", "Fails to follow the correct instruction or task", "f"),
-    Flag("inappropriate", "not for customers", "Inappropriate for a customer assistant", "i"),
-    Flag("hallucination", "made up", "Hallucination: states something that is made up", "l"),
-    Flag("satisfies_constraint", "meets constraint", "Satisfies the constraint given in the instruction", "c"),
-    Flag("sexual_content", "sexual", "Contains sexual content", "e"),
-    Flag("violent_content", "violent", "Contains violent content", "o"),
+    Flag("fails_task", mark("fails the task"), mark("Fails to follow the correct instruction or task"), "f"),
+    Flag("inappropriate", mark("not for customers"), mark("Inappropriate for a customer assistant"), "i"),
+    Flag("hallucination", mark("made up"), mark("Hallucination: states something that is made up"), "l"),
+    Flag(
+        "satisfies_constraint", mark("meets constraint"), mark("Satisfies the constraint given in the instruction"), "c"
+    ),
+    Flag("sexual_content", mark("sexual"), mark("Contains sexual content"), "e"),
+    Flag("violent_content", mark("violent"), mark("Contains violent content"), "o"),
     Flag(
         "encourages_harm",
-        "encourages harm",
-        "Encourages or fails to discourage violence, abuse, terrorism or self-harm",
+        mark("encourages harm"),
+        mark("Encourages or fails to discourage violence, abuse, terrorism or self-harm"),
         "t",
     ),
-    Flag("denigrates_class", "denigrates a group", "Denigrates a protected class", "d"),
-    Flag("harmful_advice", "harmful advice", "Gives harmful advice", "a"),
-    Flag("expresses_opinion", "opinion", "Expresses an opinion", "p"),
-    Flag("moral_judgment", "moral judgment", "Expresses a moral judgment", "j"),
+    Flag("denigrates_class", mark("denigrates a group"), mark("Denigrates a protected class"), "d"),
+    Flag("harmful_advice", mark("harmful advice"), mark("Gives harmful advice"), "a"),
+    Flag("expresses_opinion", mark("opinion"), mark("Expresses an opinion"), "p"),
+    Flag("moral_judgment", mark("moral judgment"), mark("Expresses a moral judgment"), "j"),
 )
 """The eleven of InstructGPT's table 3."""
 PROMPT_FLAGS = (
-    Flag("ambiguous", "ambiguous", "The prompt can be read in several ways", "a"),
-    Flag("sensitive", "sensitive", "The prompt has sensitive content", "e"),
-    Flag("identity_dependent", "identity-dependent", "The right answer depends on who asks", "i"),
-    Flag("closed_domain", "closed domain", "The answer should use only what the prompt gives", "c"),
-    Flag("continuation", "continuation", "The prompt is a text to be continued", "t"),
-    Flag("requests_opinion", "asks for opinion", "The prompt asks for an opinion", "o"),
-    Flag("requests_advice", "asks for advice", "The prompt asks for advice", "d"),
-    Flag("requests_moral_judgment", "asks for moral judgment", "The prompt asks for a moral judgment", "j"),
-    Flag("safety_constraints", "safety constraints", "The prompt has explicit constraints for safety", "f"),
-    Flag("other_constraints", "other constraints", "The prompt has other explicit constraints", "k"),
-    Flag("intent_unclear", "intent unclear", "It is not clear what the person wants", "l"),
+    Flag("ambiguous", mark("ambiguous"), mark("The prompt can be read in several ways"), "a"),
+    Flag("sensitive", mark("sensitive"), mark("The prompt has sensitive content"), "e"),
+    Flag("identity_dependent", mark("identity-dependent"), mark("The right answer depends on who asks"), "i"),
+    Flag("closed_domain", mark("closed domain"), mark("The answer should use only what the prompt gives"), "c"),
+    Flag("continuation", mark("continuation"), mark("The prompt is a text to be continued"), "t"),
+    Flag("requests_opinion", mark("asks for opinion"), mark("The prompt asks for an opinion"), "o"),
+    Flag("requests_advice", mark("asks for advice"), mark("The prompt asks for advice"), "d"),
+    Flag("requests_moral_judgment", mark("asks for moral judgment"), mark("The prompt asks for a moral judgment"), "j"),
+    Flag("safety_constraints", mark("safety constraints"), mark("The prompt has explicit constraints for safety"), "f"),
+    Flag("other_constraints", mark("other constraints"), mark("The prompt has other explicit constraints"), "k"),
+    Flag("intent_unclear", mark("intent unclear"), mark("It is not clear what the person wants"), "l"),
 )
 """Those of InstructGPT's table 7."""
+
+
+_KNOWN = {flag.text: flag.about for flag in (*OUTPUT_FLAGS, *PROMPT_FLAGS)}
+
+
+def in_words(flag: Flag) -> Flag:
+    """A flag as people read it: one of the usual ones in their language, one of a manager's own as it was written."""
+    return replace(flag, text=t(flag.text), about=t(flag.about)) if _KNOWN.get(flag.text) == flag.about else flag
 
 
 def with_keys(flags: Iterable[Flag]) -> tuple[Flag, ...]:

@@ -18,6 +18,7 @@ from labeler import reliability
 from labeler.agreement import Estimate
 from labeler.comparisons import NO_GOLD, Comparisons, Floats, Ints, Resamples
 from labeler.entities import Judgment
+from labeler.languages import t
 from labeler.records import Group, Ranking
 from labeler.statistics import median_interval, share_p_value
 
@@ -306,20 +307,20 @@ def concerns(person: PersonQuality, typical: float | None) -> tuple[str, ...]:
 
 def _found(person: PersonQuality, typical: float | None) -> Iterable[tuple[str, bool]]:
     sure = _sure(person.reliability)
-    yield "says the opposite of the others", sure is not None and sure[1] < 0.5
-    yield "no better than a coin toss", sure is not None and sure[0] <= 0.5 <= sure[1]
+    yield t("says the opposite of the others"), sure is not None and sure[1] < 0.5
+    yield t("no better than a coin toss"), sure is not None and sure[0] <= 0.5 <= sure[1]
     agrees, gold = _sure(person.agreement), _sure(person.gold)
-    yield "agrees far less than the others", agrees is not None and typical is not None and agrees[1] < typical - 0.1
-    yield "wrong on gold tasks", gold is not None and gold[1] < 0.6
+    yield t("agrees far less than the others"), agrees is not None and typical is not None and agrees[1] < typical - 0.1
+    yield t("wrong on gold tasks"), gold is not None and gold[1] < 0.6
     fast = _sure(person.too_fast)
-    yield "too fast to have read", fast is not None and fast[0] > 0.1
-    yield "likes what is shown first", _prefers_place(person, +1)
-    yield "avoids what is shown first", _prefers_place(person, -1)
+    yield t("too fast to have read"), fast is not None and fast[0] > 0.1
+    yield t("likes what is shown first"), _prefers_place(person, +1)
+    yield t("avoids what is shown first"), _prefers_place(person, -1)
     length = _sure(person.length_bias)
-    yield "prefers longer answers more than others do", length is not None and length[0] > 0.1
+    yield t("prefers longer answers more than others do"), length is not None and length[0] > 0.1
     same, ties = _sure(person.consistency), _sure(person.ties)
-    yield "contradicts earlier answers", same is not None and same[1] < 0.6
-    yield "mostly ties", ties is not None and ties[0] > 0.75
+    yield t("contradicts earlier answers"), same is not None and same[1] < 0.6
+    yield t("mostly ties"), ties is not None and ties[0] > 0.75
 
 
 def _sure(estimate: Estimate) -> tuple[float, float] | None:
@@ -337,10 +338,12 @@ def _prefers_place(person: PersonQuality, sign: int) -> bool:
 
 
 def verdict(person: PersonQuality, typical: float | None) -> str:
-    """The concerns as one line, ``fine``, or ``too little to say``."""
+    """The concerns as one line, ``fine``, or ``too little to say``, in the language that is spoken."""
     found = concerns(person, typical)
     if found:
         return "; ".join(found)
     return (
-        "fine" if person.agreement.comparisons >= ENOUGH or person.gold.comparisons >= ENOUGH else "too little to say"
+        t("fine")
+        if person.agreement.comparisons >= ENOUGH or person.gold.comparisons >= ENOUGH
+        else t("too little to say")
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0009"
+REVISION = "0010"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -35,6 +35,7 @@ users = sa.Table(
     sa.Column("disabled", sa.Boolean, nullable=False),
     sa.Column("password_hash", sa.Text),
     sa.Column("created", sa.Float, nullable=False),
+    sa.Column("language", sa.Text),  # null: as the browser asks
 )
 
 projects = sa.Table(

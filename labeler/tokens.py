@@ -24,7 +24,7 @@ from labeler.store import Store
 FORM = re.compile(r"labeler_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 NOTED_EVERY_SECONDS = 60.0
 """How exactly the last use is known: writing it at every request would make reading a project a writer."""
-FAILURES = "tries of this token"
+FAILURES = "too many failed tries of this token; try again in {seconds} seconds"
 MOST_TOKENS = 100
 """Of one account."""
 

@@ -26,6 +26,7 @@ from labeler.entities import Assignment, HistoryItem, Judgment, Progress, Shown,
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError
 from labeler.formats import parse_group
 from labeler.label_schema import LabelSchema
+from labeler.languages import t, tn
 from labeler.queue import label, shown_order
 from labeler.records import Group, Ranking, check_json, check_plain
 from labeler.schema import drafts, hours, judgments, tallies, tasks
@@ -359,24 +360,30 @@ def _preview(text: str) -> str:
 def summary(judgment: Judgment, group: Group) -> str:
     """The judgment in the letters that the person saw: ``B = D > A > C · A 5, B 7, C 2, D 7``; or what they wrote."""
     if judgment.written:
-        return f"{len(judgment.written.text.split()):,} words: {_preview(judgment.written.text)}"
+        return tn(
+            "{count} word: {beginning}",
+            "{count} words: {beginning}",
+            len(judgment.written.text.split()),
+            beginning=_preview(judgment.written.text),
+        )
     ranking = judgment.ranking
     if judgment.dialogue:
-        return f"a dialogue of {len(judgment.dialogue.turns)} turns"
+        return tn("a dialogue of {count} turn", "a dialogue of {count} turns", len(judgment.dialogue.turns))
     if ranking is None:
-        return f"skipped: {judgment.reason}"
+        reason = judgment.reason or ""
+        return t("skipped: {reason}", reason=t(reason))
     order = judgment.order or tuple(completion.id for completion in group.completions)
     letters = {completion_id: label(place) for place, completion_id in enumerate(order)}
     shown = [letters[completion.id] for completion in group.completions]
     rated = sorted(zip(shown, ranking.ratings or (), strict=False))
     parts = (
         _tiers(ranking, shown),
-        f"strength {ranking.strength}" if ranking.strength else "",
+        t("strength {strength}", strength=ranking.strength) if ranking.strength else "",
         ", ".join(f"{letter} {rating}" for letter, rating in rated if rating),
-        "with a better text" if judgment.edit else "",
+        t("with a better text") if judgment.edit else "",
     )
     text = " · ".join(filter(None, parts))
-    return " ".join(part for part in (text, "(all bad)" if ranking.all_bad else "") if part)
+    return " ".join(part for part in (text, t("(all bad)") if ranking.all_bad else "") if part)
 
 
 def _tiers(ranking: Ranking, letters: list[str]) -> str:

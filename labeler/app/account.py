@@ -1,14 +1,16 @@
-"""Name and sign-out on the managers' pages."""
+"""Name and sign-out on the pages beside the board, which also say their language."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from labeler import languages
 from labeler.entities import User
+from labeler.languages import t
 
 FORM = """
 <form class="account" method="post" action="/logout">
-  <span></span><button type="submit" data-testid="sign-out">sign out</button>
+  <span></span><button type="submit" data-testid="sign-out"></button>
 </form>
 """
 STYLE = """
@@ -25,7 +27,9 @@ STYLE = """
 """
 SCRIPT = """
 export default function ({ parentElement, data }) {
-  parentElement.querySelector("span").textContent = data;
+  parentElement.querySelector("span").textContent = data.name;
+  parentElement.querySelector("button").textContent = data.out;
+  document.documentElement.lang = data.language;
 }
 """
 
@@ -33,4 +37,4 @@ export default function ({ parentElement, data }) {
 def draw(user: User) -> None:
     """Who is signed in, and the way out."""
     account = st.components.v2.component("labeler_account", html=FORM, css=STYLE, js=SCRIPT, isolate_styles=False)
-    account(key="account", data=user.name)
+    account(key="account", data={"name": user.name, "out": t("sign out"), "language": languages.current()})

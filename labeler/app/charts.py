@@ -8,14 +8,55 @@ from typing import Any
 import altair as alt
 
 from labeler.agreement import Estimate
+from labeler.languages import mark, t
 
 BLUE = "#4d82e0"
 INK, WHITE = "#1b1c1a", "white"
+TITLES = {
+    "name": mark("name"),
+    "value": mark("value"),
+    "low": mark("low"),
+    "high": mark("high"),
+    "counted": mark("counted"),
+    "asked": mark("asked"),
+    "who": mark("who"),
+    "median": mark("median"),
+    "answers": mark("answers"),
+    "model": mark("model"),
+    "flag": mark("flag"),
+    "row": mark("model"),
+    "column": mark("against"),
+    "wins": mark("wins"),
+    "ties": mark("ties"),
+    "losses": mark("losses"),
+    "day": mark("day"),
+    "hour": mark("hour"),
+    "labeler": mark("labeler"),
+    "annotator": mark("annotator"),
+    "rankings": mark("rankings"),
+    "judgments": mark("judgments"),
+    "comparisons": mark("comparisons"),
+    "project": mark("project"),
+    "state": mark("state"),
+    "tasks": mark("tasks"),
+    "cluster": mark("cluster"),
+    "prompt": mark("prompt"),
+    "step": mark("step"),
+    "measure": mark("measure"),
+}
+"""What the fields of rows are called where the pointer rests on a mark."""
 
 
 def chart(rows: Sequence[dict[str, Any]]) -> alt.Chart:
     """A chart over rows that travel with it."""
     return alt.Chart(alt.Data(values=list(rows)))  # type: ignore[no-untyped-call]
+
+
+def tip(field: str, form: str | None = None) -> alt.Tooltip:
+    """A line of what is shown where the pointer rests on a mark: ``value:Q``."""
+    name, _, _ = field.partition(":")
+    title = t(TITLES[name])
+    return alt.Tooltip(field, title=title) if form is None else alt.Tooltip(field, title=title, format=form)
 
 
 def interval_row(name: str, estimate: Estimate) -> dict[str, Any]:
@@ -50,7 +91,7 @@ def intervals(
     scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False)
     x = alt.X("low:Q", title=title, axis=alt.Axis(format=form, tickCount=8), scale=scale)
     y = alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=180, labelOverlap=False))
-    tips = ["name:N", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high")), "counted:Q"]
+    tips = [tip("name:N"), *(tip(f"{name}:Q", ".3f") for name in ("value", "low", "high")), tip("counted:Q")]
     base = chart(rows)
     layers = [
         base.mark_rule(color=BLUE, strokeWidth=2).encode(x=x, x2="high:Q", y=y),
@@ -66,13 +107,13 @@ def intervals(
 def band(rows: Sequence[dict[str, Any]], x: str, title: str, form: str) -> Any:
     """A line of the rows' values with their intervals around it."""
     base = chart(rows).encode(
-        x=alt.X(f"{x}:O", title=None if x == "name" else x, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+        x=alt.X(f"{x}:O", title=None if x == "name" else t(x), axis=alt.Axis(labelAngle=0, labelOverlap=True))
     )
     axis = alt.Y("low:Q", title=title, axis=alt.Axis(format=form), scale=alt.Scale(zero=False))
-    tips = [alt.Tooltip("name:N"), *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high"))]
+    tips = [tip("name:N"), *(tip(f"{name}:Q", ".3f") for name in ("value", "low", "high")), tip("counted:Q")]
     return alt.layer(
         base.mark_rule(color=BLUE, strokeWidth=2, opacity=0.5).encode(y=axis, y2="high:Q"),
-        base.mark_line(color=BLUE, point=True).encode(y="value:Q", tooltip=[*tips, "counted:Q"]),
+        base.mark_line(color=BLUE, point=True).encode(y="value:Q", tooltip=tips),
     ).properties(height=260)
 
 
@@ -81,7 +122,7 @@ def squares(rows: Sequence[dict[str, Any]], names: Sequence[str], tips: Sequence
     base = chart(rows).encode(
         x=alt.X("column:N", title=None, sort=list(names), axis=alt.Axis(orient="top", labelAngle=-45, labelLimit=120)),
         y=alt.Y("row:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=160, labelOverlap=False)),
-        tooltip=["row:N", "column:N", alt.Tooltip("value:Q", format=".1%"), *tips],
+        tooltip=[tip("row:N"), tip("column:N"), tip("value:Q", ".1%"), *map(tip, tips)],
     )
     shade = alt.Color(
         "value:Q",

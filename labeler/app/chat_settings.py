@@ -11,40 +11,43 @@ from labeler import suggest
 from labeler.endpoint_settings import LONGEST_WAIT, MOST_REPLIES, MOST_TOKENS, Endpoint, endpoint_from
 from labeler.errors import ProductError
 from labeler.label_schema import LabelSchema
+from labeler.languages import mark, t
 from labeler.records import Message
 from labeler.suggest import SuggestError
 
-ABOUT = (
+ABOUT = mark(
     "Suggestions come from a server with OpenAI's chat completions: vLLM, Ollama, a hosted one, or your own policy "
     "with `reward serve --policy`. Without an address, people write everything themselves. A key stands in the "
-    f"environment variable {suggest.KEYS} of this server (`https://api.example.com=KEY`), never here."
+    "environment variable {keys} of this server (`https://api.example.com=KEY`), never here."
 )
 TRIAL = (Message("user", "Say hello in five words."),)
-NO_ADDRESS = "Give an address and the name of the model first."
+NO_ADDRESS = mark("Give an address and the name of the model first.")
 
 
 def fields(schema: LabelSchema, key: str) -> dict[str, Any]:
     """Draw the widgets; returns what they say as settings, see `labeler.label_schema.schema_from`."""
     was = schema.suggest
     usual = was or Endpoint("http://127.0.0.1:8900/v1", "policy")
-    st.markdown(ABOUT)
+    st.markdown(t(ABOUT, keys=suggest.KEYS))
     left, right = st.columns(2)
     url = left.text_input(
-        "Address of the model's server", was.url if was else "", key=f"url-{key}", placeholder=usual.url
+        t("Address of the model's server"), was.url if was else "", key=f"url-{key}", placeholder=usual.url
     )
-    model = right.text_input("Model, as the server calls it", was.model if was else "", key=f"model-{key}")
-    number = left.number_input("Suggestions at a time", 1, MOST_REPLIES, usual.number, key=f"number-{key}")
-    temperature = right.number_input("Temperature", 0.0, 2.0, float(usual.temperature), key=f"temperature-{key}")
-    longest = left.number_input("Longest suggestion, in tokens", 1, MOST_TOKENS, usual.max_tokens, key=f"tokens-{key}")
+    model = right.text_input(t("Model, as the server calls it"), was.model if was else "", key=f"model-{key}")
+    number = left.number_input(t("Suggestions at a time"), 1, MOST_REPLIES, usual.number, key=f"number-{key}")
+    temperature = right.number_input(t("Temperature"), 0.0, 2.0, float(usual.temperature), key=f"temperature-{key}")
+    longest = left.number_input(
+        t("Longest suggestion, in tokens"), 1, MOST_TOKENS, usual.max_tokens, key=f"tokens-{key}"
+    )
     timeout = right.number_input(
-        "Seconds to wait for them", 1.0, LONGEST_WAIT, float(usual.timeout), key=f"timeout-{key}"
+        t("Seconds to wait for them"), 1.0, LONGEST_WAIT, float(usual.timeout), key=f"timeout-{key}"
     )
     replies = left.number_input(
-        "Replies to rank at each turn",
+        t("Replies to rank at each turn"),
         0,
         MOST_REPLIES,
         schema.replies or 0,
-        help="0: nothing is ranked",
+        help=t("0: nothing is ranked"),
         key=f"k-{key}",
     )
     asked = {"url": url, "model": model, "number": int(number), "temperature": temperature}
@@ -56,7 +59,7 @@ def fields(schema: LabelSchema, key: str) -> dict[str, Any]:
 def trial(settings: dict[str, Any]) -> None:
     """Ask the model once, and say what came of it."""
     if settings["suggest"] is None:
-        st.error(NO_ADDRESS)
+        st.error(t(NO_ADDRESS))
         return
     try:
         found = asyncio.run(suggest.replies(endpoint_from(settings["suggest"]), TRIAL, 1))
@@ -65,5 +68,5 @@ def trial(settings: dict[str, Any]) -> None:
     except ProductError as error:
         st.error(str(error))
     else:
-        st.success("The model answers:")
+        st.success(t("The model answers:"))
         st.code(found.texts[0], language=None, wrap_lines=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from labeler.app import account
+from labeler.app import account, language
 from labeler.app.session import current_user, services
 from labeler.entities import User
 from labeler.errors import ProductError
 from labeler.exam import LONGEST
 from labeler.exam_desk import ExamDesk, Sheet
+from labeler.languages import mark, t
 
-AREAS_QUESTION = "In which areas can you tell what is sensitive? Tick what you know well; nothing is expected."
+AREAS_QUESTION = mark("In which areas can you tell what is sensitive? Tick what you know well; nothing is expected.")
 KEPT = "exam-kept"
 
 
@@ -24,10 +25,10 @@ def draw() -> None:
     """The page."""
     me = current_user()
     account.draw(me)
-    st.header("Exam", anchor=False)
+    st.header(t("Exam"), anchor=False)
     sheets = ExamDesk(services().store).sheets(me.id)
     if not sheets:
-        st.write("You are not taking an exam now.")
+        st.write(t("You are not taking an exam now."))
         return
     for sheet in sheets:
         _sheet(me, sheet)
@@ -35,32 +36,32 @@ def draw() -> None:
 
 def _sheet(me: User, sheet: Sheet) -> None:
     st.subheader(sheet.project.name, anchor=False)
-    st.markdown("**1 · Tasks**")
+    language.strong(t("1 · Tasks"))
     total = sheet.done + sheet.coming
-    st.progress(sheet.done / total if total else 1.0, text=f"{sheet.done} of {total} done")
+    st.progress(sheet.done / total if total else 1.0, text=t("{done} of {total} done", done=sheet.done, total=total))
     if sheet.coming:
-        st.markdown("[Go to the tasks](/)")
+        st.markdown(t("[Go to the tasks](/)"))
     key = str(sheet.project.id)
     with st.form(f"exam-{key}", border=False):
-        st.markdown("**2 · Written part**")
+        language.strong(t("2 · Written part"))
         texts = {}
         for item in sheet.written:
             st.text(item.prompt)
             texts[item.number] = st.text_area(
-                f"Your answer {item.number + 1}",
+                t("Your answer {number}", number=item.number + 1),
                 item.text,
                 height=220,
                 max_chars=LONGEST,
                 key=f"exam-{key}-{item.number}",
             )
-        st.markdown("**3 · Areas**")
-        st.text(AREAS_QUESTION)
+        language.strong(t("3 · Areas"))
+        st.text(t(AREAS_QUESTION))
         ticked = [
             area
             for number, area in enumerate(sheet.areas)
             if st.checkbox(area, area in sheet.ticked, key=f"area-{key}-{number}")
         ]
-        if st.form_submit_button("Save", type="primary"):
+        if st.form_submit_button(t("Save"), type="primary"):
             _keep(me, sheet, texts, ticked)
     if kept := st.session_state.pop(f"{KEPT}-{key}", None):
         st.success(kept)
@@ -77,5 +78,5 @@ def _keep(me: User, sheet: Sheet, texts: dict[int, str], ticked: list[str]) -> N
     except ProductError as error:
         st.error(str(error))
         return
-    st.session_state[f"{KEPT}-{sheet.project.id}"] = "Saved. You can change it until a manager has decided."
+    st.session_state[f"{KEPT}-{sheet.project.id}"] = t("Saved. You can change it until a manager has decided.")
     st.rerun()

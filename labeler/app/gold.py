@@ -6,7 +6,7 @@ from typing import get_args
 
 import streamlit as st
 
-from labeler.app import account, insight
+from labeler.app import account, insight, language
 from labeler.app.charts import interval_row, intervals
 from labeler.app.insight import percent
 from labeler.app.session import require_manager, services
@@ -14,11 +14,12 @@ from labeler.entities import Project, User
 from labeler.errors import ProductError
 from labeler.gold import MOST, GoldRules, When
 from labeler.gold_desk import GoldDesk, GoldPerson, GoldReport
+from labeler.languages import figure, mark, t
 
 TOLD: dict[When, str] = {
-    "none": "nothing",
-    "each": "the right ranks, after each gold item",
-    "wrong": "the right ranks, only when wrong",
+    "none": mark("nothing"),
+    "each": mark("the right ranks, after each gold item"),
+    "wrong": mark("the right ranks, only when wrong"),
 }
 SAVED = "gold-saved"
 
@@ -27,19 +28,21 @@ def draw() -> None:
     """The page."""
     me = require_manager()
     account.draw(me)
-    st.header("Gold items", anchor=False)
+    st.header(t("Gold items"), anchor=False)
     projects = services().store.projects(me.id)
     if not projects:
-        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        st.info(t(language.NO_PROJECT))
         return
-    name = st.selectbox("Project", [project.name for project in projects])
+    name = st.selectbox(t("Project"), [project.name for project in projects])
     project = next(project for project in projects if project.name == name)
     if saved := st.session_state.pop(SAVED, None):
         st.success(saved)
     report = GoldDesk(services().store).report(project.id)
     st.caption(
-        "Tasks whose meta.gold_ranks holds the right ranks. Mixed in, they leave the queue: everybody meets them, "
-        "whatever the overlap, nobody twice, and nothing on the labeler's page tells them from other tasks."
+        t(
+            "Tasks whose meta.gold_ranks holds the right ranks. Mixed in, they leave the queue: everybody meets them, "
+            "whatever the overlap, nobody twice, and nothing on the labeler's page tells them from other tasks."
+        )
     )
     left, right = st.columns(2, gap="large")
     with left:
@@ -54,7 +57,7 @@ def _form(project: Project, rules: GoldRules) -> None:
     key = f"{project.id}-{hash(rules)}"
     with st.form(f"gold-{key}"):
         share = st.slider(
-            "Gold items among a labeler's tasks",
+            t("Gold items among a labeler's tasks"),
             0,
             round(100 * MOST),
             round(100 * rules.share),
@@ -62,21 +65,21 @@ def _form(project: Project, rules: GoldRules) -> None:
             key=f"share-{key}",
         )
         told = st.selectbox(
-            "What the labeler is told",
+            t("What the labeler is told"),
             get_args(When),
             index=get_args(When).index(rules.feedback),
-            format_func=TOLD.__getitem__,
+            format_func=lambda when: t(TOLD[when]),
             key=f"told-{key}",
         )
         threshold = st.number_input(
-            "Pause a labeler below this share of right comparisons (%, 0: nobody)",
+            t("Pause a labeler below this share of right comparisons (%, 0: nobody)"),
             0,
             100,
             round(100 * (rules.threshold or 0)),
             key=f"threshold-{key}",
         )
-        least = st.number_input("… from this many gold items on", 1, 50, rules.least, key=f"least-{key}")
-        if st.form_submit_button("Save", type="primary"):
+        least = st.number_input(t("… from this many gold items on"), 1, 50, rules.least, key=f"least-{key}")
+        if st.form_submit_button(t("Save"), type="primary"):
             _save(project, share, told, threshold, least)
 
 
@@ -87,7 +90,7 @@ def _save(project: Project, share: int, told: When, threshold: int, least: int) 
     except ProductError as error:
         st.error(str(error))
         return
-    st.session_state[SAVED] = "Saved. It holds from the next task on."
+    st.session_state[SAVED] = t("Saved. It holds from the next task on.")
     st.rerun()
 
 
@@ -96,8 +99,8 @@ def _paused(me: User, project: Project, report: GoldReport) -> None:
         if person.pause is None:
             continue
         text, button = st.columns([3, 2], vertical_alignment="center")
-        text.warning(f"{person.name} is paused: {percent(person.right)} right.")
-        if button.button(f"Let {person.name} go on", key=f"lift-{person.pause}"):
+        text.warning(t("{name} is paused: {share} right.", name=person.name, share=percent(person.right)))
+        if button.button(t("Let {name} go on", name=person.name), key=f"lift-{person.pause}"):
             try:
                 GoldDesk(services().store).lift(project.id, person.pause, me.id)
             except ProductError as error:
@@ -109,35 +112,40 @@ def _paused(me: User, project: Project, report: GoldReport) -> None:
 def _people(report: GoldReport) -> None:
     seen = [person for person in report.people if person.seen]
     if not seen:
-        st.write("Nobody has answered a gold item yet.")
+        st.write(t("Nobody has answered a gold item yet."))
         return
-    marks = {"pause below": report.rules.threshold} if report.rules.threshold else None
+    marks = {t("pause below"): report.rules.threshold} if report.rules.threshold else None
     st.altair_chart(
-        intervals([interval_row(person.name, person.right) for person in seen], "right comparisons", marks=marks),
+        intervals([interval_row(person.name, person.right) for person in seen], t("right comparisons"), marks=marks),
         width="stretch",
     )
     insight.table([_row(person) for person in report.people], "gold-people")
 
 
 def _row(person: GoldPerson) -> dict[str, object]:
-    state = "paused" if person.pause is not None else "working"
-    return {"labeler": person.name, "gold items": person.seen, "right": percent(person.right), "state": state}
+    state = t("paused") if person.pause is not None else t("working")
+    return {
+        mark("labeler"): person.name,
+        mark("gold items"): person.seen,
+        mark("right"): percent(person.right),
+        mark("state"): state,
+    }
 
 
 def _items(report: GoldReport) -> None:
-    st.subheader("The items", anchor=False)
+    st.subheader(t("The items"), anchor=False)
     if not report.items:
-        st.write("None are mixed in now.")
+        st.write(t("None are mixed in now."))
         return
-    st.caption("Least agreed with first: where everybody is wrong, the known answer may be.")
+    st.caption(t("Least agreed with first: where everybody is wrong, the known answer may be."))
     insight.table(
         [
             {
-                "group": item.group_id,
-                "prompt": item.prompt,
-                "answers": item.answers,
-                "right comparisons": None if item.right is None else f"{item.right:.0%}",
-                "explanation": item.note or "",
+                mark("group"): item.group_id,
+                mark("prompt"): item.prompt,
+                mark("answers"): item.answers,
+                mark("right comparisons"): None if item.right is None else figure(item.right, ".0%"),
+                mark("explanation"): item.note or "",
             }
             for item in report.items
         ],

@@ -13,18 +13,23 @@ import streamlit as st
 
 from labeler.agreement import Estimate
 from labeler.agreement_slices import category
-from labeler.app import account
+from labeler.app import account, language
 from labeler.app.session import require_manager, services
 from labeler.comparisons import UNKNOWN, Comparisons, comparisons
 from labeler.entities import Project
+from labeler.languages import figure, mark, t
 from labeler.quality import Judged, skipping
 
 LIMIT = 1000
 """So many judged tasks are looked at; a project with more is sampled."""
-NOTHING_TO_AGREE_ON = (
+NOTHING_TO_AGREE_ON = mark(
     "Labelers write answers in this project and judge none: there is nothing to agree on and no model to compare. How "
     "much they write is on the overview, how fast on the page Throughput."
 )
+INSTRUCTGPT = mark("InstructGPT: 72.6 ± 1.5 % (training labelers), 77.3 ± 1.3 % (held-out labelers).")
+"""Agreement in Ouyang et al. 2022, section 3.4."""
+UNNAMED = (mark("none"), mark("unknown model"), mark("everything"))
+"""Names that the program gives to what has none."""
 FRESH = 200
 """What was computed is kept until one part in so many of the judgments is new."""
 
@@ -63,28 +68,43 @@ def open_page(title: str) -> View | None:
     st.header(title, anchor=False)
     projects = services().store.projects(me.id)
     if not projects:
-        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        st.info(t(language.NO_PROJECT))
         return None
     names = [project.name for project in projects]
-    name = st.selectbox("Project", names) if len(names) > 1 else names[0]
+    name = st.selectbox(t("Project"), names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
     if project.schema.writes:
-        st.info(NOTHING_TO_AGREE_ON)
+        st.info(t(NOTHING_TO_AGREE_ON))
         return None
     database, stamp = services().store.database.url.render_as_string(), fresh(project)
-    judged, complete = sample(database, project.id, stamp)
+    with st.spinner(t("Reading …")):
+        judged, complete = sample(database, project.id, stamp)
     if not judged:
-        st.write("Nothing has been judged yet.")
+        st.write(t("Nothing has been judged yet."))
         return None
     choice = _choice(judged)
-    left, table = _filtered(database, project.id, stamp, choice)
+    with st.spinner(t("Counting …")):
+        left, table = _filtered(database, project.id, stamp, choice)
     shown = sum(len(group.rankings) for group, _ in left)
-    part = "all" if complete else f"a random sample of {len(judged):,}"
-    st.caption(
-        f"From {part} judged tasks: {len(left):,} tasks and {shown:,} rankings after the filters. Intervals are 95 %."
-    )
+    after = {"tasks": len(left), "rankings": shown}
+    if complete:
+        st.caption(
+            t(
+                "From all judged tasks: {tasks} tasks and {rankings} rankings after the filters. Intervals are 95 %.",
+                **after,
+            )
+        )
+    else:
+        st.caption(
+            t(
+                "From a random sample of {sample} judged tasks: {tasks} tasks and {rankings} rankings after the "
+                "filters. Intervals are 95 %.",
+                sample=len(judged),
+                **after,
+            )
+        )
     if not shown:
-        st.write("The filters leave nothing.")
+        st.write(t("The filters leave nothing."))
         return None
     return View(project, (database, project.id, stamp, choice), left, table)
 
@@ -97,14 +117,14 @@ def fresh(project: Project) -> int:
     return newest // step * step
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading …")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def sample(database: str, project_id: int, stamp: int) -> tuple[Judged, bool]:
     """Judged tasks of a project, at most `LIMIT`; whether these are all. Kept until `fresh` changes."""
     with services().store.frozen(project_id) as frozen:
         return frozen.sample(LIMIT)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Counting …")
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _filtered(database: str, project_id: int, stamp: int, choice: Choice) -> tuple[Judged, Comparisons]:
     kept = chosen(sample(database, project_id, stamp)[0], choice)
     return kept, comparisons([group for group, _ in kept], skipping(kept))
@@ -126,6 +146,11 @@ def chosen(judged: Judged, choice: Choice) -> Judged:
     return tuple(found)
 
 
+def called(name: str) -> str:
+    """A category or a model as a person reads it: what has no name of its own is called so in their language."""
+    return t(name) if name in UNNAMED else name
+
+
 def _wanted(annotator: str, at: str | None, choice: Choice) -> bool:
     if choice.people and annotator not in choice.people:
         return False
@@ -141,13 +166,15 @@ def _choice(judged: Judged) -> Choice:
     days = sorted({answer.at[:10] for _, answers in judged for answer in answers if answer.at})
     columns = st.columns(4)
     chosen_people, chosen_kinds, chosen_models = (
-        tuple(columns[place].multiselect(title, options, placeholder="all"))
-        for place, (title, options) in enumerate((("Labelers", people), ("Categories", kinds), ("Models", models)))
+        tuple(columns[place].multiselect(title, options, placeholder=t(language.ANY), format_func=called))
+        for place, (title, options) in enumerate(
+            ((t("Labelers"), people), (t("Categories"), kinds), (t("Models"), models))
+        )
     )
     picked: Any = ()
     if days:
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-        picked = columns[3].date_input("Days", value=[], min_value=first, max_value=last)
+        picked = columns[3].date_input(t("Days"), value=[], min_value=first, max_value=last)
     return Choice(chosen_people, chosen_kinds, chosen_models, tuple(picked))
 
 
@@ -160,7 +187,7 @@ def written(estimate: Estimate, scale: float = 1, form: str = ".2f", unit: str =
     """An estimate with its interval."""
     if estimate.value is None:
         return "–"
-    value = f"{estimate.value * scale:{form}}{unit}"
+    value = f"{figure(estimate.value * scale, form)}{unit}"
     return value if estimate.low is None else f"{value} ({span(estimate, scale, form)})"
 
 
@@ -168,13 +195,17 @@ def span(estimate: Estimate, scale: float = 1, form: str = ".2f") -> str:
     """The interval alone."""
     if estimate.low is None or estimate.high is None:
         return "–"
-    return f"{estimate.low * scale:{form}} to {estimate.high * scale:{form}}"
+    return t("{low} to {high}", low=figure(estimate.low * scale, form), high=figure(estimate.high * scale, form))
 
 
-def table(rows: Sequence[Mapping[str, Any]], name: str, **options: Any) -> Any:
+def table(
+    rows: Sequence[Mapping[str, Any]], name: str, column_config: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
     """A table with a button that downloads it; returns what a selection in it says."""
-    found = st.dataframe(rows, hide_index=True, width="stretch", height=min(38 + 35 * len(rows), 460), **options)
-    st.download_button("Download CSV", csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}")
+    titles = language.titles(rows, column_config)
+    height = min(38 + 35 * len(rows), 460)
+    found = st.dataframe(rows, hide_index=True, width="stretch", height=height, column_config=titles, **options)
+    st.download_button(t("Download CSV"), csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}")
     return found
 
 

@@ -12,13 +12,15 @@ from typing import Any
 import streamlit as st
 
 from labeler import jobs
+from labeler.app import language
 from labeler.errors import ProductError
 from labeler.jobs import Event, Job
+from labeler.languages import figure, t
 
 Drawing = Callable[[list[Event]], None]
 
 
-@st.fragment(run_every=1.0)
+@language.fragment(run_every=1.0)
 def watch(job: Job, draw: Drawing | None = None) -> None:
     """Progress of a running job; when it ends, the whole page is drawn anew."""
     if jobs.outcome(job).state != "running":
@@ -26,10 +28,15 @@ def watch(job: Job, draw: Drawing | None = None) -> None:
     reported = list(jobs.events(job))
     last = reported[-1] if reported else None
     share = min(last.step / last.total, 1.0) if last and last.total else 0.0
-    st.progress(share, text=f"{last.stage}: {last.step} of {last.total}" if last else "starting …")
+    st.progress(
+        share,
+        text=t("{stage}: {done} of {all}", stage=last.stage, done=last.step, all=last.total or 0)
+        if last
+        else t("starting …"),
+    )
     if draw is not None:
         draw(reported)
-    if st.button("Cancel", key=f"cancel-{job.folder.name}"):
+    if st.button(t("Cancel"), key=f"cancel-{job.folder.name}"):
         with suppress(ProductError):
             jobs.cancel(job)
         st.rerun()
@@ -54,7 +61,7 @@ def lacking() -> bool:
     """Whether the ``reward`` command cannot run here, which the page then says."""
     names = jobs.missing()
     if names:
-        st.warning("This needs packages that are not installed here:")
+        st.warning(t("This needs packages that are not installed here:"))
         st.code(" ".join(names), language=None)
     return bool(names)
 
@@ -62,13 +69,20 @@ def lacking() -> bool:
 def model_title(job: Job) -> str:
     """A trained model by what it was made of and when, by a mark that no other has: a choice is told by its text."""
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
-    return f"#{job.folder.name[-6:]} {job.about['base']}, {job.about['judgments']} judgments, {day}"
+    number = f"#{job.folder.name[-6:]}"
+    return t(
+        "{number} {base}, {judgments} judgments, {day}",
+        number=number,
+        base=job.about["base"],
+        judgments=job.about["judgments"],
+        day=day,
+    )
 
 
 def number(value: object) -> str:
     """A figure as a table has it."""
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return figure(value, ".3f")
     return "–" if value is None else str(value)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from labeler import languages
 from labeler.app import review
 from labeler.app.session import current_user
-from labeler.routes.assets import ASSETS, FOLDER
+from labeler.routes.assets import FOLDER, assets_in
 from labeler.routes.guard import MANAGERS
 
 STYLES = ("board.css", "chat.css")
@@ -24,4 +25,4 @@ def draw() -> None:
     bare = current_user().role not in MANAGERS and not review.may_review()
     css = "".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
     board = st.components.v2.component("labeler_board", css=css, js=LOADER, isolate_styles=False)
-    board(key="board", data={"module": f"{ASSETS}/board.js", "bare": bare})
+    board(key="board", data={"module": f"{assets_in(languages.current())}/board.js", "bare": bare})

@@ -26,42 +26,42 @@ from labeler.app import (
     webhooks,
 )
 from labeler.app.session import current_user
+from labeler.languages import t
 from labeler.routes.assets import FOLDER
 from labeler.routes.guard import MANAGERS
-
-st.set_page_config(page_title="Label", page_icon=str(FOLDER / "icon.svg"), layout="wide")
 
 
 def main() -> None:
     """Draw the page that was asked for."""
     manager = current_user().role in MANAGERS
+    st.set_page_config(page_title=t("Label"), page_icon=str(FOLDER / "icon.svg"), layout="wide")
     reviewer = manager or review.may_review()
     pages = [
-        st.Page(label.draw, title="Label", url_path="label", default=True),
-        st.Page(my_work.draw, title="My work", url_path="mine"),
+        st.Page(label.draw, title=t("Label"), url_path="label", default=True),
+        st.Page(my_work.draw, title=t("My work"), url_path="mine"),
     ]
     if not reviewer or exam.taking():
-        pages.append(st.Page(exam.draw, title="Exam", url_path="exam"))
+        pages.append(st.Page(exam.draw, title=t("Exam"), url_path="exam"))
     if reviewer:
-        pages.append(st.Page(review.draw, title="Review", url_path="review"))
+        pages.append(st.Page(review.draw, title=t("Review"), url_path="review"))
     if manager:
         pages += [
-            st.Page(overview.draw, title="Overview", url_path="overview"),
-            st.Page(agreement.draw, title="Agreement", url_path="agreement"),
-            st.Page(labelers.draw, title="Labelers", url_path="labelers"),
-            st.Page(models.draw, title="Models", url_path="models"),
-            st.Page(throughput.draw, title="Throughput", url_path="throughput"),
-            st.Page(imports.draw, title="Import", url_path="import"),
-            st.Page(exports.draw, title="Export", url_path="export"),
-            st.Page(gold.draw, title="Gold", url_path="gold"),
-            st.Page(screening.draw, title="Screening", url_path="screening"),
-            st.Page(settings.draw, title="Project settings", url_path="settings"),
-            st.Page(people.draw, title="People", url_path="people"),
-            st.Page(prompts.draw, title="Prompts", url_path="prompts"),
-            st.Page(webhooks.draw, title="Webhooks", url_path="webhooks"),
-            st.Page(training.draw, title="Train & try", url_path="train"),
+            st.Page(overview.draw, title=t("Overview"), url_path="overview"),
+            st.Page(agreement.draw, title=t("Agreement"), url_path="agreement"),
+            st.Page(labelers.draw, title=t("Labelers"), url_path="labelers"),
+            st.Page(models.draw, title=t("Models"), url_path="models"),
+            st.Page(throughput.draw, title=t("Throughput"), url_path="throughput"),
+            st.Page(imports.draw, title=t("Import"), url_path="import"),
+            st.Page(exports.draw, title=t("Export"), url_path="export"),
+            st.Page(gold.draw, title=t("Gold"), url_path="gold"),
+            st.Page(screening.draw, title=t("Screening"), url_path="screening"),
+            st.Page(settings.draw, title=t("Project settings"), url_path="settings"),
+            st.Page(people.draw, title=t("People"), url_path="people"),
+            st.Page(prompts.draw, title=t("Prompts"), url_path="prompts"),
+            st.Page(webhooks.draw, title=t("Webhooks"), url_path="webhooks"),
+            st.Page(training.draw, title=t("Train & try"), url_path="train"),
         ]
-    pages.append(st.Page(tokens.draw, title="Account", url_path="account"))
+    pages.append(st.Page(tokens.draw, title=t("Account"), url_path="account"))
     st.navigation(pages, position="top" if reviewer else "hidden").run()
 
 

@@ -15,8 +15,9 @@ from labeler.app.session import services
 from labeler.entities import Project
 from labeler.errors import ProductError
 from labeler.jobs import Job
+from labeler.languages import figure, mark, t
 
-CHANCE = {"coin toss": 0.5}
+CHANCE = 0.5
 SURE = 0.05
 
 
@@ -25,15 +26,19 @@ def draw(project: Project, model: Job) -> None:
     models = trainings.models(services().runs, project)
     titles = {job.folder.name: model_title(job) for job in models}
     st.altair_chart(
-        intervals([interval_row(titles[job.folder.name], _own(job)) for job in models], "accuracy", marks=CHANCE),
+        intervals(
+            [interval_row(titles[job.folder.name], _own(job)) for job in models],
+            t("accuracy"),
+            marks={t("coin toss"): CHANCE},
+        ),
         width="stretch",
     )
     st.caption(
-        "Accuracy of each model on the pairs that were held out when it was trained; these differ from run to run."
+        t("Accuracy of each model on the pairs that were held out when it was trained; these differ from run to run.")
     )
     insight.table([_row(job, titles[job.folder.name], current=job.folder == model.folder) for job in models], "trained")
     if len(models) < 2:
-        st.write("Train a second model to compare it with this one on the same pairs.")
+        st.write(t("Train a second model to compare it with this one on the same pairs."))
         return
     runs = model_jobs.all_of(services().runs, model_jobs.COMPARE, project)
     _form(project, model, titles, busy=bool(runs) and jobs.is_running(runs[0]))
@@ -42,7 +47,7 @@ def draw(project: Project, model: Job) -> None:
     if jobs.outcome(runs[0]).state == "running":
         job_view.watch(runs[0])
         return
-    job_view.ended(runs[0], failed="The comparison failed.", cancelled="The comparison was cancelled.")
+    job_view.ended(runs[0], failed=t("The comparison failed."), cancelled=t("The comparison was cancelled."))
     for run in runs:
         if found := read_json(run.folder / "report" / "metrics.json").get("against"):
             _comparison(run, found, titles)
@@ -57,11 +62,11 @@ def _own(job: Job) -> Estimate:
 def _row(job: Job, title: str, *, current: bool) -> dict[str, Any]:
     own = _own(job)
     return {
-        "model": title,
-        "current": current,
-        "accuracy": insight.percent(own),
-        "comparisons": own.comparisons,
-        "epochs": _flag(job, "--epochs"),
+        mark("model"): title,
+        mark("current"): current,
+        mark("accuracy"): insight.percent(own),
+        mark("comparisons"): own.comparisons,
+        mark("epochs"): _flag(job, "--epochs"),
     }
 
 
@@ -74,10 +79,10 @@ def _form(project: Project, model: Job, titles: dict[str, str], *, busy: bool) -
     names = list(titles)
     with st.form("compare"):
         left, right = st.columns(2)
-        first = left.selectbox("Model", names, index=names.index(model.folder.name), format_func=titles.__getitem__)
+        first = left.selectbox(t("Model"), names, index=names.index(model.folder.name), format_func=titles.__getitem__)
         others = [name for name in names if name != model.folder.name]
-        second = right.selectbox("Against", names, index=names.index(others[0]), format_func=titles.__getitem__)
-        go = st.form_submit_button("Compare on the same pairs", type="primary", disabled=busy)
+        second = right.selectbox(t("Against"), names, index=names.index(others[0]), format_func=titles.__getitem__)
+        go = st.form_submit_button(t("Compare on the same pairs"), type="primary", disabled=busy)
     if not go:
         return
     chosen = {job.folder.name: job for job in trainings.models(services().runs, project)}
@@ -96,13 +101,18 @@ def _comparison(run: Job, found: dict[str, Any], titles: dict[str, str]) -> None
         interval_row(first, _share(found, "accuracy")),
         interval_row(second, _share(found, "other_accuracy")),
     ]
-    st.subheader("On the same pairs", anchor=False)
+    st.subheader(t("On the same pairs"), anchor=False)
     st.text(verdict(first, second, found))
-    st.altair_chart(intervals(rows, "accuracy on the same pairs", marks=CHANCE), width="stretch")
+    st.altair_chart(intervals(rows, t("accuracy on the same pairs"), marks={t("coin toss"): CHANCE}), width="stretch")
     st.caption(
-        f"{found['comparisons']:,} decided pairs of {found['prompts']:,} prompts that neither model learned from; only "
-        f"the first orders {found['only_model']:,} of them right, only the second {found['only_other']:,}. p by an "
-        "exact sign-flip test over prompts."
+        t(
+            "{pairs} decided pairs of {prompts} prompts that neither model learned from; only the first orders {first} "
+            "of them right, only the second {second}. p by an exact sign-flip test over prompts.",
+            pairs=found["comparisons"],
+            prompts=found["prompts"],
+            first=found["only_model"],
+            second=found["only_other"],
+        )
     )
 
 
@@ -114,11 +124,31 @@ def _share(found: dict[str, Any], name: str) -> Estimate:
 def verdict(first: str, second: str, found: dict[str, Any]) -> str:
     """Which is better, in a sentence."""
     low, high = (100 * bound for bound in found.get("difference_ci95") or (float("nan"), float("nan")))
-    figures = (
-        f"{100 * found['accuracy']:.1f} % against {100 * found['other_accuracy']:.1f} %, difference "
-        f"{100 * found['difference']:+.1f} points ({low:+.1f} to {high:+.1f}), p = {number(float(found['p_value']))}"
-    ).replace("-", "−")
+    figures = {
+        "first_share": figure(100 * found["accuracy"], ".1f"),
+        "second_share": figure(100 * found["other_accuracy"], ".1f"),
+        "difference": _signed(100 * found["difference"]),
+        "low": _signed(low),
+        "high": _signed(high),
+        "p": number(float(found["p_value"])),
+    }
     if found["p_value"] >= SURE:
-        return f"No difference is shown between {first} and {second}: {figures}."
+        return t(
+            "No difference is shown between {first} and {second}: {first_share} % against {second_share} %, difference "
+            "{difference} points ({low} to {high}), p = {p}.",
+            first=first,
+            second=second,
+            **figures,
+        )
     better, worse = (first, second) if found["difference"] > 0 else (second, first)
-    return f"{better} is better than {worse}: {figures}."
+    return t(
+        "{better} is better than {worse}: {first_share} % against {second_share} %, difference {difference} points "
+        "({low} to {high}), p = {p}.",
+        better=better,
+        worse=worse,
+        **figures,
+    )
+
+
+def _signed(points: float) -> str:
+    return figure(points, "+.1f").replace("-", "−")

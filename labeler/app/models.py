@@ -10,6 +10,7 @@ from labeler.app import insight, ratings
 from labeler.app.charts import interval_row, intervals, squares
 from labeler.app.insight import View, percent, written
 from labeler.app.session import services
+from labeler.languages import figure, mark, t
 from labeler.leaderboard import Duel, Leaderboard, leaderboard
 from labeler.rating_report import RatingReport, rating_report
 
@@ -19,18 +20,19 @@ MOST = 24
 
 def draw() -> None:
     """The page."""
-    view = insight.open_page("Models")
+    view = insight.open_page(t("Models"))
     if view is None:
         return
-    board, marks = _figures(view.key, view)
+    with st.spinner(t("Counting …")):
+        board, marks = _figures(view.key, view)
     if not board.standings:
-        st.write("No two models have been compared yet.")
+        st.write(t("No two models have been compared yet."))
     else:
         _board(board)
     ratings.draw(marks)
 
 
-@st.cache_data(max_entries=32, show_spinner="Counting …")
+@st.cache_data(max_entries=32, show_spinner=False)
 def _figures(key: tuple[object, ...], _view: View) -> tuple[Leaderboard, RatingReport]:
     schemas = services().store.label_schemas(_view.project.id)
     return leaderboard(_view.table), rating_report(_view.judged, schemas)
@@ -39,34 +41,45 @@ def _figures(key: tuple[object, ...], _view: View) -> tuple[Leaderboard, RatingR
 def _board(board: Leaderboard) -> None:
     rows = [interval_row(standing.model, standing.win_rate) for standing in board.standings]
     best = board.standings[0]
-    st.altair_chart(intervals(rows, "expected win rate"), width="stretch")
-    st.markdown("Expected to win most:")
-    st.text(f"{best.model}, {percent(best.win_rate)} of comparisons, Bradley–Terry score {written(best.score)}")
+    st.altair_chart(intervals(rows, t("expected win rate")), width="stretch")
+    st.markdown(t("Expected to win most:"))
+    st.text(
+        t(
+            "{model}, {share} of comparisons, Bradley–Terry score {score}",
+            model=best.model,
+            share=percent(best.win_rate),
+            score=written(best.score),
+        )
+    )
     insight.table(
         [
             {
-                "model": standing.model,
-                "expected wins": percent(standing.win_rate),
-                "score": written(standing.score),
-                "wins": standing.wins,
-                "ties": standing.ties,
-                "losses": standing.losses,
+                mark("model"): standing.model,
+                mark("expected wins"): percent(standing.win_rate),
+                mark("score"): written(standing.score),
+                mark("wins"): standing.wins,
+                mark("ties"): standing.ties,
+                mark("losses"): standing.losses,
             }
             for standing in board.standings
         ],
         "models",
     )
     st.caption(
-        f"Bradley–Terry with ties (Davidson 1970), over all pairs within each ranking; readiness to tie ν = "
-        f"{board.tie_parameter:.2f}. No interval: the model won or lost everything, its place is a guess."
+        t(
+            "Bradley–Terry with ties (Davidson 1970), over all pairs within each ranking; readiness to tie ν = {value}."
+            " No interval: the model won or lost everything, its place is a guess.",
+            value="–" if board.tie_parameter is None else figure(board.tie_parameter, ".2f"),
+        )
     )
-    st.subheader("Wins against each other", anchor=False)
+    st.subheader(t("Wins against each other"), anchor=False)
     names = [standing.model for standing in board.standings]
     drawn = names[:MOST]
     cells = [_cell(duel) for duel in board.duels if duel.model in drawn and duel.against in drawn]
     st.altair_chart(squares(cells, drawn, ["wins:Q", "ties:Q", "losses:Q"]), width="stretch")
-    limited = f" The picture shows the {MOST} best, the table all." if len(names) > MOST else ""
-    st.caption(f"Share of wins of the model on the left against that above, a tie counting half.{limited}")
+    st.caption(t("Share of wins of the model on the left against that above, a tie counting half."))
+    if len(names) > MOST:
+        st.caption(t("The picture shows the {most} best, the table all.", most=MOST))
     insight.table([_row(duel) for duel in board.duels if names.index(duel.model) < names.index(duel.against)], "duels")
 
 
@@ -77,4 +90,9 @@ def _cell(duel: Duel) -> dict[str, Any]:
 
 def _row(duel: Duel) -> dict[str, Any]:
     counts = {"wins": duel.wins, "ties": duel.ties, "losses": duel.losses}
-    return {"model": duel.model, "against": duel.against, "wins, ties half": percent(duel.rate), **counts}
+    return {
+        mark("model"): duel.model,
+        mark("against"): duel.against,
+        mark("wins, ties half"): percent(duel.rate),
+        **counts,
+    }

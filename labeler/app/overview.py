@@ -9,45 +9,50 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estimate
-from labeler.app import account, insight, ratings, writing
-from labeler.app.charts import chart
+from labeler.app import account, insight, language, ratings, writing
+from labeler.app.charts import chart, tip
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, ProjectCounts
+from labeler.languages import figure, mark, t
 from labeler.progress_report import AgreementReport, Throughput, agreement_report, median_seconds, throughput
 from labeler.rating_report import RatingReport, rating_report
 from labeler.writing_report import WritingReport, writing_report
 
-PAPER = {"InstructGPT, training labelers": INSTRUCTGPT_TRAINING, "InstructGPT, held-out labelers": INSTRUCTGPT_HELD_OUT}
+PAPER = {
+    mark("InstructGPT, training labelers"): INSTRUCTGPT_TRAINING,
+    mark("InstructGPT, held-out labelers"): INSTRUCTGPT_HELD_OUT,
+}
 """Agreement in Ouyang et al. 2022, section 3.4."""
-SAMPLED = (
-    "Agreement, ratings, lengths and median seconds are of a random sample of {:,} judged tasks; all else counts "
+SAMPLED = mark(
+    "Agreement, ratings, lengths and median seconds are of a random sample of {sample} judged tasks; all else counts "
     "everything."
 )
-RANKINGS = ("Rankings per day", "rankings", "No rankings with a date yet.")
-ANSWERS = ("Answers per day", "answers", "No answers with a date yet.")
+RANKINGS = (mark("Rankings per day"), mark("rankings"), mark("No rankings with a date yet."))
+ANSWERS = (mark("Answers per day"), mark("answers"), mark("No answers with a date yet."))
 """Titles of the picture of throughput, of its axis, and what stands in its place."""
-STATES = {"finished": "#3f73d1", "started": "#9dbcf0", "open": "#b3b6b0"}
+STATES = {mark("finished"): "#3f73d1", mark("started"): "#9dbcf0", mark("open"): "#b3b6b0"}
 
 
 def draw() -> None:
     """The page."""
     me = require_manager()
     account.draw(me)
-    st.header("Overview", anchor=False)
+    st.header(t("Overview"), anchor=False)
     projects = services().store.projects(me.id)
     if not projects:
-        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        st.info(t(language.NO_PROJECT))
         return
     counts = {project.name: services().store.counts(project.id) for project in projects}
     _progress(counts)
     names = [project.name for project in projects]
-    name = st.selectbox("Project", names) if len(names) > 1 else names[0]
+    name = st.selectbox(t("Project"), names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
     database, stamp = services().store.database.url.render_as_string(), insight.fresh(project)
-    agreement, seconds, marks, written = _figures(database, project.id, stamp)
-    judged, complete = insight.sample(database, project.id, stamp)
+    with st.spinner(t("Counting …")):
+        agreement, seconds, marks, written = _figures(database, project.id, stamp)
+        judged, complete = insight.sample(database, project.id, stamp)
     if not complete:
-        st.caption(SAMPLED.format(len(judged)))
+        st.caption(t(SAMPLED, sample=len(judged)))
     left, right = st.columns(2, gap="large")
     with left:
         if project.schema.writes:
@@ -55,7 +60,7 @@ def draw() -> None:
         else:
             _agreement(agreement)
     with right:
-        _throughput(_days(project), *(ANSWERS if project.schema.writes else RANKINGS))
+        _throughput(_days(project), *map(t, ANSWERS if project.schema.writes else RANKINGS))
     ratings.draw(marks)
     writing.edits(written)
     _people(project, agreement, seconds)
@@ -63,7 +68,7 @@ def draw() -> None:
 
 def _progress(counts: dict[str, ProjectCounts]) -> None:
     rows = [
-        {"project": name, "state": state, "tasks": tasks, "order": order}
+        {"project": name, "state": t(state), "tasks": tasks, "order": order}
         for name, count in counts.items()
         for order, (state, tasks) in enumerate(_states(count).items())
     ]
@@ -71,29 +76,29 @@ def _progress(counts: dict[str, ProjectCounts]) -> None:
         chart(rows)
         .mark_bar(size=18)
         .encode(
-            x=alt.X("tasks:Q", title="tasks", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("tasks:Q", title=t("tasks"), axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("project:N", title=None, sort=list(counts), axis=alt.Axis(labelLimit=260, labelOverlap=False)),
             color=alt.Color(
                 "state:N",
                 title=None,
-                scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
+                scale=alt.Scale(domain=[t(state) for state in STATES], range=list(STATES.values())),
                 legend=alt.Legend(orient="top"),
             ),
             order="order:Q",
-            tooltip=["project:N", "state:N", "tasks:Q"],
+            tooltip=[tip("project:N"), tip("state:N"), tip("tasks:Q")],
         )
     )
     st.altair_chart(bars.properties(height=130 + 34 * len(counts)), width="stretch")
     table = [
         {
-            "project": name,
-            "tasks": count.tasks,
-            **_states(count),
-            "rankings": count.judgments,
-            "skips": count.skips,
-            "corrections": count.corrections,
-            "in hand": count.live_leases,
-            "demonstrations": count.demonstrations,
+            t("project"): name,
+            t("tasks"): count.tasks,
+            **{t(state): tasks for state, tasks in _states(count).items()},
+            t("rankings"): count.judgments,
+            t("skips"): count.skips,
+            t("corrections"): count.corrections,
+            t("in hand"): count.live_leases,
+            t("demonstrations"): count.demonstrations,
         }
         for name, count in counts.items()
     ]
@@ -105,7 +110,7 @@ def _states(count: ProjectCounts) -> dict[str, int]:
     return dict(zip(STATES, (count.finished, count.started, open_tasks), strict=True))
 
 
-@st.cache_data(max_entries=32, show_spinner="Counting …")
+@st.cache_data(max_entries=32, show_spinner=False)
 def _figures(
     database: str, project_id: int, stamp: int
 ) -> tuple[AgreementReport, dict[str, float], RatingReport, WritingReport]:
@@ -123,18 +128,18 @@ def _days(project: Project) -> tuple[Throughput, ...]:
 
 
 def _agreement(report: AgreementReport) -> None:
-    st.subheader("Agreement", anchor=False)
+    st.subheader(t("Agreement"), anchor=False)
     if report.everybody.value is None:
-        st.write("Nothing has been judged by two people yet.")
+        st.write(t("Nothing has been judged by two people yet."))
         return
-    rows = [_interval_row("everybody", report.everybody), _interval_row("ties dropped", report.decided)]
+    rows = [_interval_row(t("everybody"), report.everybody), _interval_row(t("ties dropped"), report.decided)]
     rows += [_interval_row(name, estimate) for name, estimate in report.people.items()]
-    paper = [{"who": name, "value": value} for name, value in PAPER.items()]
+    paper = [{"who": t(name), "value": value} for name, value in PAPER.items()]
     percent = alt.Axis(format="%")
-    x = alt.X("low:Q", title="share of equal verdicts, 95 % interval", axis=percent, scale=alt.Scale(domain=[0, 1]))
-    y = alt.Y("who:N", title=None, sort=[row["who"] for row in rows], axis=alt.Axis(labelOverlap=False))
+    x = alt.X("low:Q", title=t("share of equal verdicts, 95 % interval"), axis=percent, scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("who:N", title=None, sort=[row["who"] for row in rows], axis=alt.Axis(labelLimit=180, labelOverlap=False))
     base = chart(rows)
-    tips = ["who:N", alt.Tooltip("value:Q", format=".1%"), "comparisons:Q"]
+    tips = [tip("who:N"), tip("value:Q", ".1%"), tip("comparisons:Q")]
     layers = alt.layer(
         chart(paper)
         .mark_rule(strokeDash=[4, 3])
@@ -146,9 +151,15 @@ def _agreement(report: AgreementReport) -> None:
         base.mark_point(color="#4d82e0", filled=True, size=70, opacity=1).encode(x="value:Q", y=y, tooltip=tips),
     )
     st.altair_chart(layers.properties(height=150 + 28 * len(rows)), width="stretch")
-    st.text(f"Everybody: {_percent(report.everybody)} over {report.everybody.comparisons} comparisons.")
-    st.text(f"Where both preferred one side: {_percent(report.decided)}.")
-    st.text("InstructGPT: 72.6 ± 1.5 % (training labelers), 77.3 ± 1.3 % (held-out labelers).")
+    st.text(
+        t(
+            "Everybody: {share} over {comparisons} comparisons.",
+            share=_percent(report.everybody),
+            comparisons=report.everybody.comparisons,
+        )
+    )
+    st.text(t("Where both preferred one side: {share}.", share=_percent(report.decided)))
+    st.text(t(insight.INSTRUCTGPT))
 
 
 def _interval_row(who: str, estimate: Estimate) -> dict[str, Any]:
@@ -158,7 +169,8 @@ def _interval_row(who: str, estimate: Estimate) -> dict[str, Any]:
 def _percent(estimate: Estimate | None) -> str:
     if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
         return "–"
-    return f"{100 * estimate.value:.1f} % ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+    value, low, high = (figure(100 * share, ".1f") for share in (estimate.value, estimate.low, estimate.high))
+    return t("{value} % ({low} to {high})", value=value, low=low, high=high)
 
 
 def _throughput(days: tuple[Throughput, ...], title: str, what: str, none: str) -> None:
@@ -173,27 +185,27 @@ def _throughput(days: tuple[Throughput, ...], title: str, what: str, none: str) 
             x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             y=alt.Y("judgments:Q", title=what, axis=alt.Axis(tickMinStep=1)),
             color=alt.Color("annotator:N", title=None, legend=alt.Legend(orient="top")),
-            tooltip=["day:O", "annotator:N", "judgments:Q"],
+            tooltip=[tip("day:O"), tip("annotator:N"), tip("judgments:Q")],
         )
     )
     st.altair_chart(bars.properties(height=320), width="stretch")
 
 
 def _people(project: Project, report: AgreementReport, seconds: dict[str, float]) -> None:
-    st.subheader("Annotators", anchor=False)
+    st.subheader(t("Annotators"), anchor=False)
     rows = [
         {
-            "annotator": count.annotator,
-            "rankings": count.judgments,
-            "skips": count.skips,
-            "corrections": count.corrections,
-            "median seconds": f"{seconds[count.annotator]:.1f}" if count.annotator in seconds else "–",
-            "hours": round(count.seconds / 3600, 2),
-            "agrees with the others": _percent(report.people.get(count.annotator)),
+            t("annotator"): count.annotator,
+            t("rankings"): count.judgments,
+            t("skips"): count.skips,
+            t("corrections"): count.corrections,
+            t("median seconds"): figure(seconds[count.annotator], ".1f") if count.annotator in seconds else "–",
+            t("hours"): round(count.seconds / 3600, 2),
+            t("agrees with the others"): _percent(report.people.get(count.annotator)),
         }
         for count in services().store.annotator_counts(project.id)
     ]
     if rows:
         st.dataframe(rows, hide_index=True, width="stretch")
     else:
-        st.write("Nobody has judged anything yet.")
+        st.write(t("Nobody has judged anything yet."))

@@ -7,21 +7,23 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from labeler.app import account, reviewers
+from labeler.app import account, language, reviewers
 from labeler.app.session import require_manager, services
-from labeler.entities import MAY_MANAGE, User
+from labeler.entities import MAY_MANAGE, User, UserRole
 from labeler.errors import PermissionDeniedError, ProductError
 from labeler.identities import Identities
+from labeler.languages import mark, t
 
 LINK = "invitation-link"
-ABOUT_EMAIL = "With this address, verified by the sign-in provider, they come in without a password."
+ROLES: dict[UserRole, str] = {"labeler": mark("labeler"), "manager": mark("manager"), "admin": mark("admin")}
+ABOUT_EMAIL = mark("With this address, verified by the sign-in provider, they come in without a password.")
 
 
 def draw() -> None:
     """The page."""
     me = require_manager()
     account.draw(me)
-    st.header("People", anchor=False)
+    st.header(t("People"), anchor=False)
     _show_link()
     _list(me)
     left, right = st.columns(2, gap="large")
@@ -36,7 +38,7 @@ def _show_link() -> None:
     """An invitation link, shown once: the next run of the page does not have it any more."""
     name, link = st.session_state.pop(LINK, (None, None))
     if link:
-        st.success(f"Send this link to {name}. It works once, for seven days, and is not shown again.")
+        st.success(t("Send this link to {name}. It works once, for seven days, and is not shown again.", name=name))
         st.code(link, language=None, wrap_lines=True)
 
 
@@ -45,11 +47,11 @@ def _list(me: User) -> None:
     addresses = Identities(store).addresses()
     rows = [
         {
-            "name": user.name,
-            "role": user.role,
-            "projects": ", ".join(store.memberships(user.id)) or "all",
-            "account": "closed" if user.disabled else "open",
-            **({"e-mail": ", ".join(addresses.get(user.id, ()))} if services().provider else {}),
+            t("name"): user.name,
+            t("role"): t(ROLES[user.role]),
+            t("projects"): ", ".join(store.memberships(user.id)) or t("all"),
+            t("account"): t("closed") if user.disabled else t("open"),
+            **({t("e-mail"): ", ".join(addresses.get(user.id, ()))} if services().provider else {}),
         }
         for user in store.users()
     ]
@@ -60,12 +62,14 @@ def _add(me: User) -> None:
     own = services().store.memberships(me.id)
     names = list(own) or [project.name for project in services().store.projects()]
     with st.form("add", clear_on_submit=True):
-        st.subheader("Add a person", anchor=False)
-        name = st.text_input("Name", max_chars=100, help="A pseudonym is enough: it is what goes into the data.")
-        role = st.selectbox("Role", MAY_MANAGE[me.role])
-        projects = st.multiselect("Projects", names, help="None chosen: all of yours.")
-        email = st.text_input("E-mail", max_chars=254, help=ABOUT_EMAIL) if services().provider else ""
-        if st.form_submit_button("Add and make an invitation link", type="primary"):
+        st.subheader(t("Add a person"), anchor=False)
+        name = st.text_input(t("Name"), max_chars=100, help=t("A pseudonym is enough: it is what goes into the data."))
+        role = st.selectbox(t("Role"), MAY_MANAGE[me.role], format_func=lambda role: t(ROLES[role]))
+        projects = st.multiselect(
+            t("Projects"), names, placeholder=t(language.ANY), help=t("None chosen: all of yours.")
+        )
+        email = st.text_input(t("E-mail"), max_chars=254, help=t(ABOUT_EMAIL)) if services().provider else ""
+        if st.form_submit_button(t("Add and make an invitation link"), type="primary"):
             add = services().accounts.add
             _invite(name.strip(), lambda: add(name.strip(), role, projects or own, email=email.strip() or None))
 
@@ -76,10 +80,10 @@ def _change(me: User) -> None:
         user for user in store.users() if user.id != me.id and not user.disabled and user.role in MAY_MANAGE[me.role]
     ]
     with st.form("change", clear_on_submit=True):
-        st.subheader("Change an account", anchor=False)
-        name = st.selectbox("Person", [user.name for user in others], index=None, placeholder="Choose a person")
-        again = st.form_submit_button("New invitation link", help="For a forgotten password: sets a new one.")
-        close = st.form_submit_button("Close the account", help="Signs them out for good; their judgments stay.")
+        st.subheader(t("Change an account"), anchor=False)
+        name = st.selectbox(t("Person"), [user.name for user in others], index=None, placeholder=t("Choose a person"))
+        again = st.form_submit_button(t("New invitation link"), help=t("For a forgotten password: sets a new one."))
+        close = st.form_submit_button(t("Close the account"), help=t("Signs them out for good; their judgments stay."))
     if again and name:
         _invite(name, lambda: _invite_again(me, name))
     if close and name:

@@ -11,10 +11,11 @@ from labeler.app.session import services
 from labeler.entities import Project
 from labeler.errors import ProductError
 from labeler.jobs import Job
+from labeler.languages import mark, t
 
 POLICY = "smollm2-135m"
 BORDER = "---"
-SAMPLED, PASTED = "of a policy", "pasted"
+SAMPLED, PASTED = mark("of a policy"), mark("pasted")
 
 
 def draw(project: Project, model: Job) -> None:
@@ -25,22 +26,24 @@ def draw(project: Project, model: Job) -> None:
         return
     if jobs.outcome(tries[0]).state == "running":
         job_view.watch(tries[0])
-    elif job_view.ended(tries[0], failed="The try failed.", cancelled="The try was cancelled."):
+    elif job_view.ended(tries[0], failed=t("The try failed."), cancelled=t("The try was cancelled.")):
         _answers(tries[0])
 
 
 def _form(project: Project, model: Job, *, busy: bool) -> None:
-    way = st.radio("Answers", [SAMPLED, PASTED], horizontal=True, key="try-way")
+    way = st.radio(t("Answers"), [SAMPLED, PASTED], horizontal=True, key="try-way", format_func=t)
     policy, n, pasted = POLICY, 2, ""
     with st.form("try"):
-        prompt = st.text_area("Prompt", max_chars=8000)
+        prompt = st.text_area(t("Prompt"), max_chars=8000)
         if way == SAMPLED:
             left, right = st.columns(2)
-            policy = left.text_input("Policy", POLICY, help="What writes the answers: a folder or a model's name.")
-            n = right.number_input("Number of answers", min_value=2, max_value=64, value=4)
+            policy = left.text_input(
+                t("Policy"), POLICY, help=t("What writes the answers: a folder or a model's name.")
+            )
+            n = right.number_input(t("Number of answers"), min_value=2, max_value=64, value=4)
         else:
-            pasted = st.text_area("Answers, with a line of --- between them", height=240, max_chars=60_000)
-        text = "Sample and rank" if way == SAMPLED else "Rank them"
+            pasted = st.text_area(t("Answers, with a line of --- between them"), height=240, max_chars=60_000)
+        text = t("Sample and rank") if way == SAMPLED else t("Rank them")
         go = st.form_submit_button(text, type="primary", disabled=busy)
     if not go or not prompt.strip() or (way == SAMPLED and not policy.strip()):
         return
@@ -68,11 +71,12 @@ def answers_in(text: str) -> list[str]:
 
 
 def _answers(job: Job) -> None:
-    st.text("Prompt")
+    st.text(t("Prompt"))
     st.code(job.about["prompt"], language=None, wrap_lines=True)
     last = float("inf")
     found = read_json(job.folder / "output.jsonl").get("completions", [])
     for answer in sorted(found, key=lambda c: (c.get("rank") or last, -(c.get("score") or -last))):
         score = answer.get("score")
-        st.text(f"{answer.get('rank', '–')}.   score {number(None if score is None else float(score))}")
+        shown = number(None if score is None else float(score))
+        st.text(t("{rank}.   score {score}", rank=answer.get("rank", "–"), score=shown))
         st.code(answer["text"], language=None, wrap_lines=True)

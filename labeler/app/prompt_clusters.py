@@ -15,23 +15,24 @@ from labeler import jobs, prompt_jobs, prompt_search
 from labeler.agreement import Estimate
 from labeler.agreement_slices import mean_taus, slices
 from labeler.app import insight, prompt_lists
-from labeler.app.charts import chart, interval_row, intervals
+from labeler.app.charts import chart, interval_row, intervals, tip
 from labeler.app.prompt_lists import CHARACTERS, Look
 from labeler.app.session import services
 from labeler.comparisons import Resamples, comparisons
+from labeler.languages import mark, t
 from labeler.prompt_search import Ints, Vectors
 
-STATES = {"finished": "#3f73d1", "started": "#9dbcf0", "waiting": "#b3b6b0"}
+STATES = {mark("finished"): "#3f73d1", mark("started"): "#9dbcf0", mark("waiting"): "#b3b6b0"}
 TYPICAL = 5
 """So many prompts stand for a cluster, on the page and as examples of its category."""
 DRAWN = 15
 """Clusters in the pictures."""
 POINTS = 1500
 """Prompts in the picture of all, drawn at random where there are more."""
-NONE = "in no cluster"
+NONE = mark("in no cluster")
 NAME = 30
 """Characters of a prompt that a cluster is called by."""
-OTHERS = "others"
+OTHERS = mark("others")
 NOTHING = Estimate(None, None, None, 0)
 
 
@@ -63,7 +64,7 @@ def draw(look: Look) -> None:
         return
     known = look.at(np.flatnonzero(look.place >= 0).tolist())
     if not known.rows:
-        st.write("None of these prompts has a vector yet; make the vectors again.")
+        st.write(t("None of these prompts has a vector yet; make the vectors again."))
         return
     found = _clusters(known)
     _pictures(found)
@@ -73,7 +74,7 @@ def draw(look: Look) -> None:
     if chosen and chosen[0] < len(rows):
         _one(found, [*found.members][chosen[0]])
     else:
-        st.caption("Choose a row for that cluster's prompts, to set their priority or to name them.")
+        st.caption(t("Choose a row for that cluster's prompts, to set their priority or to name them."))
     _categories(known)
 
 
@@ -95,7 +96,7 @@ def name_of(look: Look, vectors: Vectors, number: int, places: Ints, named: Mapp
         named: prompt → category, as managers named them.
     """
     if number < 0:
-        return NONE
+        return t(NONE)
     given = Counter(named[name] for n in places if (name := look.rows[n].group_id) in named)
     if given:
         return f"{number + 1} {given.most_common(1)[0][0]}"
@@ -109,10 +110,11 @@ def _agreement(look: Look, cluster: Ints) -> dict[int, Estimate]:
     judged, _ = insight.sample(database, look.project.id, stamp)
     number = {row.group_id: str(each) for row, each in zip(look.rows, cluster.tolist(), strict=True)}
     names = tuple(number.get(group.id) for group, _ in judged)
-    return _agreed(database, look.project.id, stamp, names)
+    with st.spinner(t("Counting …")):
+        return _agreed(database, look.project.id, stamp, names)
 
 
-@st.cache_data(max_entries=8, show_spinner="Counting …")
+@st.cache_data(max_entries=8, show_spinner=False)
 def _agreed(database: str, project_id: int, stamp: int, names: tuple[str | None, ...]) -> dict[int, Estimate]:
     groups = [group for group, _ in insight.sample(database, project_id, stamp)[0]]
     if not groups:
@@ -126,13 +128,13 @@ def _row(found: Clusters, number: int) -> dict[str, Any]:
     middle = int(prompt_search.typical(found.vectors, places, 1)[0])
     agreed = found.agreed.get(number, NOTHING)
     return {
-        "cluster": found.names[number],
-        "such as": "" if number < 0 else look.rows[middle].text[:CHARACTERS],
-        "tasks": len(places),
+        mark("cluster"): found.names[number],
+        mark("such as"): "" if number < 0 else look.rows[middle].text[:CHARACTERS],
+        mark("tasks"): len(places),
         **_by_state(look, places),
-        "rankings": sum(look.work[n].judgments for n in places),
-        "equal verdicts": insight.percent(agreed),
-        "comparisons": agreed.comparisons,
+        mark("rankings"): sum(look.work[n].judgments for n in places),
+        mark("equal verdicts"): insight.percent(agreed),
+        mark("comparisons"): agreed.comparisons,
     }
 
 
@@ -151,17 +153,17 @@ def _pictures(found: Clusters) -> None:
     with right:
         rows = [interval_row(found.names[n], found.agreed[n]) for n in found.largest if n in found.agreed]
         if rows:
-            st.altair_chart(intervals(rows, "equal verdicts of two people", domain=(0, 1)), width="stretch")
+            st.altair_chart(intervals(rows, t("equal verdicts of two people"), domain=(0, 1)), width="stretch")
         else:
-            st.write("No prompt of these has been judged by two people yet.")
+            st.write(t("No prompt of these has been judged by two people yet."))
     _all_prompts(found)
     if len(found.members) > len(found.largest):
-        st.caption(f"The pictures show the {len(found.largest)} largest clusters, the table all.")
+        st.caption(t("The pictures show the {drawn} largest clusters, the table all.", drawn=len(found.largest)))
 
 
 def _sizes(found: Clusters) -> None:
     rows = [
-        {"cluster": found.names[number], "state": state, "tasks": count, "order": order}
+        {"cluster": found.names[number], "state": t(state), "tasks": count, "order": order}
         for number in found.largest
         for order, (state, count) in enumerate(_by_state(found.look, found.members[number]).items())
     ]
@@ -170,16 +172,16 @@ def _sizes(found: Clusters) -> None:
         chart(rows)
         .mark_bar()
         .encode(
-            x=alt.X("tasks:Q", title="tasks", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("tasks:Q", title=t("tasks"), axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("cluster:N", sort=names, title=None, axis=alt.Axis(labelLimit=180, labelOverlap=False)),
             color=alt.Color(
                 "state:N",
                 title=None,
-                scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
+                scale=alt.Scale(domain=[t(state) for state in STATES], range=list(STATES.values())),
                 legend=alt.Legend(orient="top", columns=2),
             ),
             order="order:Q",
-            tooltip=["cluster:N", "state:N", "tasks:Q"],
+            tooltip=[tip("cluster:N"), tip("state:N"), tip("tasks:Q")],
         )
     )
     st.altair_chart(bars.properties(height=130 + 28 * len(names)), width="stretch")
@@ -196,7 +198,7 @@ def _all_prompts(found: Clusters) -> None:
         {
             "x": float(x),
             "y": float(y),
-            "cluster": largest.get(int(cluster[n]), OTHERS),
+            "cluster": largest.get(int(cluster[n]), t(OTHERS)),
             "prompt": found.look.rows[n].text[:120],
         }
         for n, (x, y) in zip(shown.tolist(), prompt_search.plane(found.vectors[shown]), strict=True)
@@ -210,15 +212,17 @@ def _all_prompts(found: Clusters) -> None:
             y=alt.Y("y:Q", axis=bare, scale=alt.Scale(zero=False)),
             color=alt.Color(
                 "cluster:N",
-                sort=[*largest.values(), OTHERS],
+                sort=[*largest.values(), t(OTHERS)],
                 scale=alt.Scale(scheme="tableau20"),
                 legend=alt.Legend(orient="bottom", columns=2, labelLimit=160),
             ),
-            tooltip=["prompt:N", "cluster:N"],
+            tooltip=[tip("prompt:N"), tip("cluster:N")],
         )
     )
     st.altair_chart(points.properties(height=380), width="stretch")
-    st.caption("Each point is a prompt; close points say something alike, as far as two directions of many can tell.")
+    st.caption(
+        t("Each point is a prompt; close points say something alike, as far as two directions of many can tell.")
+    )
 
 
 # One cluster, and categories
@@ -229,18 +233,18 @@ def _one(found: Clusters, number: int) -> None:
     order = prompt_search.typical(found.vectors, places, len(places))
     inside = found.look.at(order.tolist())
     key = f"cluster-{number}"
-    st.subheader(f"Cluster {found.names[number]}" if number >= 0 else "In no cluster", anchor=False)
+    st.subheader(t("Cluster {name}", name=found.names[number]) if number >= 0 else t("In no cluster"), anchor=False)
     if number >= 0:
-        st.caption("Its most typical prompts")
+        st.caption(t("Its most typical prompts"))
         for row in inside.rows[:TYPICAL]:
             st.code(row.text[:CHARACTERS], language=None, wrap_lines=True)
     prompt_lists.actions(
         inside,
         key,
-        what=f"All {len(places):,} prompts of the cluster; a category is given to the most typical ones",
+        what=t("All {count} prompts of the cluster; a category is given to the most typical ones", count=len(places)),
         examples=inside.ids()[:TYPICAL],
     )
-    with st.expander("All of its prompts"):
+    with st.expander(t("All of its prompts")):
         prompt_lists.listed(inside, f"{key}-all")
 
 
@@ -250,7 +254,7 @@ def _categories(look: Look) -> None:
     learned = Counter(look.map.categories[place] for place in look.place)
     if not named and not any(learned):
         return
-    st.subheader("Categories", anchor=False)
+    st.subheader(t("Categories"), anchor=False)
     given = Counter(named.values())
     sure: dict[str, list[float]] = defaultdict(list)
     for place in look.place:
@@ -258,20 +262,20 @@ def _categories(look: Look) -> None:
             sure[category].append(chance)
     rows = [
         {
-            "category": name,
-            "examples": given[name],
-            "prompts": learned[name],
-            "mean probability": round(float(np.mean(sure[name])), 2) if sure[name] else None,
+            mark("category"): name,
+            mark("examples"): given[name],
+            mark("prompts"): learned[name],
+            mark("mean probability"): round(float(np.mean(sure[name])), 2) if sure[name] else None,
         }
         for name in sorted({*given, *filter(None, learned)})
     ]
     insight.table(rows, "categories")
     if not prompt_jobs.can_learn(named):
-        st.caption("Name two prompts or more of each of two categories or more; the others can then be learned.")
+        st.caption(t("Name two prompts or more of each of two categories or more; the others can then be learned."))
         return
     if said := _verdict(look):
         st.text(said)
-    if st.button("Learn the categories of all prompts", disabled=bool(jobs.missing())):
+    if st.button(t("Learn the categories of all prompts"), disabled=bool(jobs.missing())):
         count = len({*look.map.cluster.tolist()} - {-1})
         prompt_jobs.start(services().store, services().runs, look.project, clusters=max(2, count), base=look.map.base)
         st.rerun()

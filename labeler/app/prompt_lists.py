@@ -17,6 +17,7 @@ from labeler.app.session import services
 from labeler.embedder import Embedder
 from labeler.entities import Project
 from labeler.errors import ProductError
+from labeler.languages import figure, mark, t, tn
 from labeler.prompt_map import PromptMap
 from labeler.prompt_rows import PromptRow, TaskWork
 from labeler.prompt_search import Floats, Ints
@@ -25,7 +26,7 @@ SHOWN = 200
 """So many prompts are listed."""
 CHARACTERS = 400
 """So much of a prompt is."""
-WORDS, MEANING = "words", "meaning"
+WORDS, MEANING = mark("words"), mark("meaning")
 DONE = "prompts-done"
 """Key of the session under which the page keeps what it did, to say it after the next run."""
 
@@ -79,11 +80,11 @@ def task_work(database: str, project_id: int) -> dict[int, TaskWork]:
 def search(look: Look) -> None:
     """A field, what it finds, and what to do with that."""
     left, right = st.columns([3, 1])
-    query = left.text_input("Search", key="prompts-query", placeholder='words or "a phrase"')
+    query = left.text_input(t("Search"), key="prompts-query", placeholder=t('words or "a phrase"'))
     ways = [WORDS, MEANING] if look.map.ids and not jobs.missing() else [WORDS]
-    way = right.radio("By", ways, horizontal=True, key="prompts-way")
+    way = right.radio(t("By"), ways, horizontal=True, key="prompts-way", format_func=t)
     if len(ways) == 1:
-        st.caption("By meaning needs vectors; see above.")
+        st.caption(t("By meaning needs vectors; see above."))
     if not query.strip():
         return
     try:
@@ -92,14 +93,14 @@ def search(look: Look) -> None:
         st.error(str(error))
         return
     if not found.rows:
-        st.write("Nothing was found.")
+        st.write(t("Nothing was found."))
         return
     if way == WORDS:
-        st.text(f"{len(found.rows):,} prompts hold all of it.")
+        st.text(tn("{count} prompt holds all of it.", "{count} prompts hold all of it.", len(found.rows)))
         listed(found, "search")
         return
     most = len(found.rows)
-    count = st.slider("Nearest", 1, min(most, SHOWN), min(most, 20)) if most > 1 else 1
+    count = st.slider(t("Nearest"), 1, min(most, SHOWN), min(most, 20)) if most > 1 else 1
     listed(found.at(range(count)), "search", nearness=cosine)
 
 
@@ -111,7 +112,7 @@ def _by_meaning(look: Look, query: str) -> tuple[Look, Floats]:
     known = np.flatnonzero(look.place >= 0)
     log = prompt_jobs.place(services().runs, look.project) / "queries.log"
     embedder = _embedder(look.map.base, tuple(sorted(map(str, look.map.recipe.items()))), look.map, str(log))
-    with st.spinner("Searching …"):
+    with st.spinner(t("Searching …")):
         order, cosine = prompt_search.by_meaning(look.map.vectors[look.place[known]], embedder.ask(query))
     return look.at(known[order].tolist()), cosine
 
@@ -128,7 +129,7 @@ def _embedder(base: str, recipe: tuple[str, ...], _map: PromptMap, log: str) -> 
 def duplicates(look: Look) -> None:
     """Sets of prompts that say nearly the same."""
     if not look.map.ids:
-        st.write("Near-duplicates need vectors; see above.")
+        st.write(t("Near-duplicates need vectors; see above."))
         return
     found = look.map
     first = [
@@ -136,23 +137,31 @@ def duplicates(look: Look) -> None:
     ]
     sizes = {name: count for name, count in Counter(first).most_common() if count > 1}
     if not sizes:
-        st.write("No prompt repeats another.")
+        st.write(t("No prompt repeats another."))
         return
     repeats = sum(sizes.values()) - len(sizes)
     st.text(
-        f"{repeats:,} prompts repeat another one, in {len(sizes):,} sets (cosine {prompt_jobs.DUPLICATES} or more)."
+        t(
+            "{prompts} prompts repeat another one, in {sets} sets (cosine {cosine} or more).",
+            prompts=repeats,
+            sets=len(sizes),
+            cosine=figure(prompt_jobs.DUPLICATES, ""),
+        )
     )
     text = {row.group_id: row.text for row in look.rows}
     rows = [
-        {"prompts": count, "such as": text.get(name, text[look.rows[first.index(name)].group_id])[:CHARACTERS]}
+        {
+            mark("prompts"): count,
+            mark("such as"): text.get(name, text[look.rows[first.index(name)].group_id])[:CHARACTERS],
+        }
         for name, count in [*sizes.items()][:SHOWN]
     ]
     picked = insight.table(rows, "duplicates", on_select="rerun", selection_mode="single-row", key="duplicates")
     chosen = picked["selection"]["rows"]
     if not chosen:
-        st.caption("Choose a row for the prompts of that set.")
+        st.caption(t("Choose a row for the prompts of that set."))
         everything = [n for n, name in enumerate(first) if name in sizes and look.rows[n].group_id != name]
-        what = f"All {len(everything):,} that repeat another one, without the first of each set"
+        what = t("All {count} that repeat another one, without the first of each set", count=len(everything))
         actions(look.at(everything), "duplicates", what=what)
         return
     name = [*sizes][chosen[0]]
@@ -166,39 +175,48 @@ def listed(look: Look, key: str, *, nearness: Floats | None = None) -> None:
     """The prompts as a table whose rows can be chosen, and what can be done with those or all."""
     shown = look.at(range(min(len(look.rows), SHOWN)))
     if len(look.rows) > SHOWN:
-        st.caption(f"The first {SHOWN} are listed; what is done to all is done to all {len(look.rows):,}.")
+        st.caption(
+            t(
+                "The first {shown} are listed; what is done to all is done to all {all}.",
+                shown=SHOWN,
+                all=len(look.rows),
+            )
+        )
     picked = insight.table(
         [row_of(shown, n, nearness) for n in range(len(shown.rows))],
         key,
         on_select="rerun",
         selection_mode="multi-row",
         key=f"list-{key}",
-        column_config={"task": st.column_config.LinkColumn(display_text="open"), "prompt": {"width": "large"}},
+        column_config={"task": st.column_config.LinkColumn(display_text=t("show")), "prompt": {"width": "large"}},
     )
     chosen = [n for n in picked["selection"]["rows"] if n < len(shown.rows)]
     if chosen:
-        actions(look.at(chosen), key, what=f"The {len(chosen):,} chosen prompts")
+        actions(look.at(chosen), key, what=tn("The {count} chosen prompt", "The {count} chosen prompts", len(chosen)))
     else:
-        actions(look, key, what=f"All {len(look.rows):,} of these prompts; choose rows for some of them")
+        actions(look, key, what=t("All {count} of these prompts; choose rows for some of them", count=len(look.rows)))
 
 
 def row_of(look: Look, n: int, nearness: Floats | None = None) -> dict[str, Any]:
     """A prompt as a row of the table."""
     row, work, place = look.rows[n], look.work[n], int(look.place[n])
-    near = {} if nearness is None else {"nearness": round(float(nearness[n]), 3)}
+    near = {} if nearness is None else {mark("nearness"): round(float(nearness[n]), 3)}
     learned = {}
     if place >= 0:
-        learned = {"cluster": int(look.map.cluster[place]) + 1, "category": look.map.categories[place] or ""}
+        learned = {
+            mark("cluster"): int(look.map.cluster[place]) + 1,
+            mark("category"): look.map.categories[place] or "",
+        }
     return {
         **near,
-        "prompt": row.text[:CHARACTERS],
+        mark("prompt"): row.text[:CHARACTERS],
         **learned,
-        "use case": row.category,
-        "source": row.source,
-        "state": work.state,
-        "rankings": work.judgments,
-        "priority": work.priority,
-        "task": task_view.link(look.project, row.task_id),
+        mark("use case"): row.category,
+        mark("source"): row.source,
+        mark("state"): t(work.state),
+        mark("rankings"): work.judgments,
+        mark("priority"): work.priority,
+        mark("task"): task_view.link(look.project, row.task_id),
     }
 
 
@@ -212,15 +230,26 @@ def actions(look: Look, key: str, *, what: str, examples: Sequence[str] | None =
     st.text(what)
     left, right = st.columns(2, gap="large")
     with left, st.form(f"priority-{key}", border=False):
-        priority = st.number_input("Priority", 0, 100, 50, help="100 is handed out first, 0 is usual.")
-        if st.form_submit_button("Set their priority"):
+        priority = st.number_input(t("Priority"), 0, 100, 50, help=t("100 is handed out first, 0 is usual."))
+        if st.form_submit_button(t("Set their priority")):
             _prioritize(look, int(priority))
     named = look.ids() if examples is None else list(examples)
     with right, st.form(f"category-{key}", border=False):
-        category = st.text_input("Category", help="A name that the others learn from; empty takes it back.")
-        if st.form_submit_button("Name their category"):
+        category = st.text_input(t("Category"), help=t("A name that the others learn from; empty takes it back."))
+        if st.form_submit_button(t("Name their category")):
             prompt_jobs.name_prompts(services().runs, look.project, category.strip(), named)
-            _say(f"{len(named):,} prompts are examples of {category.strip() or 'nothing'} now.")
+            _say(_named(len(named), category.strip()))
+
+
+def _named(count: int, category: str) -> str:
+    if not category:
+        return tn("{count} prompt is an example of nothing now.", "{count} prompts are examples of nothing now.", count)
+    return tn(
+        "{count} prompt is an example of {category} now.",
+        "{count} prompts are examples of {category} now.",
+        count,
+        category=category,
+    )
 
 
 def _prioritize(look: Look, priority: int) -> None:
@@ -230,7 +259,14 @@ def _prioritize(look: Look, priority: int) -> None:
         st.error(str(error))
         return
     task_work.clear()
-    _say(f"{len(look.rows):,} tasks have the priority {priority} now.")
+    _say(
+        tn(
+            "{count} task has the priority {priority} now.",
+            "{count} tasks have the priority {priority} now.",
+            len(look.rows),
+            priority=priority,
+        )
+    )
 
 
 def _say(sentence: str) -> None:

@@ -9,53 +9,57 @@ import numpy as np
 import streamlit as st
 
 from labeler import jobs, prompt_jobs
-from labeler.app import account, job_view, prompt_clusters, prompt_lists, task_view
+from labeler.app import account, job_view, language, prompt_clusters, prompt_lists, task_view
 from labeler.app.prompt_lists import Look
 from labeler.app.session import require_manager, services
 from labeler.entities import Project
 from labeler.errors import DataError, ProductError
+from labeler.languages import mark, t
 from labeler.prompt_map import PromptMap
 from labeler.prompt_rows import PromptRow, TaskWork
 from labeler.prompt_search import Ints
 
-STATES = ("waiting", "started", "finished")
+STATES = (mark("waiting"), mark("started"), mark("finished"))
+CLUSTERS = mark("Clusters")
 VIEWS = {
-    "Clusters": prompt_clusters.draw,
-    "Search": prompt_lists.search,
-    "Near-duplicates": prompt_lists.duplicates,
+    CLUSTERS: prompt_clusters.draw,
+    mark("Search"): prompt_lists.search,
+    mark("Near-duplicates"): prompt_lists.duplicates,
 }
-ALL = "all"
 
 
 def draw() -> None:
     """The page."""
     me = require_manager()
     account.draw(me)
-    st.header("Prompts", anchor=False)
+    st.header(t("Prompts"), anchor=False)
     projects = services().store.projects(me.id)
     if not projects:
-        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        st.info(t(language.NO_PROJECT))
         return
     names = [project.name for project in projects]
     asked = st.query_params.get("project")
-    name = st.selectbox("Project", names, index=names.index(asked) if asked in names else 0)
+    name = st.selectbox(t("Project"), names, index=names.index(asked) if asked in names else 0)
     project = next(project for project in projects if project.name == name)
     if task := st.query_params.get("task"):
         task_view.draw(project, task)
         return
-    look = _look(project)
+    with st.spinner(t("Reading …")):
+        look = _look(project)
     if not look.rows:
-        st.write("The project has no prompts yet.")
+        st.write(t("The project has no prompts yet."))
         return
     if said := st.session_state.pop(prompt_lists.DONE, None):
         st.success(said)
     whole, look = look, _filtered(look)
     _vectors(whole)
     if not look.rows:
-        st.write("The filters leave nothing.")
+        st.write(t("The filters leave nothing."))
         return
-    view = st.segmented_control("View", list(VIEWS), default="Clusters", label_visibility="collapsed")
-    VIEWS[view or "Clusters"](look)
+    view = st.segmented_control(
+        t("View"), list(VIEWS), default=CLUSTERS, format_func=t, label_visibility="collapsed", key="view"
+    )
+    VIEWS[view or CLUSTERS](look)
 
 
 # What there is
@@ -75,14 +79,14 @@ def _look(project: Project) -> Look:
     return Look(project, rows, lowered, [work.get(row.task_id, missing) for row in rows], place, found)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading …")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _prompts(database: str, project_id: int, stamp: tuple[int, int]) -> tuple[list[PromptRow], list[str]]:
     with services().store.frozen(project_id) as frozen:
         rows = frozen.prompts()
     return rows, [row.text.casefold() for row in rows]
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading …")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _map(file: Path, changed: int) -> PromptMap:
     """The file as it was last changed; empty where it is missing or cannot be read, so that it can be made again."""
     try:
@@ -102,11 +106,11 @@ def _filtered(look: Look) -> Look:
     """What the filters leave."""
     columns = st.columns(3)
     with columns[0]:
-        kinds = st.multiselect("Use case", sorted({row.category for row in look.rows}), placeholder=ALL)
+        kinds = st.multiselect(t("Use case"), sorted({row.category for row in look.rows}), placeholder=t(language.ANY))
     with columns[1]:
-        sources = st.multiselect("Source", sorted({row.source for row in look.rows}), placeholder=ALL)
+        sources = st.multiselect(t("Source"), sorted({row.source for row in look.rows}), placeholder=t(language.ANY))
     with columns[2]:
-        states = st.multiselect("State", STATES, placeholder=ALL)
+        states = st.multiselect(t("State"), STATES, format_func=t, placeholder=t(language.ANY))
     if not (kinds or sources or states):
         return look
     return look.at(
@@ -140,17 +144,17 @@ def _vectors(look: Look) -> None:
     if runs:
         job_view.ended(
             runs[0],
-            failed="Making the vectors failed.",
-            cancelled="Making the vectors was cancelled; what was read is kept.",
+            failed=t("Making the vectors failed."),
+            cancelled=t("Making the vectors was cancelled; what was read is kept."),
         )
     new = int((look.place < 0).sum())
     if look.map.ids:
-        st.caption(f"{len(look.map.ids):,} prompts have vectors by {look.map.base}.")
+        st.caption(t("{prompts} prompts have vectors by {base}.", prompts=len(look.map.ids), base=look.map.base))
         if new:
-            st.caption(f"{new:,} came later; make the vectors again to include them.")
-    with st.expander("Vectors, clusters and categories", expanded=not look.map.ids):
+            st.caption(t("{new} came later; make the vectors again to include them.", new=new))
+    with st.expander(t("Vectors, clusters and categories"), expanded=not look.map.ids):
         if not look.map.ids:
-            st.write("Search by meaning, near-duplicates and clusters need a vector of each prompt.")
+            st.write(t("Search by meaning, near-duplicates and clusters need a vector of each prompt."))
         if job_view.lacking():
             return
         if wish := _form(look):
@@ -168,9 +172,9 @@ def _form(look: Look) -> Wish | None:
     usual = prompt_jobs.usual_clusters(len(look.rows))
     with st.form("vectors"):
         left, right = st.columns([1, 2])
-        clusters = left.number_input("Clusters", min_value=2, max_value=1000, value=usual)
+        clusters = left.number_input(t("Clusters"), min_value=2, max_value=1000, value=usual)
         base = right.text_input(
-            "Model", prompt_jobs.BASE, help="What reads the prompts: minilm-l6, a folder, or a name on the Hub."
+            t("Model"), prompt_jobs.BASE, help=t("What reads the prompts: minilm-l6, a folder, or a name on the Hub.")
         )
-        go = st.form_submit_button("Make vectors again" if look.map.ids else "Make vectors", type="primary")
+        go = st.form_submit_button(t("Make vectors again") if look.map.ids else t("Make vectors"), type="primary")
     return Wish(int(clusters), base.strip()) if go and base.strip() else None

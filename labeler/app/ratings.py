@@ -9,22 +9,26 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import Estimate
-from labeler.app.charts import chart
+from labeler.app.charts import chart, tip
+from labeler.app.language import strong
+from labeler.label_schema import OUTPUT_FLAGS, PROMPT_FLAGS
+from labeler.languages import figure, t
 from labeler.rating_report import RATING, Mark, MarkAgreement, RatingReport
 
-PROMPTS = "prompts"
+USUAL = {flag.name: flag.text for flag in (*OUTPUT_FLAGS, *PROMPT_FLAGS)}
+"""What the flags of InstructGPT are called."""
 
 
 def draw(report: RatingReport) -> None:
     """Pictures first, then their numbers; nothing where the project has neither ratings nor flags."""
     if not (report.ratings or report.flags or report.prompt_flags):
         return
-    st.subheader("Ratings and flags", anchor=False)
+    st.subheader(t("Ratings and flags"), anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
-        _intervals([_row(mark) for mark in report.ratings], "Mean rating, 95 % interval over tasks", [1, 7])
+        _intervals([_row(mark) for mark in report.ratings], t("Mean rating, 95 % interval over tasks"), [1, 7])
     with right:
-        _intervals([_row(mark) for mark in report.prompt_flags], "Share of prompts flagged, 95 % interval", [0, 1])
+        _intervals([_row(mark) for mark in report.prompt_flags], t("Share of prompts flagged, 95 % interval"), [0, 1])
     _squares([_row(mark) for mark in report.flags])
     left, right = st.columns(2, gap="large")
     with left:
@@ -34,13 +38,13 @@ def draw(report: RatingReport) -> None:
 
 
 def _row(mark: Mark) -> dict[str, Any]:
-    estimate, flag = mark.estimate, mark.what.replace("_", " ")
+    estimate, flag = mark.estimate, _called(mark.what)
     numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "asked": estimate.comparisons}
-    return {"name": mark.model or flag, "model": mark.model or PROMPTS, "flag": flag, **numbers}
+    return {"name": mark.model or flag, "model": mark.model or t("prompts"), "flag": flag, **numbers}
 
 
 def _tips(form: str) -> list[Any]:
-    return [*(alt.Tooltip(f"{name}:Q", format=form) for name in ("value", "low", "high")), "asked:Q"]
+    return [*(tip(f"{name}:Q", form) for name in ("value", "low", "high")), tip("asked:Q")]
 
 
 def _intervals(rows: Sequence[dict[str, Any]], title: str, domain: list[int]) -> None:
@@ -56,10 +60,10 @@ def _intervals(rows: Sequence[dict[str, Any]], title: str, domain: list[int]) ->
     layers = alt.layer(
         base.mark_rule(color="#4d82e0", strokeWidth=2).encode(x=x, x2="high:Q", y=y),
         base.mark_point(color="#4d82e0", filled=True, size=70, opacity=1).encode(
-            x="value:Q", y=y, tooltip=["name:N", *_tips(form)]
+            x="value:Q", y=y, tooltip=[tip("name:N"), *_tips(form)]
         ),
     )
-    st.markdown(f"**{title}**")
+    strong(title)
     st.altair_chart(layers.properties(height=60 + 28 * len(rows)), width="stretch")
 
 
@@ -73,24 +77,24 @@ def _squares(rows: Sequence[dict[str, Any]]) -> None:
     base = chart(rows).encode(
         x=alt.X("model:N", title=None, sort=models, axis=above),
         y=alt.Y("flag:N", title=None, sort=flags, axis=alt.Axis(labelLimit=200, labelOverlap=False)),
-        tooltip=["model:N", "flag:N", *_tips(".1%")],
+        tooltip=[tip("model:N"), tip("flag:N"), *_tips(".1%")],
     )
     shade = alt.Color("value:Q", legend=None, scale=alt.Scale(domain=[0, 1], scheme="blues"))
     ink = alt.condition("datum.value > 0.5", alt.value("white"), alt.value("#1b1c1a"))
     numbers = base.mark_text(fontSize=11).encode(text=alt.Text("value:Q", format=".0%"), color=ink)
     picture = (base.mark_rect().encode(color=shade) + numbers).properties(height=140 + 24 * len(flags))
-    st.markdown("**Share of completions flagged, by model**")
+    strong(t("Share of completions flagged, by model"))
     st.altair_chart(picture, width="stretch")
 
 
 def _table(report: RatingReport) -> None:
     rows = [
         {
-            "model": mark.model or PROMPTS,
-            "of": mark.what.replace("_", " "),
-            "value": _figure(mark.what, mark.estimate.value),
-            "95 % interval": f"{_figure(mark.what, mark.estimate.low)} to {_figure(mark.what, mark.estimate.high)}",
-            "asked": mark.estimate.comparisons,
+            t("model"): mark.model or t("prompts"),
+            t("rating or flag"): _called(mark.what),
+            t("value"): _figure(mark.what, mark.estimate.value),
+            t("95 % interval"): _span(mark.what, mark.estimate),
+            t("asked"): mark.estimate.comparisons,
         }
         for mark in (*report.ratings, *report.flags, *report.prompt_flags)
     ]
@@ -100,26 +104,33 @@ def _table(report: RatingReport) -> None:
 def _figure(what: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.2f}" if what == RATING else f"{100 * value:.1f} %"
+    return figure(value, ".2f") if what == RATING else f"{figure(100 * value, '.1f')} %"
 
 
 def _agreement(found: Iterable[MarkAgreement]) -> None:
     rows = [
         {
-            "agreement on": item.what.replace("_", " "),
-            "coefficient": f"{'α' if item.what == RATING else 'κ'} "
-            f"{'–' if item.coefficient is None else format(item.coefficient, '.2f')}",
-            "same answer": _interval(item.equal),
-            "completions": item.completions,
+            t("agreement on"): _called(item.what),
+            t("coefficient"): f"{'α' if item.what == RATING else 'κ'} "
+            f"{'–' if item.coefficient is None else figure(item.coefficient, '.2f')}",
+            t("same answer"): f"{_figure('', item.equal.value)} ({_span('', item.equal)})",
+            t("completions"): item.completions,
         }
         for item in found
     ]
     if rows:
         st.dataframe(rows, hide_index=True, width="stretch")
-        st.caption("α: Krippendorff's for ordinal ratings; κ: Fleiss'. Over completions that two or more judged.")
+        st.caption(t("α: Krippendorff's for ordinal ratings; κ: Fleiss'. Over completions that two or more judged."))
     else:
-        st.text("No completion was rated or flagged by two people yet.")
+        st.text(t("No completion was rated or flagged by two people yet."))
 
 
-def _interval(estimate: Estimate) -> str:
-    return "{} ({} to {})".format(*(_figure("", value) for value in (estimate.value, estimate.low, estimate.high)))
+def _span(what: str, estimate: Estimate) -> str:
+    return t("{low} to {high}", low=_figure(what, estimate.low), high=_figure(what, estimate.high))
+
+
+def _called(what: str) -> str:
+    """The rating, one of the usual flags by its words, or another flag as its manager named it."""
+    if what == RATING:
+        return t("rating")
+    return t(USUAL[what]) if what in USUAL else what.replace("_", " ")

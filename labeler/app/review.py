@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from labeler import languages
 from labeler.app import account
 from labeler.app.session import current_user, services
 from labeler.review_desk import ReviewDesk
-from labeler.routes.assets import ASSETS, FOLDER
+from labeler.routes.assets import FOLDER, assets_in
 
 LOADER = """
 export default function ({ parentElement, data }) {
@@ -28,4 +29,4 @@ def draw() -> None:
     account.draw(current_user())
     css = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("board.css", "review.css"))
     component = st.components.v2.component("labeler_review", css=css, js=LOADER, isolate_styles=False)
-    component(key="review", data={"module": f"{ASSETS}/review.js"})
+    component(key="review", data={"module": f"{assets_in(languages.current())}/review.js"})

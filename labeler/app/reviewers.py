@@ -7,6 +7,7 @@ import streamlit as st
 from labeler.app.session import services
 from labeler.entities import User
 from labeler.errors import ProductError
+from labeler.languages import t
 from labeler.review_desk import ReviewDesk
 
 
@@ -18,8 +19,8 @@ def draw(me: User) -> None:
         return
     desk = ReviewDesk(store)
     with st.container(border=True):
-        st.subheader("Reviewers", anchor=False)
-        name = st.selectbox("Project to review", [project.name for project in projects])
+        st.subheader(t("Reviewers"), anchor=False)
+        name = st.selectbox(t("Project to review"), [project.name for project in projects])
         project = next(project for project in projects if project.name == name)
         now = desk.reviewers(project.id)
         people = [user.name for user in store.users() if user.role == "labeler" and not user.disabled]
@@ -27,14 +28,14 @@ def draw(me: User) -> None:
             name for name in people if project.name in (store.memberships(store.user(name).id) or (project.name,))
         ]
         chosen = st.multiselect(
-            "Labelers who may review it",
+            t("Labelers who may review it"),
             sorted({*members, *now}),
             now,
-            placeholder="managers only",
-            help="They see everybody's judgments of the project and may decide tasks.",
+            placeholder=t("managers only"),
+            help=t("They see everybody's judgments of the project and may decide tasks."),
             key=f"reviewers-{project.id}",
         )
-        if st.button("Save reviewers", key=f"save-reviewers-{project.id}", disabled={*chosen} == {*now}):
+        if st.button(t("Save reviewers"), key=f"save-reviewers-{project.id}", disabled={*chosen} == {*now}):
             try:
                 for person in {*chosen} ^ {*now}:
                     desk.set_reviewer(project.id, person, may=person in chosen)

@@ -6,7 +6,9 @@ from typing import NoReturn
 
 import streamlit as st
 
+from labeler import languages
 from labeler.entities import User
+from labeler.languages import t
 from labeler.routes.guard import MANAGERS
 from labeler.routes.services import COOKIE, Services
 
@@ -29,16 +31,21 @@ def session_token() -> str | None:
 
 
 def current_user() -> User:
-    """Whose session this is; asked anew on every run of a page, so that a closed account is out at once."""
+    """Whose session this is; asked anew on every run of a page, so that a closed account is out at once.
+
+    From here on the run speaks their language.
+    """
     token = session_token()
     user = services().accounts.user_for(token) if token else None
-    return user or _stop("You are signed out. Load the page again to sign in.")
+    accepted = st.context.headers.get("Accept-Language") or ""
+    languages.use(languages.choose(user.language if user else None, accepted))
+    return user or _stop(t("You are signed out. Load the page again to sign in."))
 
 
 def require_manager() -> User:
     """The user of a page that only managers may see; stops the page for everybody else."""
     user = current_user()
-    return user if user.role in MANAGERS else _stop("This page is for managers.")
+    return user if user.role in MANAGERS else _stop(t("This page is for managers."))
 
 
 def _stop(sentence: str) -> NoReturn:

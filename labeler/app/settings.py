@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from labeler.app import account, chat_settings
+from labeler.app import account, chat_settings, language
 from labeler.app.session import require_manager, services
 from labeler.entities import Project
 from labeler.errors import ProductError
@@ -24,25 +24,31 @@ from labeler.label_schema import (
     schema_from,
     schema_row,
 )
+from labeler.languages import mark, t, tn
 from labeler.settings_file import settings_text
 
 KINDS: dict[str, tuple[Task, bool]] = {
-    "Rank": ("rank", True),
-    "Rate, then rank": ("rate", True),
-    "Rate only": ("rate", False),
-    "Choose of a pair": ("pair", True),
-    "Write dialogues": ("chat", True),
-    "Demonstrate: write the ideal answer": ("demonstrate", False),
+    mark("Rank"): ("rank", True),
+    mark("Rate, then rank"): ("rate", True),
+    mark("Rate only"): ("rate", False),
+    mark("Choose of a pair"): ("pair", True),
+    mark("Write dialogues"): ("chat", True),
+    mark("Demonstrate: write the ideal answer"): ("demonstrate", False),
 }
 """What a task is called on the page; `LabelSchema.task` and `.ranking`."""
 EDITING: dict[str, Editing | None] = {
-    "No": None,
-    "Labelers may": "optional",
-    "Labelers must": "required",
+    mark("No"): None,
+    mark("Labelers may"): "optional",
+    mark("Labelers must"): "required",
 }
 """What `LabelSchema.edit` is called on the page."""
-COLUMNS = ("name", "text", "key", "about")
-ABOUT_WARNING = (
+EDITED: dict[Editing, str] = {
+    "optional": mark("improving the best is optional"),
+    "required": mark("improving the best is required"),
+}
+"""What it is called in the list of versions."""
+COLUMNS = (mark("name"), mark("text"), "key", "about")
+ABOUT_WARNING = mark(
     "Shown before the first task of a sitting. Who then says “not today” gets no task whose meta.sensitive is true "
     "until the end of their day."
 )
@@ -53,32 +59,36 @@ def draw() -> None:
     """The page."""
     me = require_manager()
     account.draw(me)
-    st.header("Project settings", anchor=False)
+    st.header(t("Project settings"), anchor=False)
     projects = services().store.projects(me.id)
     if not projects:
-        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        st.info(t(language.NO_PROJECT))
         return
-    name = st.selectbox("Project", [project.name for project in projects])
+    name = st.selectbox(t("Project"), [project.name for project in projects])
     project = next(project for project in projects if project.name == name)
     if saved := st.session_state.pop(SAVED, None):
         st.success(saved)
-    st.text(f"This is {_version(project)}.")
+    st.text(t("This is {version}.", version=_version(project)))
     _form(project)
     _versions(project)
 
 
 def _version(project: Project) -> str:
-    return f"version {project.schema_version} of the settings, version {project.guidelines_version} of the guidelines"
+    return t(
+        "version {settings} of the settings, version {guidelines} of the guidelines",
+        settings=project.schema_version,
+        guidelines=project.guidelines_version,
+    )
 
 
 def _start(schema: LabelSchema, key: str) -> LabelSchema:
     """What the form starts from: the project's own settings or, for another task, what is usual for that."""
     own = (schema.task, schema.ranking)
-    kind = st.selectbox("Task", list(KINDS), index=list(KINDS.values()).index(own), key=f"kind-{key}")
+    kind = st.selectbox(t("Task"), list(KINDS), index=list(KINDS.values()).index(own), key=f"kind-{key}", format_func=t)
     task, ranking = KINDS[kind]
     if (task, ranking) == own:
         return schema
-    st.caption("Not saved yet. Below is what is usual for this task.")
+    st.caption(t("Not saved yet. Below is what is usual for this task."))
     usual = preset(task, ranking=ranking)
     if "chat" in (task, schema.task):
         return usual
@@ -103,10 +113,10 @@ def _form(project: Project) -> None:
         return
     with st.form(f"settings-{key}"):
         asked = {} if schema.writes else _of_completions(schema, key)
-        prompt_flags = _flag_editor("Flags of the prompt", schema.prompt_flags, PROMPT_FLAGS, f"prompt-{key}")
-        guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
+        prompt_flags = _flag_editor(t("Flags of the prompt"), schema.prompt_flags, PROMPT_FLAGS, f"prompt-{key}")
+        guidelines = st.text_area(t("Guidelines"), project.guidelines, height=240, key=f"guidelines-{key}")
         care = _care(schema, key)
-        if st.form_submit_button("Save as a new version", type="primary"):
+        if st.form_submit_button(t("Save as a new version"), type="primary"):
             task = {"task": schema.task, "ranking": schema.ranking, "prompt_flags": prompt_flags}
             _save(project, task | asked | care, guidelines)
 
@@ -115,33 +125,34 @@ def _of_completions(schema: LabelSchema, key: str) -> dict[str, Any]:
     """What is asked of completions, as settings."""
     left, right = st.columns(2)
     top = left.number_input(
-        "Rank only the best", min_value=0, value=schema.top or 0, help="0: all of them", key=f"top-{key}"
+        t("Rank only the best"), min_value=0, value=schema.top or 0, help=t("0: all of them"), key=f"top-{key}"
     )
     editing = None
     if schema.ranking:
         named = left.selectbox(
-            "Improve the best completion",
+            t("Improve the best completion"),
             list(EDITING),
             list(EDITING.values()).index(schema.edit),
-            help="After the ranking; the improved text is exported as one more completion, above the best.",
+            format_func=t,
+            help=t("After the ranking; the improved text is exported as one more completion, above the best."),
             key=f"edit-{key}",
         )
         editing = EDITING[named]
     with right:
-        strength = st.checkbox("Of two, ask how much better", schema.strength, key=f"strength-{key}")
-        all_bad = st.checkbox("Allow “all bad” instead of a ranking", schema.all_bad, key=f"bad-{key}")
-    flags = _flag_editor("Flags of each completion", schema.flags, OUTPUT_FLAGS, f"flags-{key}")
+        strength = st.checkbox(t("Of two, ask how much better"), schema.strength, key=f"strength-{key}")
+        all_bad = st.checkbox(t("Allow “all bad” instead of a ranking"), schema.all_bad, key=f"bad-{key}")
+    flags = _flag_editor(t("Flags of each completion"), schema.flags, OUTPUT_FLAGS, f"flags-{key}")
     return {"top": int(top) or None, "strength": strength, "all_bad": all_bad, "edit": editing, "flags": flags}
 
 
 def _care(schema: LabelSchema, key: str) -> dict[str, Any]:
     """The settings that look after the labelers."""
-    warning = st.text_area("Content warning", schema.content_warning, help=ABOUT_WARNING, key=f"warning-{key}")
+    warning = st.text_area(t("Content warning"), schema.content_warning, help=t(ABOUT_WARNING), key=f"warning-{key}")
     minutes = st.number_input(
-        "Suggest a break after so many minutes of attention",
+        t("Suggest a break after so many minutes of attention"),
         min_value=0,
         value=schema.break_minutes or 0,
-        help="0: never",
+        help=t("0: never"),
         key=f"break-{key}",
     )
     return {"content_warning": warning.strip(), "break_minutes": int(minutes) or None}
@@ -150,9 +161,9 @@ def _care(schema: LabelSchema, key: str) -> dict[str, Any]:
 def _chat_form(project: Project, schema: LabelSchema, key: str) -> None:
     with st.form(f"settings-{key}"):
         asked = chat_settings.fields(schema, key)
-        guidelines = st.text_area("Guidelines", project.guidelines, height=240, key=f"guidelines-{key}")
-        saves = st.form_submit_button("Save as a new version", type="primary")
-        tries = st.form_submit_button("Ask the model once")
+        guidelines = st.text_area(t("Guidelines"), project.guidelines, height=240, key=f"guidelines-{key}")
+        saves = st.form_submit_button(t("Save as a new version"), type="primary")
+        tries = st.form_submit_button(t("Ask the model once"))
     if tries:
         chat_settings.trial(asked)
     if saves:
@@ -161,19 +172,25 @@ def _chat_form(project: Project, schema: LabelSchema, key: str) -> None:
 
 def _flag_editor(title: str, flags: Sequence[Flag], usual: Sequence[Flag], key: str) -> list[dict[str, str]]:
     """A table to which rows can be added; the usual flags that are missing are offered below it."""
-    st.markdown(f"**{title}**")
+    language.strong(title)
     columns = {name: pa.array([getattr(flag, name) for flag in flags], pa.string()) for name in COLUMNS}
-    width = {name: st.column_config.TextColumn(name, width="medium") for name in COLUMNS[:2]}
+    width = {name: st.column_config.TextColumn(t(name), width="medium") for name in COLUMNS[:2]}
     width |= {
-        "key": st.column_config.TextColumn("key", max_chars=1, width="small", help="Its letter; empty: one is found."),
-        "about": st.column_config.TextColumn("the whole question", width="large"),
+        "key": st.column_config.TextColumn(
+            t("key"), max_chars=1, width="small", help=t("Its letter; empty: one is found.")
+        ),
+        "about": st.column_config.TextColumn(t("the whole question"), width="large"),
     }
     edited = st.data_editor(
         pa.table(columns), num_rows="dynamic", column_config=width, hide_index=True, width="stretch", key=key
     )
     known = {flag.name for flag in flags}
     missing = [flag.name for flag in usual if flag.name not in known]
-    added = st.multiselect("Add of InstructGPT's", missing, key=f"add-{key}") if missing else []
+    added = (
+        st.multiselect(t("Add of InstructGPT's"), missing, placeholder=t("Choose some"), key=f"add-{key}")
+        if missing
+        else []
+    )
     return [*_rows(edited), *({"name": name} for name in added)]
 
 
@@ -191,7 +208,7 @@ def _save(project: Project, settings: Mapping[str, Any], guidelines: str) -> Non
     except ProductError as error:
         st.error(str(error))
         return
-    st.session_state[SAVED] = f"Saved: {_version(after)}."
+    st.session_state[SAVED] = t("Saved: {version}.", version=_version(after))
     st.rerun()
 
 
@@ -199,28 +216,30 @@ def _versions(project: Project) -> None:
     store = services().store
     schemas = store.label_schemas(project.id)
     file = f"{project.name}-settings.json"
-    st.download_button("Download as a settings file", settings_text(project.schema), file, "application/json")
-    with st.expander(f"All {len(schemas)} versions of the settings"):
+    st.download_button(t("Download as a settings file"), settings_text(project.schema), file, "application/json")
+    with st.expander(tn("The one version of the settings", "All {count} versions of the settings", len(schemas))):
         for version, schema in reversed(schemas.items()):
-            st.text(f"Version {version}: {_summary(schema)}")
+            st.text(t("Version {version}: {summary}", version=version, summary=_summary(schema)))
             st.json(schema_row(schema), expanded=False)
     texts = store.guideline_versions(project.id)
-    with st.expander(f"All {len(texts)} versions of the guidelines"):
+    with st.expander(tn("The one version of the guidelines", "All {count} versions of the guidelines", len(texts))):
         for version, text in reversed(texts.items()):
-            st.text(f"Version {version}")
+            st.text(t("Version {version}", version=version))
             st.code(text, language=None, wrap_lines=True)
 
 
 def _summary(schema: LabelSchema) -> str:
     kind = next(name for name, value in KINDS.items() if value == (schema.task, schema.ranking))
     parts = (
-        kind,
-        f"the best {schema.top}" if schema.top else "",
-        "with strength" if schema.strength else "",
-        f"improving the best is {schema.edit}" if schema.edit else "",
-        f"{len(schema.flags)} flags" if schema.flags else "",
-        f"{len(schema.prompt_flags)} flags of the prompt" if schema.prompt_flags else "",
-        f"suggestions of {schema.suggest.model}" if schema.suggest else "",
-        f"{schema.replies} replies ranked at each turn" if schema.replies else "",
+        t(kind),
+        t("the best {top}", top=schema.top) if schema.top else "",
+        t("with strength") if schema.strength else "",
+        t(EDITED[schema.edit]) if schema.edit else "",
+        tn("{count} flag", "{count} flags", len(schema.flags)) if schema.flags else "",
+        tn("{count} flag of the prompt", "{count} flags of the prompt", len(schema.prompt_flags))
+        if schema.prompt_flags
+        else "",
+        t("suggestions of {model}", model=schema.suggest.model) if schema.suggest else "",
+        t("{replies} replies ranked at each turn", replies=schema.replies) if schema.replies else "",
     )
     return ", ".join(filter(None, parts))

@@ -10,6 +10,7 @@ import streamlit as st
 from labeler.app.session import services
 from labeler.entities import Judgment, Project
 from labeler.errors import ProductError
+from labeler.languages import t
 from labeler.records import Group
 
 
@@ -20,28 +21,30 @@ def link(project: Project, task_id: int) -> str:
 
 def draw(project: Project, task_id: str) -> None:
     """The task, and the way back to all."""
-    if st.button("All prompts", icon=":material/arrow_back:"):
+    if st.button(t("All prompts"), icon=":material/arrow_back:"):
         del st.query_params["task"]
         st.rerun()
     try:
         with services().store.frozen(project.id) as frozen:
             group, judgments = frozen.task(int(task_id))
     except (ProductError, ValueError):
-        st.error("There is no such task in this project.")
+        st.error(t("There is no such task in this project."))
         return
-    st.subheader("Prompt", anchor=False)
+    st.subheader(t("Prompt"), anchor=False)
     for message in group.prompt:
-        st.caption(message.role)
+        st.caption(t(message.role))
         st.code(message.content, language=None, wrap_lines=True)
-    st.caption(f"{group.id} · {group.source or 'no source'} · {', '.join(_told(group)) or 'nothing in meta'}")
-    st.subheader("Rankings", anchor=False)
+    about = (group.id, group.source or t("no source"), ", ".join(_told(group)) or t("nothing in meta"))
+    st.caption(" · ".join(about))
+    st.subheader(t("Rankings"), anchor=False)
     if judgments:
         st.dataframe([_row(group, judgment) for judgment in judgments], hide_index=True, width="stretch")
     else:
-        st.write("Nobody has judged it yet.")
-    st.subheader("Completions", anchor=False)
+        st.write(t("Nobody has judged it yet."))
+    st.subheader(t("Completions"), anchor=False)
     for number, completion in enumerate(group.completions, start=1):
-        st.text(f"{number}. {completion.model or 'unknown model'}")
+        model = completion.model or t("unknown model")
+        st.text(f"{number}. {model}")
         st.code(completion.text, language=None, wrap_lines=True)
 
 
@@ -53,10 +56,10 @@ def _row(group: Group, judgment: Judgment) -> dict[str, Any]:
     """Who said what: a rank for each completion, by its number."""
     ranks = judgment.ranking.ranks if judgment.ranking else (None,) * len(group.completions)
     return {
-        "annotator": judgment.annotator,
+        t("annotator"): judgment.annotator,
         **{str(number): rank for number, rank in enumerate(ranks, start=1)},
-        "skipped": judgment.reason or "",
-        "note": judgment.note or "",
-        "seconds": judgment.seconds,
-        "at": judgment.at,
+        t("skipped"): judgment.reason or "",
+        t("note"): judgment.note or "",
+        t("seconds"): judgment.seconds,
+        t("at"): judgment.at,
     }

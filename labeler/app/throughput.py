@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime
 import altair as alt
 import streamlit as st
 
-from labeler.app import account, insight
-from labeler.app.charts import BLUE, chart
+from labeler.app import account, insight, language
+from labeler.app.charts import BLUE, chart, tip
 from labeler.app.session import require_manager, services
-from labeler.forecast import RULE, Forecast, by_day, forecast
+from labeler.forecast import DAYS, RULE, Forecast, by_day, forecast
+from labeler.languages import figure, mark, t
 from labeler.tallies import Pace
 
 
@@ -20,33 +21,34 @@ def draw() -> None:
     """The page; it counts every ranking, without a sample."""
     me = require_manager()
     account.draw(me)
-    st.header("Throughput", anchor=False)
+    st.header(t("Throughput"), anchor=False)
     projects = services().store.projects(me.id)
     if not projects:
-        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        st.info(t(language.NO_PROJECT))
         return
     names = [project.name for project in projects]
-    name = st.selectbox("Project", names) if len(names) > 1 else names[0]
+    name = st.selectbox(t("Project"), names) if len(names) > 1 else names[0]
     project = next(project for project in projects if project.name == name)
-    rows, left = _figures(services().store.database.url.render_as_string(), project.id, insight.fresh(project))
-    people = st.multiselect("Labelers", sorted({row.annotator for row in rows}), placeholder="all")
+    with st.spinner(t("Counting …")):
+        rows, left = _figures(services().store.database.url.render_as_string(), project.id, insight.fresh(project))
+    people = st.multiselect(t("Labelers"), sorted({row.annotator for row in rows}), placeholder=t(language.ANY))
     rows = [row for row in rows if not people or row.annotator in people]
     if not rows:
-        st.write("No rankings with a date yet.")
+        st.write(t("No rankings with a date yet."))
         return
     _forecast(
         forecast(by_day([(row.hour, row.rankings) for row in rows]), left, datetime.now(UTC).date()), bool(people)
     )
     _days(rows)
     _hours(rows)
-    st.caption("Counted: every dated ranking that stands.")
+    st.caption(t("Counted: every dated ranking that stands."))
     insight.table(
         [
             {
-                "hour": row.hour,
-                "labeler": row.annotator,
-                "rankings": row.rankings,
-                "minutes": round(row.seconds / 60, 1),
+                mark("hour"): row.hour,
+                mark("labeler"): row.annotator,
+                mark("rankings"): row.rankings,
+                mark("minutes"): round(row.seconds / 60, 1),
             }
             for row in rows
         ],
@@ -54,7 +56,7 @@ def draw() -> None:
     )
 
 
-@st.cache_data(max_entries=16, show_spinner="Counting …")
+@st.cache_data(max_entries=16, show_spinner=False)
 def _figures(database: str, project_id: int, stamp: int) -> tuple[list[Pace], int]:
     with services().store.frozen(project_id) as frozen:
         return frozen.pace(), frozen.slots_left()
@@ -62,16 +64,18 @@ def _figures(database: str, project_id: int, stamp: int) -> tuple[list[Pace], in
 
 def _forecast(found: Forecast, some: bool) -> None:
     columns = st.columns(3)
-    columns[0].metric("Rankings still wanted", f"{found.left:,}")
-    columns[1].metric(f"A day, over the last {found.days}", f"{found.per_day:,.1f}")
-    columns[2].metric("Done by those chosen alone on" if some else "Done on", _written(found.done))
+    columns[0].metric(t("Rankings still wanted"), figure(found.left))
+    columns[1].metric(t("A day, over the last {days}", days=found.days), figure(found.per_day, ",.1f"))
+    columns[2].metric(t("Done by those chosen alone on") if some else t("Done on"), _written(found.done))
     if found.done and found.left:
-        st.markdown(f"Likely between **{_written(found.early)}** and **{_written(found.late)}**.")
-    st.caption(RULE)
+        st.markdown(
+            t("Likely between **{early}** and **{late}**.", early=_written(found.early), late=_written(found.late))
+        )
+    st.caption(t(RULE, days=DAYS))
 
 
 def _written(day: date | None) -> str:
-    return "not at this pace" if day is None else day.isoformat()
+    return t("not at this pace") if day is None else day.isoformat()
 
 
 def _days(rows: Sequence[Pace]) -> None:
@@ -81,13 +85,13 @@ def _days(rows: Sequence[Pace]) -> None:
     few = len({who for _, who in counts}) <= 10
     if not few:
         counts = _together(counts)
-    st.subheader("Rankings per day", anchor=False)
+    st.subheader(t("Rankings per day"), anchor=False)
     bars = chart([{"day": day, "labeler": who, "rankings": n} for (day, who), n in sorted(counts.items())]).mark_bar()
     bars = bars.encode(
         x=alt.X("day:O", title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-        y=alt.Y("rankings:Q", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("rankings:Q", title=t("rankings"), axis=alt.Axis(tickMinStep=1)),
         color=alt.Color("labeler:N", title=None, legend=alt.Legend(orient="top")) if few else alt.value(BLUE),
-        tooltip=["day:O", "labeler:N", "rankings:Q"],
+        tooltip=[tip("day:O"), tip("labeler:N"), tip("rankings:Q")],
     )
     st.altair_chart(bars.properties(height=280), width="stretch")
 
@@ -95,7 +99,7 @@ def _days(rows: Sequence[Pace]) -> None:
 def _together(counts: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for (day, _), number in counts.items():
-        found[day, "everybody"] += number
+        found[day, t("everybody")] += number
     return found
 
 
@@ -103,15 +107,15 @@ def _hours(rows: Sequence[Pace]) -> None:
     counts: Counter[str] = Counter()
     for row in rows:
         counts[row.hour[11:13]] += row.rankings
-    st.subheader("Rankings by hour of the day", anchor=False)
+    st.subheader(t("Rankings by hour of the day"), anchor=False)
     bars = chart([{"hour": f"{hour:02d}", "rankings": counts[f"{hour:02d}"]} for hour in range(24)]).mark_bar(
         color=BLUE
     )
     bars = bars.encode(
         x=alt.X(
-            "hour:O", title="hour (as in the judgments' times, UTC for this app's own)", axis=alt.Axis(labelAngle=0)
+            "hour:O", title=t("hour (as in the judgments' times, UTC for this app's own)"), axis=alt.Axis(labelAngle=0)
         ),
-        y=alt.Y("rankings:Q", axis=alt.Axis(tickMinStep=1)),
-        tooltip=["hour:O", "rankings:Q"],
+        y=alt.Y("rankings:Q", title=t("rankings"), axis=alt.Axis(tickMinStep=1)),
+        tooltip=[tip("hour:O"), tip("rankings:Q")],
     )
     st.altair_chart(bars.properties(height=220), width="stretch")

@@ -8,56 +8,71 @@ import altair as alt
 import streamlit as st
 
 from labeler import jobs, trainings
-from labeler.app import account, disagreements, job_view, model_compare, playground, queue_order
-from labeler.app.charts import chart
+from labeler.app import account, disagreements, job_view, language, model_compare, playground, queue_order
+from labeler.app.charts import chart, tip
 from labeler.app.job_view import model_title, number, read_json
 from labeler.app.session import require_manager, services
 from labeler.entities import Project
 from labeler.errors import ProductError
 from labeler.jobs import Event, Job
+from labeler.languages import mark, t
 
 BASES = ("smollm2-135m", "minilm-l6")
+ACCURACY = mark("accuracy on held-out pairs")
 METRICS = {
-    "accuracy": "accuracy on held-out pairs",
-    "judgment_accuracy": "accuracy over single judgments",
-    "length_only_accuracy": "accuracy of always preferring the longer one",
-    "human_agreement": "agreement of people with each other",
-    "comparisons": "comparisons",
-    "groups": "prompts",
-    "ece": "expected calibration error",
-    "brier": "Brier score",
+    "accuracy": ACCURACY,
+    "judgment_accuracy": mark("accuracy over single judgments"),
+    "length_only_accuracy": mark("accuracy of always preferring the longer one"),
+    "human_agreement": mark("agreement of people with each other"),
+    "comparisons": mark("comparisons"),
+    "groups": mark("prompts"),
+    "ece": mark("expected calibration error"),
+    "brier": mark("Brier score"),
 }
-TRAIN = "Train"
+TRAIN = mark("Train")
 USES = {
-    "Compare": model_compare.draw,
-    "Best of n": playground.draw,
-    "Order the queue": queue_order.draw,
-    "Disagreement": disagreements.draw,
+    mark("Compare"): model_compare.draw,
+    mark("Best of n"): playground.draw,
+    mark("Order the queue"): queue_order.draw,
+    mark("Disagreement"): disagreements.draw,
 }
 """What is done with a model, beside training it."""
+STATES = {
+    "running": mark("running"),
+    "done": mark("done"),
+    "failed": mark("failed"),
+    "cancelled": mark("cancelled"),
+}
+"""How a run stands."""
+CURVES = {"loss": mark("loss"), "accuracy": mark("accuracy")}
 
 
 def draw() -> None:
     """The page."""
     me = require_manager()
     account.draw(me)
-    st.header("Train & try", anchor=False)
+    st.header(t("Train & try"), anchor=False)
     projects = services().store.projects(me.id)
     if not projects:
-        st.info("There is no project yet. Make one with: labeler import FILE --project NAME --db URL")
+        st.info(t(language.NO_PROJECT))
         return
-    name = st.selectbox("Project", [project.name for project in projects])
+    name = st.selectbox(t("Project"), [project.name for project in projects])
     project = next(project for project in projects if project.name == name)
     if job_view.lacking():
         return
     model = trainings.current(services().runs, project)
     if model is not None:
-        st.text(f"Current model: {model_title(model)}")
-    section = st.segmented_control("Section", [TRAIN, *USES], default=TRAIN, label_visibility="collapsed") or TRAIN
+        st.text(t("Current model: {model}", model=model_title(model)))
+    section = (
+        st.segmented_control(
+            t("Section"), [TRAIN, *USES], default=TRAIN, format_func=t, label_visibility="collapsed", key="section"
+        )
+        or TRAIN
+    )
     if section == TRAIN:
         _train(project, model)
     elif model is None:
-        st.write("No model has been trained yet.")
+        st.write(t("No model has been trained yet."))
     else:
         USES[section](project, model)
 
@@ -67,10 +82,10 @@ def _train(project: Project, model: Job | None) -> None:
     _start_form(project, busy=any(jobs.is_running(job) for job in everywhere))
     runs = trainings.trainings(services().runs, (project,))
     if not runs:
-        st.text("No model has been trained yet.")
+        st.text(t("No model has been trained yet."))
         return
-    titles = {job.folder.name: f"{model_title(job)}: {jobs.outcome(job).state}" for job in runs}
-    chosen = st.selectbox("Run", list(titles), format_func=lambda name: titles[name])
+    titles = {job.folder.name: f"{model_title(job)}: {t(STATES[jobs.outcome(job).state])}" for job in runs}
+    chosen = st.selectbox(t("Run"), list(titles), format_func=lambda name: titles[name])
     run = next(job for job in runs if job.folder.name == chosen)
     if jobs.outcome(run).state == "running":
         job_view.watch(run, _curve)
@@ -82,12 +97,12 @@ def _start_form(project: Project, *, busy: bool) -> None:
     with st.form("start"):
         left, right = st.columns([3, 1])
         base = left.selectbox(
-            "Base model", BASES, accept_new_options=True, help="One of these, a folder, or a name on the Hub."
+            t("Base model"), BASES, accept_new_options=True, help=t("One of these, a folder, or a name on the Hub.")
         )
-        epochs = right.number_input("Epochs", min_value=1, max_value=20, value=1)
-        go = st.form_submit_button("Train a reward model", type="primary", disabled=busy)
+        epochs = right.number_input(t("Epochs"), min_value=1, max_value=20, value=1)
+        go = st.form_submit_button(t("Train a reward model"), type="primary", disabled=busy)
     if busy:
-        st.caption("One training runs at a time.")
+        st.caption(t("One training runs at a time."))
     if go and base:
         try:
             trainings.start(services().store, services().runs, project, base, int(epochs))
@@ -101,9 +116,9 @@ def _curve(reported: list[Event]) -> None:
     """Loss and accuracy by step, as far as the training told them."""
     steps = [event for event in reported if event.event == "step" and event.stage == "train"]
     rows = [
-        {"step": event.step, "measure": name, "value": event.facts[name]}
+        {"step": event.step, "measure": t(CURVES[name]), "value": event.facts[name]}
         for event in steps
-        for name in ("loss", "accuracy")
+        for name in CURVES
         if isinstance(event.facts.get(name), int | float)
     ]
     if not rows:
@@ -112,10 +127,10 @@ def _curve(reported: list[Event]) -> None:
         chart(rows)
         .mark_line(point=len(rows) < 100)
         .encode(
-            x=alt.X("step:Q", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("step:Q", title=t("step"), axis=alt.Axis(tickMinStep=1)),
             y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
             color=alt.Color("measure:N", title=None, legend=alt.Legend(orient="top")),
-            tooltip=["step:Q", "measure:N", alt.Tooltip("value:Q", format=".3f")],
+            tooltip=[tip("step:Q"), tip("measure:N"), tip("value:Q", ".3f")],
         )
     )
     st.altair_chart(lines.properties(height=360), width="stretch")
@@ -125,12 +140,12 @@ def _curve(reported: list[Event]) -> None:
 
 
 def _result(project: Project, job: Job, *, current: bool) -> None:
-    done = job_view.ended(job, failed="The training failed.", cancelled="The training was cancelled.")
+    done = job_view.ended(job, failed=t("The training failed."), cancelled=t("The training was cancelled."))
     _curve(list(jobs.events(job)))
     if done and trainings.has_model(job):
         if current:
-            st.text("This is the current model.")
-        elif st.button("Make it the current model", type="primary", key=f"current-{job.folder.name}"):
+            st.text(t("This is the current model."))
+        elif st.button(t("Make it the current model"), type="primary", key=f"current-{job.folder.name}"):
             trainings.make_current(services().runs, project, job)
             st.rerun()
     _metrics(job)
@@ -140,13 +155,13 @@ def _metrics(job: Job) -> None:
     metrics: dict[str, Any] = read_json(job.folder / "report" / "metrics.json")
     if metrics:
         low, high = metrics.get("accuracy_ci95") or (None, None)
-        st.metric(METRICS["accuracy"], number(metrics.get("accuracy")), border=True)
+        st.metric(t(ACCURACY), number(metrics.get("accuracy")), border=True)
         if low is not None and high is not None:
-            st.text(f"95 % interval over prompts: {number(low)} to {number(high)}")
-        rows = [{"measure": text, "value": number(metrics.get(name))} for name, text in METRICS.items()]
+            st.text(t("95 % interval over prompts: {low} to {high}", low=number(low), high=number(high)))
+        rows = [{t("measure"): t(text), t("value"): number(metrics.get(name))} for name, text in METRICS.items()]
         st.dataframe(rows, hide_index=True, width="stretch")
         with st.expander("metrics.json"):
             st.json(metrics)
     report = job.folder / "report" / "report.html"
     if report.is_file():
-        st.download_button("Download report.html", report.read_bytes(), "report.html", "text/html")
+        st.download_button(t("Download report.html"), report.read_bytes(), "report.html", "text/html")

@@ -6,28 +6,31 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from labeler.app import account
+from labeler.app import account, language
 from labeler.app.session import require_manager, services
 from labeler.entities import EVENT_TYPES, User
 from labeler.errors import ProductError
+from labeler.languages import mark, t
 from labeler.webhooks import Delivery, Webhook, Webhooks
 
 SECRET = "webhook-secret"  # noqa: S105  (a key of the page's state)
-EVERY = "every project"
-ABOUT = (
+EVERY = mark("every project")
+ABOUT = mark(
     "A server posts events to these addresses as JSON, signed as [Standard Webhooks](https://www.standardwebhooks.com) "
     "has it. What is not accepted is tried again for about 15 hours, in order."
 )
-SHOWN_ONCE = "Copy this secret now; it is not shown again. Receivers check signatures with it."
-SENT_AGAIN = "It is sent again."
+SHOWN_ONCE = mark("Copy this secret now; it is not shown again. Receivers check signatures with it.")
+SENT_AGAIN = mark("It is sent again.")
+
+STATES = {"pending": mark("pending"), "delivered": mark("delivered"), "failed": mark("failed")}
 
 
 def draw() -> None:
     """The page."""
     me = require_manager()
     account.draw(me)
-    st.header("Webhooks", anchor=False)
-    st.markdown(ABOUT)
+    st.header(t("Webhooks"), anchor=False)
+    st.markdown(t(ABOUT))
     _show_secret()
     found = Webhooks(services().store).of(me)
     if found:
@@ -45,19 +48,19 @@ def _show_secret() -> None:
     """A new secret, shown once: the next run of the page does not have it any more."""
     secret = st.session_state.pop(SECRET, None)
     if secret:
-        st.success(SHOWN_ONCE)
+        st.success(t(SHOWN_ONCE))
         st.code(secret, language=None, wrap_lines=True)
 
 
 def _row(webhook: Webhook) -> dict[str, str | int]:
     return {
-        "id": webhook.id,
-        "address": webhook.url,
-        "hears of": webhook.project or EVERY,
-        "events": ", ".join(webhook.events),
-        "texts": "sent" if webhook.texts else "not sent",
-        "state": "on" if webhook.active else "gone (answered 410)",
-        "pending": webhook.pending,
+        t("id"): webhook.id,
+        t("address"): webhook.url,
+        t("hears of"): webhook.project or t(EVERY),
+        t("events"): ", ".join(webhook.events),
+        t("texts"): t("sent") if webhook.texts else t("not sent"),
+        t("state"): t("on") if webhook.active else t("gone (answered 410)"),
+        t("pending"): webhook.pending,
     }
 
 
@@ -65,12 +68,14 @@ def _add(me: User) -> None:
     own = services().store.memberships(me.id)
     projects = list(own) or [EVERY, *(project.name for project in services().store.projects())]
     with st.form("add-webhook", clear_on_submit=True):
-        st.subheader("Add an endpoint", anchor=False)
-        url = st.text_input("Address", max_chars=2000, placeholder="https://example.org/labels")
-        project = st.selectbox("Project", projects)
-        events = st.multiselect("Events", EVENT_TYPES, help="None chosen: all of them.")
-        texts = st.checkbox("Send prompts and outputs too")
-        if not st.form_submit_button("Add it", type="primary"):
+        st.subheader(t("Add an endpoint"), anchor=False)
+        url = st.text_input(t("Address"), max_chars=2000, placeholder="https://example.org/labels")
+        project = st.selectbox(t("Project"), projects, format_func=lambda name: t(EVERY) if name == EVERY else name)
+        events = st.multiselect(
+            t("Events"), EVENT_TYPES, placeholder=t(language.ANY), help=t("None chosen: all of them.")
+        )
+        texts = st.checkbox(t("Send prompts and outputs too"))
+        if not st.form_submit_button(t("Add it"), type="primary"):
             return
     webhooks, chosen = Webhooks(services().store), None if project == EVERY else project
     try:
@@ -87,9 +92,11 @@ def _add(me: User) -> None:
 def _remove(me: User, found: tuple[Webhook, ...]) -> None:
     names = {webhook.id: f"{webhook.id}: {webhook.url}" for webhook in found}
     with st.form("remove-webhook", clear_on_submit=True):
-        st.subheader("Remove an endpoint", anchor=False)
-        chosen = st.selectbox("Endpoint", names, index=None, format_func=names.__getitem__, placeholder="Choose one")
-        remove = st.form_submit_button("Remove it", help="What it has not accepted yet is not sent any more.")
+        st.subheader(t("Remove an endpoint"), anchor=False)
+        chosen = st.selectbox(
+            t("Endpoint"), names, index=None, format_func=names.__getitem__, placeholder=t("Choose one")
+        )
+        remove = st.form_submit_button(t("Remove it"), help=t("What it has not accepted yet is not sent any more."))
     if not (remove and chosen):
         return
     webhooks = Webhooks(services().store)
@@ -102,13 +109,13 @@ def _remove(me: User, found: tuple[Webhook, ...]) -> None:
 
 
 def _deliveries(me: User, found: tuple[Webhook, ...]) -> None:
-    st.subheader("Deliveries", anchor=False)
+    st.subheader(t("Deliveries"), anchor=False)
     names = {webhook.id: f"{webhook.id}: {webhook.url}" for webhook in found}
-    chosen = st.selectbox("Endpoint", names, format_func=names.__getitem__, key="deliveries-of")
+    chosen = st.selectbox(t("Endpoint"), names, format_func=names.__getitem__, key="deliveries-of")
     webhooks = Webhooks(services().store)
     sent = webhooks.deliveries(chosen)
     if not sent:
-        st.text("Nothing has happened yet that it wants to hear of.")
+        st.text(t("Nothing has happened yet that it wants to hear of."))
         return
     picked = st.dataframe(
         [_delivery(delivery) for delivery in sent],
@@ -118,31 +125,31 @@ def _deliveries(me: User, found: tuple[Webhook, ...]) -> None:
         selection_mode="single-row",
         key=f"deliveries-{chosen}",
     )
-    st.caption("The last hundred, latest first. Choose a row to see what is sent.")
+    st.caption(t("The last hundred, latest first. Choose a row to see what is sent."))
     rows = picked["selection"]["rows"]
     if not rows or rows[0] >= len(sent):
         return
     delivery = sent[rows[0]]
     st.code(delivery.body, language="json", wrap_lines=True)
-    if st.button("Send it again", key=f"redeliver-{delivery.id}"):
+    if st.button(t("Send it again"), key=f"redeliver-{delivery.id}"):
         try:
             webhooks.redeliver(webhooks.find(me, chosen).id, delivery.id)
         except ProductError as error:
             st.error(str(error))
         else:
-            st.success(SENT_AGAIN)
+            st.success(t(SENT_AGAIN))
 
 
 def _delivery(delivery: Delivery) -> dict[str, str | int | None]:
     return {
-        "id": delivery.id,
-        "at": _moment(delivery.created),
-        "event": delivery.type,
-        "state": delivery.state,
-        "tries": delivery.tries,
-        "last try": _moment(delivery.last_try) if delivery.last_try else "",
-        "status": delivery.status,
-        "answer": delivery.answer or "",
+        t("id"): delivery.id,
+        t("at"): _moment(delivery.created),
+        t("event"): delivery.type,
+        t("state"): t(STATES[delivery.state]),
+        t("tries"): delivery.tries,
+        t("last try"): _moment(delivery.last_try) if delivery.last_try else "",
+        t("status"): delivery.status,
+        t("answer"): delivery.answer or "",
     }
 
 

@@ -7,32 +7,50 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
-from labeler.app.charts import BLUE, chart
-from labeler.writing_report import Spread, Writer, WritingReport, told
+from labeler.app.charts import BLUE, chart, tip
+from labeler.languages import figure, mark, t, tn
+from labeler.writing_report import Spread, Writer, WritingReport
 
-EVERYBODY = "everybody"
+EVERYBODY = mark("everybody")
 
 
 def lengths(report: WritingReport) -> None:
     """How long answers are, by person; the place of agreement, of which there is none here."""
-    st.subheader("Length of answers", anchor=False)
-    st.caption("Labelers write answers here and judge none, so there is nothing to agree on.")
+    st.subheader(t("Length of answers"), anchor=False)
+    st.caption(t("Labelers write answers here and judge none, so there is nothing to agree on."))
     if report.words is None or report.characters is None:
-        st.write("Nothing has been written yet.")
+        st.write(t("Nothing has been written yet."))
         return
-    rows = [_row(EVERYBODY, report.answers, report.words)]
+    rows = [_row(t(EVERYBODY), report.answers, report.words)]
     rows += [_row(person.annotator, person.answers, person.words) for person in report.people]
     names = [row["who"] for row in rows]
     y = alt.Y("who:N", title=None, sort=names, axis=alt.Axis(labelLimit=180, labelOverlap=False))
-    x = alt.X("low:Q", title="words of an answer: median, lowest and highest tenth", axis=alt.Axis(tickMinStep=1))
-    tips = ["who:N", "median:Q", "low:Q", "high:Q", "answers:Q"]
+    x = alt.X("low:Q", title=t("words of an answer: median, lowest and highest tenth"), axis=alt.Axis(tickMinStep=1))
+    tips = [tip(field) for field in ("who:N", "median:Q", "low:Q", "high:Q", "answers:Q")]
     base = chart(rows)
     layers = alt.layer(
         base.mark_rule(color=BLUE, strokeWidth=2).encode(x=x, x2="high:Q", y=y),
         base.mark_point(color=BLUE, filled=True, size=60, opacity=1).encode(x="median:Q", y=y, tooltip=tips),
     )
     st.altair_chart(layers.properties(height=70 + 28 * len(rows)), width="stretch")
-    st.text(f"{report.answers:,} answers, words: {told(report.words)}; characters: {told(report.characters)}.")
+    st.text(
+        tn(
+            "{count} answer, words: {words}; characters: {characters}.",
+            "{count} answers, words: {words}; characters: {characters}.",
+            report.answers,
+            words=_told(report.words),
+            characters=_told(report.characters),
+        )
+    )
+
+
+def _told(spread: Spread) -> str:
+    return t(
+        "median {median} (a tenth below {low}, a tenth above {high})",
+        median=figure(spread.median, ",.0f"),
+        low=figure(spread.low, ",.0f"),
+        high=figure(spread.high, ",.0f"),
+    )
 
 
 def _row(who: str, answers: int, words: Spread) -> dict[str, Any]:
@@ -44,16 +62,20 @@ def edits(report: WritingReport) -> None:
     if report.edits is None:
         return
     found = report.edits
-    st.subheader("Better texts than the best", anchor=False)
+    st.subheader(t("Better texts than the best"), anchor=False)
     columns = st.columns(3)
-    columns[0].metric("Rankings with one", f"{found.edited:,} of {found.rankings:,}")
-    columns[1].metric("Written anew, all being bad", f"{found.anew:,}")
-    columns[2].metric("Words added (median)", "–" if found.words_added is None else f"{found.words_added.median:+,.0f}")
+    columns[0].metric(t("Rankings with one"), t("{part} of {all}", part=found.edited, all=found.rankings))
+    columns[1].metric(t("Written anew, all being bad"), figure(found.anew))
+    columns[2].metric(
+        t("Words added (median)"), "–" if found.words_added is None else figure(found.words_added.median, "+,.0f")
+    )
 
 
 def own(person: Writer) -> None:
     """A labeler's own figures."""
     columns = st.columns(3)
-    columns[0].metric("Answers", f"{person.answers:,}")
-    columns[1].metric("Seconds an answer (median)", "–" if person.seconds is None else f"{person.seconds.median:,.0f}")
-    columns[2].metric("Words an answer (median)", f"{person.words.median:,.0f}")
+    columns[0].metric(t("Answers"), figure(person.answers))
+    columns[1].metric(
+        t("Seconds an answer (median)"), "–" if person.seconds is None else figure(person.seconds.median, ",.0f")
+    )
+    columns[2].metric(t("Words an answer (median)"), figure(person.words.median, ",.0f"))

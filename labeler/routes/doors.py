@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from labeler import languages
 from labeler.accounts import SESSION_SECONDS
 from labeler.errors import NotFoundError, PermissionDeniedError, ProductError, UsageError
 from labeler.routes.assets import ASSETS
@@ -27,7 +28,8 @@ _templates.globals["assets"] = ASSETS
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
     """One of the pages that need no session."""
-    return HTMLResponse(_templates.get_template(template).render(**values), status_code=status)
+    shown = _templates.get_template(template).render(language=languages.current(), t=languages.t, **values)
+    return HTMLResponse(shown, status_code=status)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from labeler import languages
 from labeler.entities import User
 from labeler.errors import ProductError
 from labeler.routes.rest.problems import problem_for, unauthorized
@@ -96,6 +97,14 @@ def from_elsewhere(headers: Headers) -> bool:
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
+def language_of(scope: Scope) -> str:
+    """The language of the answer: programs read English, people what they chose or what their browser asks for."""
+    if scope["path"].startswith(TOKENS_ONLY):
+        return languages.SOURCE
+    user: User | None = scope.get("state", {}).get("user")
+    return languages.choose(user.language if user else None, Headers(scope=scope).get("accept-language", ""))
+
+
 def cache_control(path: str) -> str | None:
     """How long the answer to this path may be kept; None leaves it to the route."""
     if path.startswith("/assets/"):
@@ -125,6 +134,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         refused = await self._refusal(scope)
+        languages.use(language_of(scope))
         if refused is None:
             return await self.app(scope, receive, self._sender(scope, send))
         if scope["type"] == "websocket":

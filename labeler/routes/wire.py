@@ -28,7 +28,7 @@ from labeler.chat import Offer, Unfinished, WrittenDialogue
 from labeler.edits import LONGEST
 from labeler.entities import Assignment, Edit, HistoryItem, Progress, Project, Shown, Submission
 from labeler.errors import DataError
-from labeler.label_schema import RATINGS, schema_row
+from labeler.label_schema import RATINGS, in_words, schema_row
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -228,6 +228,8 @@ def progress_out(progress: Progress) -> Json:
 def project_out(project: Project, *, opted_out: bool) -> Json:
     """What the page needs of a project; where its suggestions come from is none of it."""
     schema = schema_row(project.schema)
+    for name in ("flags", "prompt_flags"):
+        schema[name] = [asdict(in_words(flag)) for flag in getattr(project.schema, name)]
     schema["suggests"] = project.schema.offered
     del schema["suggest"]
     return {

@@ -83,7 +83,7 @@ class Visit:
 
     def page(self, site: Site, **options: object) -> Page:
         """A page in a browser of its own, without a session."""
-        context = self.browser.new_context(**{"viewport": DESKTOP, **options})  # type: ignore[arg-type]
+        context = self.browser.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})  # type: ignore[arg-type]
         self.contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: self._console(message.type, message.text))

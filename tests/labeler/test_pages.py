@@ -134,7 +134,7 @@ def test_the_overview_shows_ratings_and_flags(store: Store, monkeypatch: pytest.
     shown = show(store, "mia", "manager", "overview", monkeypatch)
     assert "Ratings and flags" in [item.value for item in shown.subheader]
     table = shown.dataframe[1].value
-    assert table["of"].tolist() == ["rating", "rude"]
+    assert table["rating or flag"].tolist() == ["rating", "rude"]
     assert table["value"].tolist() == ["4.00", "33.3 %"]
 
 
@@ -214,7 +214,7 @@ def test_a_token_is_shown_once_and_revoked(store: Store, monkeypatch: pytest.Mon
     assert page.dataframe[0].value["token"].tolist() == ["nightly"]
     page.run()
     assert not page.code
-    page.selectbox[1].set_value(Tokens(store).of(store.user("ann").id)[0].id)
+    page.selectbox[2].set_value(Tokens(store).of(store.user("ann").id)[0].id)
     page.button[1].click().run()
     assert not page.dataframe
     assert Tokens(store).of(store.user("ann").id) == ()

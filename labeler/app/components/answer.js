@@ -9,6 +9,7 @@
 // schema = what the project asks, as the server sends it: see labeler/label_schema.py
 
 import * as editing from "./editing.js";
+import { t } from "./language.js";
 import * as ranking from "./ranking.js";
 import { texts } from "./texts.js";
 
@@ -153,8 +154,8 @@ export function done(answer, schema) {
 /** The answer in words, for those who hear the page. */
 export function describe(answer, schema) {
   const rated = Object.entries(answer.ratings).sort();
-  const strength = answer.strength ? texts.strength.is(preferred(answer.ranking), texts.strength.words[answer.strength - 1]) : "";
-  const better = answer.edit ? "With a better text." : "";
-  const parts = [answer.allBad ? texts.answer.allBad : "", rated.length ? texts.answer.rated(rated) : "", schema.ranking ? ranking.describe(answer.ranking) : "", strength, better];
+  const strength = answer.strength ? texts.strength.is(preferred(answer.ranking), answer.strength) : "";
+  const better = answer.edit ? t("With a better text.") : "";
+  const parts = [answer.allBad ? texts.answer.allBad : "", ...rated.map(([label, rating]) => texts.answer.rated(label, rating)), schema.ranking ? ranking.describe(answer.ranking) : "", strength, better];
   return parts.filter(Boolean).join(" ");
 }

@@ -15,6 +15,7 @@ import { Frame } from "./frame.js";
 import * as gold from "./gold.js";
 import { ApiError, drawFor, pause, request } from "./http.js";
 import { listen } from "./keys.js";
+import { speak } from "./language.js";
 import { Notices } from "./notices.js";
 import { send } from "./outbox.js";
 import * as ranking from "./ranking.js";
@@ -30,6 +31,7 @@ const SETTLE = 500;
 
 /** Draw the screen into `parent`; returns a function that takes it away again. */
 export function mount(parent, options = {}) {
+  speak();
   const board = new Board(parent, options);
   board.start();
   return () => board.stop();

@@ -3,6 +3,7 @@
 import { ChatView } from "./chatview.js";
 import * as dialogue from "./dialogue.js";
 import { ApiError, request } from "./http.js";
+import { t, tn } from "./language.js";
 import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
 
@@ -80,9 +81,9 @@ export class Chat {
   }
 
   describe() {
-    const suggested = this.asking ? " Suggestions are being written." : this.offer ? ` ${this.labels.length} suggestions.` : "";
-    const ranked = this.schema.replies && this.offer ? ` ${ranking.describe(this.order)}` : "";
-    return dialogue.describe(this.state, this.role) + suggested + ranked;
+    const suggested = this.asking ? t("Suggestions are being written.") : this.offer ? tn("{count} suggestion.", "{count} suggestions.", this.labels.length) : "";
+    const ranked = this.schema.replies && this.offer ? ranking.describe(this.order) : "";
+    return [dialogue.describe(this.state, this.role), suggested, ranked].filter(Boolean).join(" ");
   }
 
   // Changes
@@ -125,7 +126,7 @@ export class Chat {
 
   remove(index) {
     if (!this.board.ready()) return;
-    if (index < 0) return this.board.say("There is no turn of yours to delete.");
+    if (index < 0) return this.board.say(t("There is no turn of yours to delete."));
     this.editing = this.asking = null;
     this.trouble = "";
     this.#change(dialogue.removeFrom(this.state, index), { turns: true });
@@ -134,7 +135,7 @@ export class Chat {
   }
 
   putBack() {
-    if (!this.state.removed.length) return this.board.say("Nothing was deleted just now.");
+    if (!this.state.removed.length) return this.board.say(t("Nothing was deleted just now."));
     this.#change(dialogue.putBack(this.state), { turns: true });
     this.#openOffer();
     this.board.redraw();
@@ -146,7 +147,7 @@ export class Chat {
   }
 
   #refuseDone() {
-    this.board.say("The dialogue must end with a turn of the assistant.");
+    this.board.say(t("The dialogue must end with a turn of the assistant."));
     this.board.redraw();
   }
 
@@ -180,7 +181,7 @@ export class Chat {
 
   #failed(error) {
     this.asking = null;
-    this.trouble = error.status === 0 ? `${error.message} Write the turn yourself, or ask again.` : error.message;
+    this.trouble = error.status === 0 ? t("{error} Write the turn yourself, or ask again.", { error: error.message }) : error.message;
     if (error.signedOut) this.board.signedOut();
     this.board.redraw();
   }

@@ -3,11 +3,13 @@
 import { drawCards, markCards } from "./cards.js";
 import * as dialogue from "./dialogue.js";
 import { button, el } from "./dom.js";
+import { t, tn } from "./language.js";
 import * as ranking from "./ranking.js";
 import { exactNodes, foldLong } from "./text.js";
+import { texts } from "./texts.js";
 
-const NAMES = { system: "system", user: "user", assistant: "assistant", scenario: "for you" };
-const PLACEHOLDERS = { user: "Write what the user says", assistant: "Write what the assistant answers" };
+const NAMES = { ...texts.prompt.roles, scenario: t("for you") };
+const PLACEHOLDERS = { user: t("Write what the user says"), assistant: t("Write what the assistant answers") };
 const LONGEST = 50000; // characters, as labeler/chat.py has it
 
 export class ChatView {
@@ -22,12 +24,12 @@ export class ChatView {
     this.strip = strip;
     this.start = task.prompt;
     const told = [...(task.scenario ? [["scenario", task.scenario]] : []), ...task.prompt.filter(({ role }) => role === "system").map(({ content }) => ["system", content])];
-    this.prompt = el("section", { class: "lb-prompt lb-brief", "data-testid": "prompt", "aria-label": "What is given", hidden: !told.length }, el("div", { role: "list" }, ...told.map(([role, text]) => given(role, text))));
-    this.turns = el("div", { class: "lb-turns", role: "list", "aria-label": "Dialogue" });
-    this.putBack = button("Put back", { class: "lb-quiet", "data-testid": "put-back", onclick: () => chat.putBack() }, "p");
+    this.prompt = el("section", { class: "lb-prompt lb-brief", "data-testid": "prompt", "aria-label": t("What is given"), hidden: !told.length }, el("div", { role: "list" }, ...told.map(([role, text]) => given(role, text))));
+    this.turns = el("div", { class: "lb-turns", role: "list", "aria-label": t("Dialogue") });
+    this.putBack = button(t("Put back"), { class: "lb-quiet", "data-testid": "put-back", onclick: () => chat.putBack() }, "p");
     this.taken = el("p", { class: "lb-taken", hidden: true }, (this.takenText = el("span", {})), this.putBack);
     this.state = el("p", { class: "lb-suggest-state", "data-testid": "suggest-state", role: "status" });
-    this.suggestions = el("section", { class: "lb-suggestions", "aria-label": "Suggestions" });
+    this.suggestions = el("section", { class: "lb-suggestions", "aria-label": t("Suggestions") });
     this.node = el("section", { class: "lb-chat", "data-testid": "chat", "data-task-id": task.id }, this.turns, this.taken, this.state, this.suggestions);
     this.#foot(chat);
   }
@@ -36,10 +38,10 @@ export class ChatView {
     this.input = el("textarea", { class: "lb-input", rows: "3", maxlength: String(LONGEST), "data-testid": "turn-input", dir: "auto" });
     this.input.addEventListener("input", () => chat.type(this.input.value));
     this.input.value = chat.state.writing.text;
-    this.add = button("Add turn", { class: "lb-primary", "data-testid": "add-turn", "aria-keyshortcuts": "Control+Enter", onclick: () => chat.add() }, "Ctrl Enter");
-    this.suggest = button("suggest", { class: "lb-quiet", "data-testid": "suggest", onclick: () => chat.suggest() }, "q");
+    this.add = button(t("Add turn"), { class: "lb-primary", "data-testid": "add-turn", "aria-keyshortcuts": "Control+Enter", onclick: () => chat.add() }, "Ctrl Enter");
+    this.suggest = button(t("suggest"), { class: "lb-quiet", "data-testid": "suggest", onclick: () => chat.suggest() }, "q");
     this.done = el("input", { type: "checkbox", "data-testid": "done", "aria-keyshortcuts": "x", onchange: () => chat.toggleDone() });
-    const done = el("label", { class: "lb-all-bad" }, this.done, el("span", {}, "dialogue is done"), el("kbd", { "aria-hidden": "true" }, "x"));
+    const done = el("label", { class: "lb-all-bad" }, this.done, el("span", {}, t("dialogue is done")), el("kbd", { "aria-hidden": "true" }, "x"));
     this.who = el("span", { class: "lb-role", "data-testid": "turn-role" });
     const tools = el("div", { class: "lb-next-tools" }, this.who, this.suggest, done, this.add);
     this.write = el("div", { class: "lb-next" }, this.input, tools);
@@ -54,7 +56,7 @@ export class ChatView {
     this.turns.replaceChildren(...before, ...written);
     const { removed } = chat.state;
     this.taken.hidden = !removed.length;
-    this.takenText.textContent = `${removed.length} turn${removed.length === 1 ? " was" : "s were"} deleted.`;
+    this.takenText.textContent = tn("{count} turn was deleted.", "{count} turns were deleted.", removed.length);
     atEnd(this.turns.querySelector("textarea"));
   }
 
@@ -62,20 +64,20 @@ export class ChatView {
     const editing = chat.editing === index;
     const body = editing ? this.#editor(chat, turn, index) : el("div", { class: "lb-text", dir: "auto", "data-testid": "turn-text" }, ...exactNodes(turn.text));
     const origin = dialogue.origin(turn, chat.offers);
-    const name = `turn ${index + 1}`;
+    const number = { number: index + 1 };
     const head = el(
       "div",
       { class: "lb-turn-head" },
       el("span", { class: "lb-role" }, NAMES[turn.role]),
       origin ? el("span", { class: "lb-tag", "data-testid": "origin" }, origin) : null,
-      button(editing ? "done" : "edit", { class: "lb-quiet", "data-testid": "turn-edit", "aria-label": `${editing ? "Done with" : "Edit"} ${name}`, onclick: () => chat.edit(index) }),
-      button("delete", { class: "lb-quiet", "data-testid": "turn-delete", "aria-label": `Delete ${name} and what follows`, onclick: () => chat.remove(index) }),
+      button(editing ? t("done") : t("edit"), { class: "lb-quiet", "data-testid": "turn-edit", "aria-label": editing ? t("Done with turn {number}", number) : t("Edit turn {number}", number), onclick: () => chat.edit(index) }),
+      button(t("delete"), { class: "lb-quiet", "data-testid": "turn-delete", "aria-label": t("Delete turn {number} and what follows", number), onclick: () => chat.remove(index) }),
     );
     return el("div", { class: "lb-turn lb-own-turn", role: "listitem", "data-testid": "turn", "data-role": turn.role, "data-index": index }, head, body);
   }
 
   #editor(chat, turn, index) {
-    const editor = el("textarea", { class: "lb-input", rows: "4", maxlength: String(LONGEST), dir: "auto", "data-testid": "turn-editor", "aria-label": `Text of turn ${index + 1}` });
+    const editor = el("textarea", { class: "lb-input", rows: "4", maxlength: String(LONGEST), dir: "auto", "data-testid": "turn-editor", "aria-label": t("Text of turn {number}", { number: index + 1 }) });
     editor.value = turn.text;
     editor.addEventListener("input", () => chat.changeTurn(index, editor.value));
     return editor;
@@ -91,12 +93,12 @@ export class ChatView {
     this.cards = drawn.cards;
     for (const { label, node, head, letter, rank } of drawn.cards.values()) {
       node.dataset.testid = "suggestion";
-      node.setAttribute("aria-label", `Suggestion ${label}`);
+      node.setAttribute("aria-label", t("Suggestion {label}", { label }));
       if (!this.ranks) {
         rank.hidden = true;
-        letter.setAttribute("aria-label", `Insert suggestion ${label}`);
+        letter.setAttribute("aria-label", t("Insert suggestion {label}", { label }));
       }
-      head.append(button(this.ranks ? "go on with this" : "insert", { class: "lb-quiet", "data-testid": "suggestion-use", "data-label": label, onclick: () => chat.take(label) }));
+      head.append(button(this.ranks ? t("go on with this") : t("insert"), { class: "lb-quiet", "data-testid": "suggestion-use", "data-label": label, onclick: () => chat.take(label) }));
     }
     this.suggestions.append(drawn.node);
     foldLong(drawn.folds);
@@ -115,9 +117,9 @@ export class ChatView {
     this.done.checked = state.done;
     this.suggest.hidden = !chat.schema.suggests || role !== "assistant";
     this.suggest.disabled = off || !chat.mayAsk;
-    this.suggest.title = state.writing.reply === null ? "" : "Clear the text first to ask for others";
+    this.suggest.title = state.writing.reply === null ? "" : t("Clear the text first to ask for others");
     this.taken.hidden = !state.removed.length;
-    this.state.textContent = chat.asking ? "Suggestions are being written … You can write meanwhile." : chat.trouble;
+    this.state.textContent = chat.asking ? t("Suggestions are being written … You can write meanwhile.") : chat.trouble;
     this.state.toggleAttribute("data-alarm", Boolean(chat.trouble));
   }
 

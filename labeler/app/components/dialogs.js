@@ -4,6 +4,7 @@ import { asksMarks } from "./answer.js";
 import { button, el } from "./dom.js";
 import { writes } from "./editing.js";
 import { EDIT_KEYS } from "./editstep.js";
+import { language, t } from "./language.js";
 import { exactNodes } from "./text.js";
 import { texts } from "./texts.js";
 import { PROMPT_FLAG_KEYS, WRITE_KEYS } from "./writestep.js";
@@ -26,11 +27,11 @@ export function openHelp(root, schema) {
   const marks = schema && asksMarks(schema);
   const writing = schema && writes(schema);
   const always = help.keys.filter(([key]) => (key !== "x" || (schema?.all_bad ?? true)) && !(writing && ["Enter", "x", "v"].includes(key)));
-  const sections = writing ? [["Writing", [...WRITE_KEYS, ...(marks ? PROMPT_FLAG_KEYS : [])]], ["Out of the text", always]] : [
+  const sections = writing ? [[t("Writing"), [...WRITE_KEYS, ...(marks ? PROMPT_FLAG_KEYS : [])]], [t("Out of the text"), always]] : [
     [help.rating, [...(marks ? help.rateKeys : []), ...(marks && schema.prompt_flags.length ? help.promptKeys : []), ...(marks && schema.ranking ? help.stepKeys : [])]],
     [help.chat, schema?.task === "chat" ? help.chatKeys : []],
     [help.ranking, !schema || (schema.ranking && schema.task !== "chat") || schema.replies ? (schema?.strength ? help.strengthKeys : help.rankKeys) : []],
-    ["Improving the best", schema?.edit ? EDIT_KEYS : []],
+    [t("Improving the best"), schema?.edit ? EDIT_KEYS : []],
     [help.always, always],
   ].filter(([, keys]) => keys.length);
   const rows = sections.map(([title, keys]) => [el("h3", {}, title), el("dl", { class: "lb-keys" }, ...keys.flatMap(keyRow))]).flat();
@@ -72,14 +73,14 @@ function againLine(comment) {
 
 export function shortTime(at) {
   const time = new Date(at);
-  return Number.isNaN(time.valueOf()) ? at : time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(time.valueOf()) ? at : time.toLocaleString(language === "en" ? undefined : language, { dateStyle: "medium", timeStyle: "short" });
 }
 
 /** @param {(reason: string) => void} onSkip called with a non-empty reason */
 export function openSkip(root, before, onSkip) {
-  const known = texts.skip.reasons.includes(before);
-  const choices = texts.skip.reasons.map((reason) =>
-    el("label", {}, el("input", { type: "radio", name: "lb-reason", value: reason, checked: reason === before }), reason),
+  const known = texts.skip.reasons.some(([kept]) => kept === before);
+  const choices = texts.skip.reasons.map(([kept, shown]) =>
+    el("label", {}, el("input", { type: "radio", name: "lb-reason", value: kept, checked: kept === before }), shown),
   );
   const more = el("input", { type: "text", maxlength: "2000", autofocus: true, autocomplete: "off", "aria-label": texts.skip.own, placeholder: texts.skip.ownHint, "data-testid": "skip-text" });
   more.value = known ? "" : (before ?? "");

@@ -7,6 +7,8 @@
 //          removed: []}                                  turns taken away last, to be put back; not kept
 // offer = {id, replies: ["…"]}; `reply` is the number of the one that the text was made from, `ranks` one per reply
 
+import { t, tn } from "./language.js";
+
 const NOTHING = { text: "", offer: null, reply: null, ranks: null };
 
 export function fromDraft(draft) {
@@ -89,28 +91,30 @@ export function toggleDone(state) {
 export function origin({ text, offer, reply }, offers) {
   const from = offers.get(offer)?.replies[reply];
   if (from === undefined) return "";
-  return from === text ? "suggestion" : "suggestion, edited";
+  return from === text ? t("suggestion") : t("suggestion, edited");
 }
 
 // What it lacks
 
 /** Why the turn cannot be added yet, as a short sentence; null if it can. */
 export function addObstacle(state, offer, ranks) {
-  if (ranks && offer && !offer.replies.every((_, index) => state.writing.ranks?.[index])) return "Rank every reply first, then go on with the best or write your own.";
-  return blank(state.writing.text) ? "Write the turn first." : null;
+  if (ranks && offer && !offer.replies.every((_, index) => state.writing.ranks?.[index])) return t("Rank every reply first, then go on with the best or write your own.");
+  return blank(state.writing.text) ? t("Write the turn first.") : null;
 }
 
 /** Why the dialogue cannot be submitted yet, as a short sentence; null if it can. */
 export function obstacle(state) {
   const empty = state.turns.findIndex(({ text }) => blank(text));
-  if (empty >= 0) return `Turn ${empty + 1} is empty: write it or delete it.`;
-  if (!blank(state.writing.text)) return "Add the turn that you are writing, or clear it.";
-  if (state.turns.at(-1)?.role !== "assistant") return "The dialogue must end with a turn of the assistant.";
-  return state.done ? null : "Mark the dialogue as done first.";
+  if (empty >= 0) return t("Turn {number} is empty: write it or delete it.", { number: empty + 1 });
+  if (!blank(state.writing.text)) return t("Add the turn that you are writing, or clear it.");
+  if (state.turns.at(-1)?.role !== "assistant") return t("The dialogue must end with a turn of the assistant.");
+  return state.done ? null : t("Mark the dialogue as done first.");
 }
 
 /** The dialogue in words, for those who hear the page. */
 export function describe(state, role) {
   const count = state.turns.length;
-  return `${count} turn${count === 1 ? "" : "s"} written. ${state.done ? "The dialogue is done." : `Now the ${role}'s turn.`}`;
+  const written = tn("{count} turn written.", "{count} turns written.", count);
+  const next = role === "user" ? t("Now the user's turn.") : t("Now the assistant's turn.");
+  return [written, state.done ? t("The dialogue is done.") : next].join(" ");
 }

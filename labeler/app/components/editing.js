@@ -4,6 +4,8 @@
 // answer.edit = {of: "A",     the completion that it was made from; null: written anew, since all are bad
 //                text: "…"}   null as long as nothing was changed
 
+import { t } from "./language.js";
+
 export const LONGEST = 50000; // characters, as in labeler/edits.py
 
 /** Whether the answer to the prompt is written, instead of answers being judged. */
@@ -14,8 +16,8 @@ export function writes(schema) {
 /** Why what was written cannot be submitted yet, as a short sentence; null if it can. */
 export function writtenObstacle(written) {
   const length = [...written].length;
-  if (!written.trim()) return "Write the answer first.";
-  return length > LONGEST ? `The answer has ${length} characters: shorten it to ${LONGEST}.` : null;
+  if (!written.trim()) return t("Write the answer first.");
+  return length > LONGEST ? t("The answer has {length} characters: shorten it to {longest}.", { length, longest: LONGEST }) : null;
 }
 
 /** The better text that a draft holds, if the project asks for one. */
@@ -41,8 +43,8 @@ export function editObstacle(answer, schema) {
   const { edit } = answer;
   const [first] = sources(answer);
   if (!edit && schema.edit === "optional") return null;
-  if (!edit) return first ? `Improve ${first} in the box behind the completions.` : "Write a better one in the box behind the completions.";
-  if (!edit.text.trim()) return "Your better text is empty: write it, or start again.";
+  if (!edit) return first ? t("Improve {first} in the box behind the completions.", { first }) : t("Write a better one in the box behind the completions.");
+  if (!edit.text.trim()) return t("Your better text is empty: write it, or start again.");
   if (sources(answer).includes(edit.of)) return null;
-  return edit.of ? `Your text was made from ${edit.of}: rank ${edit.of} first, or start again.` : "You wrote it anew since all were bad: mark them so, or start again.";
+  return edit.of ? t("Your text was made from {label}: rank {label} first, or start again.", { label: edit.of }) : t("You wrote it anew since all were bad: mark them so, or start again.");
 }

@@ -2,12 +2,13 @@
 
 import { button, el } from "./dom.js";
 import * as editing from "./editing.js";
+import { t } from "./language.js";
 import { asTyped, TextBox } from "./typing.js";
 
 export const EDIT_KEYS = [
-  ["e", "improve the best (with Shift where a completion has that letter)"],
-  ["Esc", "out of the text again"],
-  ["Ctrl Enter", "submit, also from within the text"],
+  ["e", t("improve the best (with Shift where a completion has that letter)")],
+  ["Esc", t("out of the text again")],
+  ["Ctrl Enter", t("submit, also from within the text")],
 ];
 
 export class EditStep {
@@ -24,11 +25,11 @@ export class EditStep {
     this.dropped = null; // the edit that "start again" took away
     this.text = new TextBox({ "data-testid": "edit-best", rows: "6" }, (text) => this.#type(text));
     this.title = el("span", { class: "lb-edit-title" });
-    this.choices = el("span", { class: "lb-edit-choices", role: "group", "aria-label": "Start from" });
+    this.choices = el("span", { class: "lb-edit-choices", role: "group", "aria-label": t("Start from") });
     this.again = button("", { class: "lb-quiet", "data-testid": "edit-again", onclick: () => this.#startAgain() });
-    this.hint = el("p", { class: "lb-muted" }, "Rank the completions first; then the best can be improved here.");
+    this.hint = el("p", { class: "lb-muted" }, t("Rank the completions first; then the best can be improved here."));
     this.body = el("div", { class: "lb-edit-body" }, this.text.box, el("div", { class: "lb-edit-foot" }, this.text.words, this.again));
-    this.node = el("article", { class: "lb-card lb-edit", "aria-label": "Improve the best" }, el("header", { class: "lb-card-head" }, this.title, this.choices), this.hint, this.body);
+    this.node = el("article", { class: "lb-card lb-edit", "aria-label": t("Improve the best") }, el("header", { class: "lb-card-head" }, this.title, this.choices), this.hint, this.body);
   }
 
   get open() {
@@ -38,7 +39,7 @@ export class EditStep {
   focus() {
     this.node.scrollIntoView({ block: "nearest", inline: "start" });
     if (this.open) this.text.focus();
-    else this.board.say("Rank first; then the best can be improved.");
+    else this.board.say(t("Rank first; then the best can be improved."));
   }
 
   #source(answer) {
@@ -80,23 +81,22 @@ export class EditStep {
     this.hint.hidden = this.open;
     this.title.textContent = this.#titleFor(of);
     this.text.box.setAttribute("aria-label", this.title.textContent);
-    this.text.box.placeholder = of === null ? "Write a better one …" : "";
+    this.text.box.placeholder = of === null ? t("Write a better one …") : "";
     this.choices.hidden = !this.open || Boolean(answer.edit) || found.length < 2;
     this.choices.replaceChildren(...found.map((label) => this.#choice(label, label === of, off)));
     this.again.hidden = !(answer.edit || this.dropped);
-    this.again.textContent = answer.edit ? "start again" : "bring my text back";
+    this.again.textContent = answer.edit ? t("start again") : t("bring my text back");
     this.again.disabled = off;
     if (this.open) this.text.show(answer.edit ? answer.edit.text : this.#before(of), { off });
   }
 
   #titleFor(of) {
-    if (!this.open) return this.required ? "Improve the best" : "Improve the best, if you can";
-    if (of === null) return this.required ? "All are bad: write a better one" : "All are bad: write a better one, if you can";
-    return this.required ? `Improve ${of}` : `Improve ${of}, if you can`;
+    if (!this.open) return this.required ? t("Improve the best") : t("Improve the best, if you can");
+    if (of === null) return this.required ? t("All are bad: write a better one") : t("All are bad: write a better one, if you can");
+    return this.required ? t("Improve {label}", { label: of }) : t("Improve {label}, if you can", { label: of });
   }
 
   #choice(label, pressed, off) {
-    const name = label ?? "nothing";
-    return button(`from ${name}`, { class: "lb-who", "aria-pressed": String(pressed), disabled: off, onclick: () => this.#choose(label) });
+    return button(label === null ? t("from nothing") : t("from {label}", { label }), { class: "lb-who", "aria-pressed": String(pressed), disabled: off, onclick: () => this.#choose(label) });
   }
 }

@@ -2,6 +2,7 @@
 
 import { button, el, flag, takesText } from "./dom.js";
 import { writes } from "./editing.js";
+import { t } from "./language.js";
 import { texts } from "./texts.js";
 
 export class Frame {
@@ -91,7 +92,7 @@ export class Frame {
       button(texts.foot.skip, { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
       button(texts.foot.note, { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
       (this.comments = button(texts.foot.comments, { class: "lb-quiet lb-needs-task lb-counted", "data-testid": "comments", "data-name": texts.foot.comments, onclick: () => board.openComments() }, ";")),
-      (this.improve = button("improve", { class: "lb-quiet lb-needs-task", "data-testid": "improve", title: "Improve the best", onclick: () => board.editing.focus() }, "e")),
+      (this.improve = button(t("improve"), { class: "lb-quiet lb-needs-task", "data-testid": "improve", title: t("Improve the best"), onclick: () => board.editing.focus() }, "e")),
       (this.tie = button(texts.foot.tie, { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: texts.foot.tieHint, "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
       (this.allBadLabel = el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, (this.allBadText = el("span", {})), el("kbd", { "aria-hidden": "true" }, "x"))),
       this.keep,
@@ -116,7 +117,7 @@ export class Frame {
   }
 
   setMinutes(seconds) {
-    const text = texts.top.minutes(Math.floor(seconds / 60));
+    const text = ` · ${texts.top.minutes(Math.floor(seconds / 60))}`;
     if (this.minutes.textContent !== text) this.minutes.textContent = text;
   }
 
@@ -183,7 +184,7 @@ export class Frame {
   #dots(completions, cards) {
     const to = (text, name, index) => button(text, { class: "lb-jump", "aria-label": name, onclick: () => cards.children[index].scrollIntoView({ inline: "start", block: "nearest" }) });
     const jumps = completions.map(({ label }, index) => to(label, texts.card.jump(label), index));
-    if (cards.querySelector(".lb-edit")) jumps.push(to("✎", "Improve the best", jumps.length));
+    if (cards.querySelector(".lb-edit")) jumps.push(to("✎", t("Improve the best"), jumps.length));
     let before = 0;
     const mark = () => {
       const at = Math.round(cards.scrollLeft / Math.max(1, cards.clientWidth));
@@ -210,7 +211,7 @@ export class Frame {
   }
 
   showSignedOut() {
-    this.message.replaceChildren(texts.saving.signedOut, el("a", { href: "/login" }, texts.saving.signIn));
+    this.message.replaceChildren(texts.saving.signedOut, " ", el("a", { href: "/login" }, texts.saving.signIn));
     flag(this.message, "data-alarm", true);
   }
 

@@ -27,7 +27,8 @@ export function tags(flags, set) {
   return flags.filter(({ name }) => set.includes(name)).map(({ text, about }) => el("span", { class: "lb-tag", title: about }, text));
 }
 
-export const targetName = (target) => (target === PROMPT ? texts.rating.ofPrompt : texts.rating.ofCompletion(target));
+/** The letter of a completion; null for the prompt. */
+export const letterOf = (target) => (target === PROMPT ? null : target);
 
 /** The panel in the foot: whose flags they are, and every flag with its letter. */
 export class Panel {
@@ -49,7 +50,7 @@ export class Panel {
     const focused = document.activeElement?.closest?.(".lb-panel") ? document.activeElement.dataset.key : null;
     this.who.replaceChildren(...this.targets.map((target) => this.#target(target, answer, target === current)));
     const set = flagsOf(answer, current);
-    this.flags.setAttribute("aria-label", texts.rating.flagsOf(targetName(current)));
+    this.flags.setAttribute("aria-label", texts.rating.flagsOf(letterOf(current)));
     this.flags.replaceChildren(...this.flagsFor(current).map((flag) => this.#flag(flag, set.includes(flag.name), off)));
     if (focused) this.node.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
@@ -57,7 +58,7 @@ export class Panel {
   #target(target, answer, current) {
     const count = flagsOf(answer, target).length;
     const name = target === PROMPT ? texts.rating.prompt : target;
-    const label = count ? texts.rating.flagsSet(targetName(target), count) : texts.rating.flagsOf(targetName(target));
+    const label = count ? texts.rating.flagsSet(letterOf(target), count) : texts.rating.flagsOf(letterOf(target));
     return button(`${name}${count ? ` ⚑${count}` : ""}`, { class: "lb-who", "data-key": target, "aria-pressed": String(current), "aria-label": label, onclick: () => this.on.onTarget(target) }, target === PROMPT ? "0" : "");
   }
 

@@ -61,9 +61,9 @@ export function unreadLines(unread, onRead) {
   );
 }
 
-/** A count on a button, in sight and in its name. */
+/** A count on a button, in sight and in its name, which `what` says. */
 export function mark(control, count, what) {
   if (count) control.dataset.count = count;
   else delete control.dataset.count;
-  control.setAttribute("aria-label", texts.counted.name(control.dataset.name, count, what));
+  control.setAttribute("aria-label", count ? what(control.dataset.name, count) : control.dataset.name);
 }

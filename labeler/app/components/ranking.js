@@ -129,5 +129,6 @@ export function describe(state) {
   const tiers = closeGaps(state.tiers).map((tier) => (tier.length > 1 ? texts.ranking.tied(tier) : tier[0]));
   const open = unranked(state);
   const ranked = tiers.length ? texts.ranking.order(tiers) : texts.ranking.nothing;
-  return ranked + (open.length ? texts.ranking.open(open) : texts.ranking.complete) + (state.tie ? texts.ranking.tieNext : "");
+  const rest = open.length ? texts.ranking.open(open) : texts.ranking.complete;
+  return [ranked, rest, ...(state.tie ? [texts.ranking.tieNext] : [])].join(" ");
 }

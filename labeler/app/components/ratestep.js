@@ -1,7 +1,7 @@
 // The step before the ranking: each completion is rated and flagged, one after another, and the prompt is flagged.
 
 import * as answers from "./answer.js";
-import { Panel, ratingRow, tags, targetName } from "./marks.js";
+import { letterOf, Panel, ratingRow, tags } from "./marks.js";
 import { texts } from "./texts.js";
 
 const { PROMPT } = answers;
@@ -112,8 +112,9 @@ export class RateStep {
 
   describe(answer) {
     const set = this.flagsFor(this.current).filter(({ name }) => answers.flagsOf(answer, this.current).includes(name));
-    const flags = set.length ? texts.rating.set(set.map(({ text }) => text)) : "";
-    return this.active ? texts.rating.now(targetName(this.current)) + flags : "";
+    if (!this.active) return "";
+    const flags = set.length ? [texts.rating.set(set.map(({ text }) => text))] : [];
+    return [texts.rating.now(letterOf(this.current)), ...flags].join(" ");
   }
 }
 

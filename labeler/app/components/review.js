@@ -7,6 +7,7 @@ import { button, el, flag, takesText, uuid } from "./dom.js";
 import { open, shortTime } from "./dialogs.js";
 import { written } from "./gold.js";
 import { ApiError, drawFor, request } from "./http.js";
+import { speak } from "./language.js";
 import { mark, unreadLines } from "./notices.js";
 import * as ranking from "./ranking.js";
 import { RankStep } from "./rankstep.js";
@@ -17,6 +18,7 @@ import { texts } from "./texts.js";
 /** Draw the page into `parent`; returns a function that takes it away again. */
 export function mount(parent) {
   const review = new Review(parent);
+  speak();
   review.start();
   return () => review.stop();
 }
@@ -385,10 +387,9 @@ function said({ kind, reason, answer }, schema) {
   const ratings = Object.entries(answer.ratings).sort().map(([label, rating]) => `${label} ${rating}`);
   const marked = Object.entries(answer.flags).sort().map(([label, names]) => `${label}: ${flags(names)}`);
   const ranks = written(answer.ranks);
-  const strength = answer.strength && texts.strength.words[answer.strength - 1];
   return [
     answer.all_bad && el("div", { class: "rv-rank" }, texts.review.allBad),
-    Object.keys(answer.ranks).length > 0 && el("div", { class: "rv-rank", "data-testid": "said" }, strength ? texts.review.better(ranks, strength) : ranks),
+    Object.keys(answer.ranks).length > 0 && el("div", { class: "rv-rank", "data-testid": "said" }, answer.strength ? texts.review.better(ranks, answer.strength) : ranks),
     ratings.length > 0 && el("div", {}, ratings.join(" · ")),
     marked.length > 0 && el("div", {}, texts.review.flags(marked.join("; "))),
     ...(answer.edit ? [el("div", { class: "lb-muted" }, texts.review.edited(answer.edit.of)), long(answer.edit.text)] : []),

@@ -1,6 +1,7 @@
 // A box for a text that is kept exactly as it was typed, with its words counted below.
 
 import { el } from "./dom.js";
+import { tn } from "./language.js";
 
 /** What the browser makes of a text in a box: it knows one kind of line end. */
 export const asTyped = (text) => text.replace(/\r\n?/g, "\n");
@@ -35,6 +36,6 @@ export class TextBox {
 
   #count() {
     const words = this.box.value.trim() ? this.box.value.trim().split(/\s+/).length : 0;
-    this.words.textContent = `${words} word${words === 1 ? "" : "s"}, ${[...this.box.value].length} characters`;
+    this.words.textContent = tn("{count} word, {characters} characters", "{count} words, {characters} characters", words, { characters: [...this.box.value].length });
   }
 }
