@@ -9,12 +9,13 @@ from labeler.entities import User
 from labeler.languages import t
 
 FORM = """
-<form class="account" method="post" action="/logout">
+<form class="account" method="post" action="/logout" hidden>
   <span></span><button type="submit" data-testid="sign-out"></button>
 </form>
 """
 STYLE = """
 .account { position: fixed; top: 0; right: 1.25rem; z-index: 999991; height: 3.75rem; display: flex; gap: 0.75rem; }
+.account[hidden] { display: none; }
 .account { align-items: center; padding-left: 0.5rem; font-size: 0.875rem; background: var(--st-background-color); }
 .account span { max-width: 7rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; opacity: 0.75; }
 .account button { font: inherit; color: inherit; background: none; border: 0; padding: 0.25rem; cursor: pointer; }
@@ -30,6 +31,7 @@ export default function ({ parentElement, data }) {
   parentElement.querySelector("span").textContent = data.name;
   parentElement.querySelector("button").textContent = data.out;
   document.documentElement.lang = data.language;
+  parentElement.querySelector("form").hidden = false;
 }
 """
 

@@ -72,7 +72,11 @@ BOARDS: dict[str, tuple[LabelSchema, int]] = {
     "rank": (LabelSchema(), 4),
     "rate": (preset("rate"), 4),
     "pair": (preset("pair"), 2),
+    "demonstrate": (preset("demonstrate"), 0),
+    "chat": (preset("chat"), 0),
 }
+"""What the task asks for, and of how many completions."""
+TEXT = "# A *title*\n\n- `code`\n\n$x^2$ [a](http://a.example) zero\u200bwidth\n" + "words and more " * 300
 
 
 @pytest.mark.parametrize(("scheme", "look"), [("light", "phone"), ("dark", "desk")])
@@ -81,8 +85,7 @@ def test_the_board(site: Site, visit: Visit, scheme: str, look: str, task: str):
     schema, k = BOARDS[task]
     name = f"axe-{task}-{scheme}-{look}"
     made = site.store.add_project(name, schema=replace(schema, content_warning="Violence."), guidelines="Be kind.")
-    text = "# A *title*\n\n- `code`\n\n$x^2$ [a](http://a.example) zero\u200bwidth\n" + "words and more " * 300
-    site.store.import_groups(made.id, [group(name, k, text)])
+    site.store.import_groups(made.id, [group(name, k, TEXT)])
     site.add_user(f"{name}-ann", projects=(name,))
     phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True} if look == "phone" else {}
     board = Board(visit.sign_in(site, f"{name}-ann", color_scheme=scheme, **phone))
@@ -91,26 +94,81 @@ def test_the_board(site: Site, visit: Visit, scheme: str, look: str, task: str):
     assert grave(page) == []
     page.wait_for_timeout(600)
     board.press("Enter")
-    board.wait()
-    steps: dict[str, Callable[[], object]] = {
-        "empty": lambda: None,
-        "rated": lambda: board.press("5", "f", "4") if task == "rate" else None,
-        "ranked": lambda: board.press("r", "a", "=", "b"),
-        "reading": lambda: (board.press("*"), expect(page.locator(".lb-drawn math").first).to_be_visible()),
-        "compared": lambda: board.press("v"),
-        "find": lambda: (board.press("/"), page.keyboard.type("words")),
-        "note": lambda: board.press("Escape", "Escape", "n"),
-        "menu": lambda: (board.press("Escape"), board.part("menu").click() if look == "phone" else None),
-        "help": lambda: board.press("Escape", "?"),
-        "guidelines": lambda: board.press("Escape", "g"),
-        "history": lambda: board.press("Escape", "h"),
-        "comments": lambda: (board.press("Escape", ";"), expect(board.part("comments-panel")).to_be_visible()),
-        "skip": lambda: board.press("Escape", "s"),
-        "paused": lambda: board.press("Escape", "."),
-    }
-    for step, act in steps.items():
-        act()
+    expect(board.part("submit")).to_be_visible()
+    for step, act in STEPS[task].items():
+        act(board)
         assert grave(page) == [], step
+
+
+def drawn(board: Board) -> None:
+    """The reading view."""
+    board.press("*")
+    expect(board.page.locator(".lb-drawn math").first).to_be_visible()
+
+
+def found(board: Board) -> None:
+    """Words are looked for."""
+    board.press("/")
+    board.page.keyboard.type("words")
+
+
+def menu(board: Board) -> None:
+    """On a phone; wider screens have none."""
+    board.press("Escape")
+    if board.part("menu").is_visible():
+        board.part("menu").click()
+
+
+def comments(board: Board) -> None:
+    """The panel with a task's comments."""
+    board.press("Escape", ";")
+    expect(board.part("comments-panel")).to_be_visible()
+
+
+def answered(board: Board) -> None:
+    """An answer is begun."""
+    board.part("demonstration").fill("Some words.")
+
+
+def talked(board: Board) -> None:
+    """The first turn is written."""
+    board.press("w")
+    board.page.keyboard.type("Hello?")
+    board.press("Control+Enter", "Escape")
+
+
+Step = Callable[[Board], object]
+EMPTY: dict[str, Step] = {"empty": lambda _: None}
+HELP: dict[str, Step] = {"help": lambda board: board.press("Escape", "?")}
+STEPS: dict[str, dict[str, Step]] = {
+    "rank": EMPTY
+    | {
+        "ranked": lambda board: board.press("a", "=", "b"),
+        "reading": drawn,
+        "compared": lambda board: board.press("v"),
+        "find": found,
+        "note": lambda board: board.press("Escape", "Escape", "n"),
+        "menu": menu,
+    }
+    | HELP
+    | {
+        "guidelines": lambda board: board.press("Escape", "g"),
+        "history": lambda board: board.press("Escape", "h"),
+        "comments": comments,
+        "skip": lambda board: board.press("Escape", "s"),
+        "paused": lambda board: board.press("Escape", "."),
+    },
+    "rate": EMPTY
+    | {
+        "rated": lambda board: board.press("5", "f", "4"),
+        "prompt": lambda board: board.press("0"),
+        "ranked": lambda board: board.press("r", "a"),
+    }
+    | HELP,
+    "pair": EMPTY | {"ranked": lambda board: board.press("a", "2")} | HELP,
+    "demonstrate": EMPTY | {"answered": answered} | HELP,
+    "chat": EMPTY | {"talked": talked} | HELP,
+}
 
 
 PAGES = {
@@ -121,6 +179,9 @@ PAGES = {
     "labelers": "Labelers",
     "models": "Models",
     "throughput": "Throughput",
+    "import": "Import",
+    "export": "Export",
+    "prompts": "Prompts",
     "settings": "Project settings",
     "people": "People",
     "webhooks": "Webhooks",
@@ -128,17 +189,17 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_the_pages_beside_it(site: Site, visit: Visit, scheme: str, path: str):
-    name = f"axe-{path}-{scheme}"
+def test_the_pages_beside_it(site: Site, visit: Visit, scheme: str):
+    name = f"axe-pages-{scheme}"
     judged(site, name)
     page = visit.sign_in(site, f"{name}-boss", color_scheme=scheme)
     expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
-    page.goto(f"{site.url}/{path}")
-    expect(page.get_by_role("heading", name=PAGES[path]).first).to_be_visible(timeout=30_000)
-    settled(page)
-    page.wait_for_timeout(1000)  # colours fade in
-    assert grave(page) == []
+    for path, heading in PAGES.items():
+        page.goto(f"{site.url}/{path}")
+        expect(page.get_by_role("heading", name=heading).first).to_be_visible(timeout=30_000)
+        settled(page)
+        page.wait_for_timeout(500)  # colours fade in
+        assert grave(page) == [], path
     visit.problems[:] = [
         problem for problem in visit.problems if "404" not in problem
     ]  # Streamlit looks for itself below
