@@ -43,11 +43,11 @@ def written(catalog: Catalog) -> bytes:
 
 
 def update(language: str, found: Catalog) -> None:
-    """Bring one catalog up to date."""
-    catalog = read(language)
+    """Bring one catalog up to date; a language that is new in `LANGUAGES` gets one."""
+    path = FOLDER / f"{language}.po"
+    catalog = read(language) if path.is_file() else Catalog(locale=language)
     found.creation_date = catalog.creation_date
     catalog.update(found, no_fuzzy_matching=True)
-    path = FOLDER / f"{language}.po"
     temporary = path.with_suffix(".new")
     temporary.write_bytes(written(catalog))
     temporary.replace(path)

@@ -21,7 +21,6 @@ from labeler.content import scenario_of
 from labeler.entities import Judgment, Shown, Submission, User
 from labeler.errors import DataError
 from labeler.gold_desk import GoldDesk
-from labeler.label_schema import schema_row
 from labeler.queue import label
 from labeler.records import Group
 from labeler.review_desk import ReviewDesk, Reviewed
@@ -140,7 +139,7 @@ def _reviewed(found: Reviewed) -> Json:
         "prompt": [{"role": message.role, "content": message.content} for message in found.group.prompt],
         "scenario": scenario_of(found.group),
         "completions": [{"label": item.label, "text": item.text} for item in shown],
-        "schema": schema_row(found.project.schema),
+        "schema": wire.schema_out(found.project.schema),
         "overlap": found.overlap,
         "judgments": [_judgment(item, found, shown) for item in found.judgments],
         "finals": [_final(item, found.group, shown) for item in found.finals],

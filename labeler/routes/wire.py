@@ -28,7 +28,7 @@ from labeler.chat import Offer, Unfinished, WrittenDialogue
 from labeler.edits import LONGEST
 from labeler.entities import Assignment, Edit, HistoryItem, Progress, Project, Shown, Submission
 from labeler.errors import DataError
-from labeler.label_schema import RATINGS, in_words, schema_row
+from labeler.label_schema import RATINGS, LabelSchema, in_words, schema_row
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -225,20 +225,25 @@ def progress_out(progress: Progress) -> Json:
     return {"done": progress.done, "total": progress.total, "seconds_today": progress.seconds_today}
 
 
-def project_out(project: Project, *, opted_out: bool) -> Json:
-    """What the page needs of a project; where its suggestions come from is none of it."""
-    schema = schema_row(project.schema)
+def schema_out(schema: LabelSchema) -> Json:
+    """What is asked, with usual flags in the reader's language; where suggestions come from is none of it."""
+    row = schema_row(schema)
     for name in ("flags", "prompt_flags"):
-        schema[name] = [asdict(in_words(flag)) for flag in getattr(project.schema, name)]
-    schema["suggests"] = project.schema.offered
-    del schema["suggest"]
+        row[name] = [asdict(in_words(flag)) for flag in getattr(schema, name)]
+    row["suggests"] = schema.offered
+    del row["suggest"]
+    return row
+
+
+def project_out(project: Project, *, opted_out: bool) -> Json:
+    """What the page needs of a project."""
     return {
         "id": project.id,
         "name": project.name,
         "guidelines": project.guidelines,
         "guidelines_version": project.guidelines_version,
         "dwell_seconds": project.dwell_seconds,
-        "schema": schema,
+        "schema": schema_out(project.schema),
         "schema_version": project.schema_version,
         "opted_out": opted_out,
     }
