@@ -44,6 +44,7 @@ from labeler.api.training import NewTraining, Training
 from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.chat import Turn
 from labeler.client_oversight import Oversight
+from labeler.client_prompts import Prompts
 from labeler.client_screening import Screening
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
 from labeler.formats.files import replacing
@@ -177,7 +178,7 @@ class Client:
         return self._import(project_id, ImportQuery(**how), **request)
 
     def _import(self, project_id: int, query: ImportQuery, **request: Any) -> Imported:
-        answer = self._send("POST", f"/projects/{project_id}/import", params=_query(query), **request)
+        answer = self._send("POST", f"/projects/{project_id}/import", params=typed.to_query(query), **request)
         return typed.from_json(Imported, answer.json(), strict=False)
 
     def download_export(self, project_id: int, path: str | Path, **how: Any) -> Path:
@@ -191,7 +192,7 @@ class Client:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary, temporary.open("wb") as file:
-            self._download(f"/projects/{project_id}/export", _query(ExportQuery(**how)), file.write)
+            self._download(f"/projects/{project_id}/export", typed.to_query(ExportQuery(**how)), file.write)
         return target
 
     def tasks(self, project_id: int) -> Iterator[TaskInfo]:
@@ -319,6 +320,11 @@ class Client:
         """The screening exam."""
         return Screening(self._send)
 
+    @property
+    def prompts(self) -> Prompts:
+        """Prompts found by words and by meaning, near-duplicates, clusters and categories."""
+        return Prompts(self._ask, self._send, self._pages)
+
     # Webhooks
 
     def webhooks(self) -> tuple[Webhook, ...]:
@@ -347,7 +353,7 @@ class Client:
         sent = {} if body is None else {"json": typed.to_json(body)}
         return typed.from_json(kind, self._send(method, path, **sent).json(), strict=False)
 
-    def _pages(self, kind: type[Page[T]], path: str, **query: str) -> Iterator[T]:
+    def _pages(self, kind: type[Page[T]], path: str, **query: str | list[str]) -> Iterator[T]:
         cursor: str | None = None
         while True:
             sent = {"limit": PAGE, **query, **({} if cursor is None else {"cursor": cursor})}
@@ -365,7 +371,7 @@ class Client:
         _check(answer)
         return answer
 
-    def _download(self, path: str, query: Mapping[str, str], write: Callable[[bytes], Any]) -> None:
+    def _download(self, path: str, query: Mapping[str, str | list[str]], write: Callable[[bytes], Any]) -> None:
         try:
             with self._http.stream("GET", path, params=query) as answer:
                 if answer.is_error:
@@ -375,12 +381,6 @@ class Client:
                     write(chunk)
         except httpx.HTTPError as error:
             raise StoreError(f"{self._http.base_url} cannot be reached ({error}); check the address") from error
-
-
-def _query(query: Any) -> dict[str, str]:
-    """A query as the server reads it; what is not said is left out."""
-    given = {name: value for name, value in typed.to_json(query).items() if value is not None}
-    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
 
 def _check(answer: httpx.Response) -> None:

@@ -30,7 +30,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from labeler.errors import ConflictError, NotFoundError
+from labeler.errors import ConflictError, NotFoundError, UsageError
 
 State = Literal["running", "done", "failed", "cancelled"]
 REWARD = (sys.executable, "-m", "reward")
@@ -92,6 +92,16 @@ class Outcome:
 def missing() -> tuple[str, ...]:
     """Packages that the ``reward`` command needs and this installation lacks, found without loading any."""
     return tuple(name for name in NEEDED if find_spec(name) is None)
+
+
+def require() -> None:
+    """Go on only where the ``reward`` command can run.
+
+    Raises:
+        UsageError: packages that it needs are missing.
+    """
+    if names := missing():
+        raise UsageError(f"this needs packages that the server lacks; install {' '.join(names)} there")
 
 
 def new_folder(root: Path, kind: str) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import isqrt
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from labeler.errors import ConflictError, UsageError
 from labeler.formats import dumps
 from labeler.formats.files import replacing
 from labeler.jobs import Job
+from labeler.prompt_rows import PromptRow
 from labeler.store import Store
 
 KIND = "embed"
@@ -27,6 +28,8 @@ BASE = "minilm-l6"
 DUPLICATES = 0.95
 """Prompts with at least this cosine are near-duplicates."""
 MOST_CLUSTERS = 100
+SAID = "Labels: "
+"""How the line of ``reward embed`` begins that says how good learned categories are."""
 EXAMPLES_NEEDED = 2
 """So many prompts of each of so many categories must be named before others can be learned."""
 
@@ -58,12 +61,17 @@ def start(store: Store, runs: Path, project: Project, *, clusters: int, base: st
         UsageError: the project has fewer than two prompts.
         ConflictError: another such run goes on.
     """
-    if any(map(jobs.is_running, all_runs(runs, project))):
-        raise ConflictError("the vectors are being made already; wait for the end or cancel it")
     with store.frozen(project.id) as frozen:
         rows = frozen.prompts()
     if len(rows) < EXAMPLES_NEEDED:
         raise UsageError(f"{project.name!r} has fewer than two prompts")
+    with jobs.alone(runs, KIND):
+        if any(map(jobs.is_running, all_runs(runs, project))):
+            raise ConflictError("the vectors are being made already; wait for the end or cancel it")
+        return _start(runs, project, rows, clusters, base)
+
+
+def _start(runs: Path, project: Project, rows: Sequence[PromptRow], clusters: int, base: str) -> Job:
     folder = jobs.new_folder(runs, KIND)
     place(runs, project).mkdir(parents=True, exist_ok=True)
     source, progress = folder / "prompts.jsonl", folder / "progress.jsonl"
@@ -105,6 +113,16 @@ def name_prompts(runs: Path, project: Project, category: str, ids: Iterable[str]
         rows = csv.writer(file)
         rows.writerow(("id", "label"))
         rows.writerows(named.items())
+
+
+def quality(runs: Path, project: Project) -> str | None:
+    """What the last run said of how good the learned categories are."""
+    done = all_runs(runs, project)
+    try:
+        said = (done[0].folder / "log.txt").read_text(encoding="utf-8", errors="replace") if done else ""
+    except OSError:
+        return None
+    return next((line for line in said.splitlines() if line.startswith(SAID)), None)
 
 
 def _examples(runs: Path, project: Project) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from labeler.api.typed import Limit
 from labeler.edits import LONGEST
@@ -63,3 +63,21 @@ class PageQuery:
 
     cursor: Annotated[str | None, Limit(high=40)] = None
     limit: Annotated[int, Limit(1, 500)] = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """A piece of long work that runs in a process of its own.
+
+    Attributes:
+        message: why it failed.
+        stage: what it is doing.
+        step: of `total` in this stage.
+    """
+
+    id: str
+    state: Literal["running", "done", "failed", "cancelled"]
+    message: str
+    stage: str | None
+    step: int
+    total: int

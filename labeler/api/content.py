@@ -22,6 +22,8 @@ class ImportQuery:
         dry_run: store nothing, only say what would be done.
         unique: leave out groups whose prompt was there before.
         unique_prefix: leave out groups whose prompt begins with the same so many characters as an earlier one.
+        unique_meaning: leave out groups whose prompt means the same as an earlier one: vectors of them have at least
+            this cosine (0.95 is strict). The vectors are made before the answer comes, which takes its time.
         per_author: leave out groups beyond so many of one ``meta.author``.
         split_by_author: put all groups of an author into one split.
         mask_pii: mask e-mail addresses, telephone and card numbers, IBANs, IP addresses and US social security numbers.
@@ -36,6 +38,7 @@ class ImportQuery:
     dry_run: bool = False
     unique: bool = False
     unique_prefix: Annotated[int | None, Limit(low=1)] = None
+    unique_meaning: Annotated[float | None, Limit(0, 1)] = None
     per_author: Annotated[int | None, Limit(low=1)] = None
     split_by_author: bool = False
     mask_pii: bool = False

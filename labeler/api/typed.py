@@ -73,6 +73,16 @@ def to_json(value: Any) -> Any:
     return [to_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def to_query(value: Any) -> dict[str, str | list[str]]:
+    """A dataclass as a query string's values; what is not said is left out, a list's items come one by one."""
+    given = {name: item for name, item in to_json(value).items() if item is not None}
+    return {name: [*map(_text, item)] if isinstance(item, list) else _text(item) for name, item in given.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def from_json(kind: type[T], value: Any, *, where: str = "", strict: bool = True) -> T:
     """JSON as what an annotation says.
 

@@ -8,9 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,12 @@ from labeler.api.labeling import Answer, Draft, Skip
 from labeler.api.oversight import Decision, GoldSettings
 from labeler.api.people import NewPerson
 from labeler.api.projects import FlagSetting, NewProject, Rules, Settings
+from labeler.api.prompts import VectorsInfo
 from labeler.api.screening import ExamInfo
 from labeler.api.training import NewTraining
 from labeler.api.webhooks import NewWebhook
 from labeler.client import Client, submission_id
+from labeler.client_prompts import Prompts
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
 from labeler.exam import ExamRules
 from labeler.formats import parse_group
@@ -113,6 +117,7 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         results(clients["root"], project, tmp_path)
         oversee(clients["root"], clients["bob"], project)
         screen(clients["root"], clients["ann"])
+        prompts(clients["root"])
         people(clients["root"], clients["bob"])
         document = httpx.get(f"{url}/api/openapi.json").json()
         for client in clients.values():
@@ -275,6 +280,74 @@ def screen(root: Client, ann: Client) -> None:
     desk.decide(made.id, "ann", "not yet", "too many ties")
     (candidate,) = desk.candidates(made.id)
     assert (candidate.state, candidate.decisions[0].note, theirs.exams()) == ("refused", "too many ties", ())
+
+
+TOPICS = ("prime numbers and what they are", "rivers of the north", "prime numbers and what they do", "stones")
+
+
+def prompts(root: Client) -> None:
+    """Twelve prompts of four topics are searched, put together, named, and come first where they are wanted."""
+    project, desk = root.add_project(NewProject("topics", dwell_seconds=0)).id, root.prompts
+    rows = [
+        {
+            **ROWS[0],
+            "id": f"t{n}",
+            "prompt": f"{TOPICS[n % 4]} {n // 4}",
+            "meta": {"use_case": "chat" if n % 2 else "qa"},
+        }
+        for n in range(12)
+    ]
+    lines = "\n".join(map(json.dumps, rows)).encode()
+    again = json.dumps({**rows[0], "id": "again", "prompt": "What they ARE 0, and prime numbers?"}).encode()
+    would = root.import_lines(project, lines + b"\n" + again, unique_meaning=0.99, dry_run=True)
+    assert (would.groups, would.left_out[0].id, would.left_out[0].because) == (12, "again", "t0")
+    assert root.import_lines(project, lines).groups == 12
+    before = desk.vectors(project)
+    assert (before.base, before.prompts, before.job, before.usual_clusters) == (None, 0, None, 2)
+    with pytest.raises(DataError, match="make them first"):
+        list(desk.find(project, meaning="stones"))
+    vectors = made(desk, project, clusters=3)
+    assert (vectors.base, vectors.prompts, vectors.later, vectors.enough_examples) == ("minilm-l6", 12, 0, False)
+    nearest = list(islice(desk.find(project, meaning="stones 1"), 3))
+    assert nearest[0].group == "t7"
+    assert nearest[0].nearness == pytest.approx(1, abs=1e-3)
+    assert [found.group for found in desk.find(project, words='"of the" north 2')] == ["t9"]
+    assert {found.group for found in desk.find(project, words="prime", use_case=("qa", "other"))} == {
+        f"t{n}" for n in range(0, 12, 2)
+    }
+    clusters = desk.clusters(project)
+    assert sum(cluster.waiting for cluster in clusters) == sum(cluster.tasks for cluster in clusters) == 12
+    assert clusters[0].agreement is None
+    inside = [found.group for found in desk.find(project, cluster=clusters[0].cluster)]
+    assert (len(inside), tuple(inside[:5])) == (clusters[0].tasks, clusters[0].typical)
+    assert all(len(found.groups) > 1 for found in desk.duplicates(project))
+    desk.name(project, "geology", ["t1", "t3"])
+    desk.name(project, "numbers", ["t0", "t2"])
+    assert desk.vectors(project).enough_examples
+    learned = made(desk, project)
+    assert (learned.quality or "").startswith("Labels: 2 classes")
+    assert [(item.category, item.examples, item.prompts) for item in desk.categories(project)] == [
+        ("asked", 0, 12),
+        ("geology", 2, 0),
+        ("numbers", 2, 0),
+    ]
+    assert len(list(desk.find(project, category="asked", state=("waiting",)))) == 12
+    root.set_priorities(project, {found.group: 60 for found in desk.find(project, words="stones")})
+    assert {found.group for found in desk.find(project) if found.priority == 60} == {"t3", "t7", "t11"}
+    desk.make_vectors(project)
+    with suppress(ConflictError):  # it ended meanwhile
+        desk.cancel_vectors(project)
+
+
+def made(desk: Prompts, project: int, **how: Any) -> VectorsInfo:
+    """The vectors when they are made."""
+    desk.make_vectors(project, **how)
+    end = time.monotonic() + 60
+    while (found := desk.vectors(project)).job is None or found.job.state == "running":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert (found.job.state, found.job.stage) == ("done", "embed"), found.job.message
+    return found
 
 
 def insight(root: Client, project: int) -> None:

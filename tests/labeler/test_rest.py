@@ -45,6 +45,8 @@ BODIES = {
     "suggest": {"turns": []},
     "undo": {},
     "start_training": {},
+    "make_vectors": {},
+    "name_prompts": {"category": "essays", "groups": ["g1"]},
     "set_gold": {"share": 0},
     "adjudicate": {"submission_id": "d", "ranks": {"secret-0": 1, "secret-1": 2}},
     "send_back": {"comment": "look again"},
@@ -135,6 +137,8 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "get_training": 404,
         "cancel_training": 404,
         "start_training": 409,
+        "make_vectors": 409,
+        "cancel_vectors": 404,
         "suggest": 403,  # the task is answered by then
         "keep_for_exams": 400,  # none has a known answer
         **dict.fromkeys(("grade_answer", "decide_candidate", "write_answer", "tick_areas"), 404),  # nobody is screened

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -32,6 +33,7 @@ SUFFIXES = {
     "application/vnd.apache.parquet": ".parquet",
 }
 """Media types of an import, and what such a file is called."""
+_DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,18})?", re.ASCII)
 
 
 class RefusedError(Exception):
@@ -73,9 +75,15 @@ def _refuse_constant(name: str) -> None:
 
 def query_of(kind: Any, request: Request) -> Any:
     """The query string as a dataclass."""
-    hints = typed.hints(kind)
-    values = {name: _converted(hints.get(name), text) for name, text in request.query_params.items()}
-    return typed.from_json(kind, values)
+    hints, given = typed.hints(kind), request.query_params
+    return typed.from_json(kind, {name: _read(hints.get(name), given.getlist(name)) for name in given})
+
+
+def _read(hint: Any, texts: list[str]) -> Any:
+    """What was said of one field: a list may be said several times, of anything else the last counts."""
+    if get_origin(hint) is tuple:
+        return [_converted(get_args(hint)[0], text) for text in texts]
+    return _converted(hint, texts[-1])
 
 
 def _converted(hint: Any, text: str) -> Any:
@@ -83,6 +91,8 @@ def _converted(hint: Any, text: str) -> Any:
     inside = {hint, *get_args(hint), *(part for outer in get_args(hint) for part in get_args(outer))}
     if bool in inside:
         return {"true": True, "false": False}.get(text, text)
+    if float in inside and _DECIMAL.fullmatch(text):
+        return float(text)
     digits = text.removeprefix("-")
     return int(text) if int in inside and digits.isascii() and digits.isdecimal() and len(digits) < 10 else text
 

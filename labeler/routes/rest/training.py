@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from labeler import jobs, trainings
@@ -11,6 +12,7 @@ from labeler.entities import Project
 from labeler.errors import NotFoundError
 from labeler.jobs import Job
 from labeler.routes.rest.declare import Call, operation
+from labeler.routes.rest.job_info import job_info
 
 TRAINING = "Training"
 
@@ -53,19 +55,8 @@ def _find(call: Call, name: str) -> Job:
 
 
 def _training(job: Job) -> Training:
-    outcome, last = jobs.outcome(job), next(reversed(list(jobs.events(job))), None)
-    return Training(
-        id=job.folder.name,
-        project=job.about["project"],
-        base=job.about["base"],
-        judgments=job.about["judgments"],
-        state=outcome.state,
-        message=outcome.message,
-        stage=last.stage if last else None,
-        step=last.step if last else 0,
-        total=last.total if last else 0,
-        metrics=_metrics(job),
-    )
+    about = {name: job.about[name] for name in ("project", "base", "judgments")}
+    return Training(**about, **asdict(job_info(job)), metrics=_metrics(job))
 
 
 def _metrics(job: Job) -> dict[str, Any] | None:

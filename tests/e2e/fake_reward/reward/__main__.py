@@ -98,12 +98,13 @@ def recipe() -> dict:
 
 def embed() -> None:
     source = list(rows(flags["--data"]))
-    report(event="step", stage="embed", step=1, total=len(source), seconds=0.1)
-    if flags["--base"] == "broken":
+    if "--progress" in flags:
+        report(event="step", stage="embed", step=1, total=len(source), seconds=0.1)
+    if flags.setdefault("--base", "minilm-l6") == "broken":
         sys.exit("reward: --base broken: no such model")
-    texts = [row["prompt"] for row in source]
+    texts = [row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][-1]["content"] for row in source]
     vectors = np.stack([vector(text) for text in texts])
-    count = int(flags["--clusters"])
+    count = int(flags.get("--clusters", 1))
     close = vectors @ vectors.T >= float(flags["--duplicates"])
     columns = {
         "first": [source[int(place)]["id"] for place in close.argmax(axis=1)],
