@@ -1,4 +1,4 @@
-"""The demo: a sample project, people to label it, and links that sign them in."""
+"""The demo: sample projects to rank, rate, write and chat in, people to label them, and links that sign them in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from labeler.accounts import Accounts
 from labeler.entities import UserRole
 from labeler.errors import ConflictError, DataError, NotFoundError
 from labeler.formats import read
-from labeler.records import Group
+from labeler.label_schema import preset
+from labeler.records import SCENARIO, Group
 from labeler.store import Store
 
 SAMPLE_DATA = Path(__file__).parents[1] / "sample_data"
@@ -37,6 +38,19 @@ Length is no merit: prefer the shorter of two equally good answers.
 If two answers are equally good, or you cannot tell, make them a tie. If none is acceptable, mark all bad.
 
 Skip a task that you cannot judge, and say why."""
+
+RATED = 12
+"""So many of the sample's groups are also there to be rated."""
+TO_ANSWER = 12
+"""For so many of the sample's prompts an answer is to be written."""
+SCENARIOS = (
+    "You moved into your first own flat and want to know which insurances you need. You earn little and distrust "
+    "insurance companies.",
+    "You are twelve and have to give a talk about volcanoes tomorrow. You have not begun.",
+    "Your starter dough smells of nail varnish. You do not want to throw it away.",
+    "You have to tell a friend that you cannot come to their wedding.",
+)
+"""Roles that somebody plays who writes a dialogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,12 @@ def _import(store: Store, data: Path) -> None:
     overlap = labelers + max(len(group.rankings) for group in sample.groups)
     groups = [_of_others(group) for group in sample.groups]
     store.import_into(PROJECT, groups, sample.demonstrations, overlap=overlap, guidelines=GUIDELINES)
+    rated = [replace(group, rankings=()) for group in sample.groups[:RATED]]
+    store.import_into(f"{PROJECT}-rating", rated, schema=preset("rate"), overlap=labelers, guidelines=GUIDELINES)
+    open_ = [replace(group, rankings=(), completions=()) for group in sample.groups[-TO_ANSWER:]]
+    store.import_into(f"{PROJECT}-writing", open_, schema=preset("demonstrate"), overlap=labelers)
+    talks = [Group(f"talk-{n}", (), (), source="sample_data", meta={SCENARIO: s}) for n, s in enumerate(SCENARIOS, 1)]
+    store.import_into(f"{PROJECT}-chat", talks, schema=preset("chat"), overlap=labelers)
 
 
 def _of_others(group: Group) -> Group:

@@ -14,6 +14,8 @@ from browsing import Site, Visit, settled
 from playwright.sync_api import Page, expect
 
 from labeler.accounts import Accounts
+from labeler.exam import ExamRules
+from labeler.exam_desk import ExamDesk
 from labeler.label_schema import LabelSchema, preset
 from labeler.records import Ranking
 
@@ -145,9 +147,14 @@ def test_the_pages_beside_it(site: Site, visit: Visit, scheme: str, path: str):
 def test_the_pages_of_quality_work(site: Site, visit: Visit, scheme: str):
     name = f"axe-quality-{scheme}"
     judged(site, name)
+    site.add_user(f"{name}-ann", projects=(name,))
+    exam, made, ann = ExamDesk(site.store), site.store.project(name), site.store.user(f"{name}-ann")
+    exam.set_rules(made.id, ExamRules())
+    exam.add_candidate(made.id, ann.name)
+    exam.write(made.id, ann.id, 0, "I am sorry to hear it.")
     page = visit.sign_in(site, f"{name}-boss", color_scheme=scheme)
     expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
-    for path, shown in (("gold", "Gold items"), ("screening", "Screen somebody"), ("review", "judgment 1")):
+    for path, shown in (("gold", "Gold items"), ("screening", ann.name), ("review", "judgment 1")):
         page.goto(f"{site.url}/{path}")
         expect(page.get_by_role("heading", name=shown).first).to_be_visible(timeout=30_000)
         settled(page)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import Site, Visit
+from browsing import DESKTOP, Site, Visit
 from model_server import ModelServer, model_server
 from playwright.sync_api import Locator, Page, expect
 
@@ -145,6 +145,9 @@ def test_a_dialogue_is_written_by_keyboard_with_suggestions(
     assert talk.turns == [("system", "You sell shoes.")]
     talk.press("w")
     expect(talk.part("turn-input")).to_be_focused()
+    box = talk.part("turn-input").bounding_box()
+    assert box
+    assert box["width"] > 0.8 * DESKTOP["width"]
     talk.write("Do you have boots?")
     expect(talk.part("suggestion")).to_have_count(3)
     talk.press("Escape", "b")

@@ -40,6 +40,15 @@ def test_everybody_can_rank_everything_beside_the_sample_rankings(tmp_path: Path
     assert (counts.tasks, counts.judgments, counts.demonstrations, counts.finished) == (3, 6, 1, 0)
     for name in ("labeler-1", "labeler-2", "labeler-3"):
         assert ready.store.progress(project.id, ready.store.user(name).id).total == 3
+    projects = {each.name: each for each in ready.store.projects()}
+    tasks = {name: (each.schema.task, ready.store.counts(each.id).tasks) for name, each in projects.items()}
+    assert tasks == {
+        "sample": ("rank", 3),
+        "sample-rating": ("rate", 3),
+        "sample-writing": ("demonstrate", 3),
+        "sample-chat": ("chat", 4),
+    }
+    assert not any(ready.store.counts(each.id).judgments for name, each in projects.items() if name != demo.PROJECT)
     accounts = Accounts(ready.store)
     for name, path in ready.links.items():
         user = accounts.user_for(accounts.enter(path.removeprefix("/signin/")))

@@ -64,7 +64,7 @@ def test_toml_says_the_same(tmp_path):
     [
         ({"task": "draw"}, "task: the task is 'draw'; it must be one of rank, rate, pair, demonstrate"),
         ({"edit": "always"}, "edit: is 'always'; it must be optional or required"),
-        ({"edit": True}, "edit: is True; it must be a word"),
+        ({"edit": True}, "edit: is True; it must be a text"),
         ({"task": "rate", "ranking": False, "edit": "optional"}, "edit: goes with a ranking"),
         (
             {"task": "demonstrate", "ranking": True},

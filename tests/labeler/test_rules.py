@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from store_helpers import ask, group, people, project, ranking, skip
+from store_helpers import ask, check_counters, group, people, project, ranking, skip
 
 from labeler.errors import ConflictError, NotFoundError, UsageError
+from labeler.gold import GoldRules
+from labeler.gold_desk import GoldDesk
 from labeler.queue import UNSTARTED
 from labeler.records import Ranking
+from labeler.review_desk import ReviewDesk
 from labeler.schema import tasks
 from labeler.store import Store
 
@@ -41,6 +45,21 @@ def test_a_new_overlap_counts_what_is_there(store: Store):
         assert (counts.finished, counts.judgments, counts.tasks) == (left.count(0), 4, 3)
         with store.frozen(essays.id) as frozen:
             assert frozen.slots_left() == sum(left)
+
+
+def test_gold_items_stay_outside_the_queue_and_decisions_are_no_answers(store: Store):
+    essays = project(store, groups=1, overlap=1)
+    (ann,), boss = people(store, "ann"), store.add_user("boss", "manager")
+    first = ask(store, essays, ann)
+    judgment = store.submit(ann.id, ranking(first))
+    ReviewDesk(store).decide(boss.id, None, task_id=first.task_id, submission_id="d1", accepted=judgment.id, seen=None)
+    store.import_groups(essays.id, [replace(group(9), meta={"gold_ranks": [1, 2, 3]})])
+    GoldDesk(store).set_rules(essays.id, GoldRules(share=0.3))
+    for overlap, left in ((3, 2), (1, 0)):
+        store.set_rules(essays.id, overlap=overlap)
+        assert {name: remaining for name, (_, remaining, _) in slots(store).items()} == {"g0": left, "g9": 0}
+        check_counters(store, essays)
+    assert list(store.judgments(essays.id)) == [judgment]
 
 
 def test_rules_are_changed_one_by_one_and_checked(store: Store):

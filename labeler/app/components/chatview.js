@@ -43,8 +43,8 @@ export class ChatView {
     this.done = el("input", { type: "checkbox", "data-testid": "done", "aria-keyshortcuts": "x", onchange: () => chat.toggleDone() });
     const done = el("label", { class: "lb-all-bad" }, this.done, el("span", {}, t("dialogue is done")), el("kbd", { "aria-hidden": "true" }, "x"));
     this.who = el("span", { class: "lb-role", "data-testid": "turn-role" });
-    const tools = el("div", { class: "lb-write-tools" }, this.who, this.suggest, done, this.add);
-    this.write = el("div", { class: "lb-write" }, this.input, tools);
+    const tools = el("div", { class: "lb-next-tools" }, this.who, this.suggest, done, this.add);
+    this.write = el("div", { class: "lb-next" }, this.input, tools);
     this.foot = el("div", { class: "lb-chat-foot" }, this.strip, this.write);
   }
 

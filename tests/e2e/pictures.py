@@ -1,0 +1,114 @@
+"""README's pictures of the main pages, taken from the demo: ``python tests/e2e/pictures.py``.
+
+Run it again when a page looks different. It needs Chromium, and nothing but the sample data.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "sample_data" / "pictures"
+DESK = {"width": 1280, "height": 800}
+PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+PAGES = ("overview", "review", "agreement", "labelers", "models")
+
+
+def ranked(board: Board) -> None:
+    """All but one are ranked."""
+    board.press("b", "=", "d", "a")
+
+
+def rated(board: Board) -> None:
+    """Two are rated, with a flag."""
+    board.press("6", "f", "3")
+
+
+def written(board: Board) -> None:
+    """An answer is on its way."""
+    board.part("demonstration").fill("Start with the part that you know best: ")
+
+
+def talked(board: Board) -> None:
+    """The first turn of a dialogue stands."""
+    board.press("w")
+    board.part("turn-input").fill("hi, just moved into my first flat. what insurance do i really need? money is tight")
+    board.press("Control+Enter")
+
+
+BOARDS: dict[str, tuple[str, Callable[[Board], None]]] = {
+    "rank": ("sample", ranked),
+    "rate": ("sample-rating", rated),
+    "write": ("sample-writing", written),
+    "chat": ("sample-chat", talked),
+}
+
+
+def take(browser: Browser, site: Site, password: str) -> None:
+    """Every picture, one after the other."""
+    labeler = signed_in(browser, site, "labeler-1", password, viewport=DESK)
+    board = Board(labeler)
+    for name, (project, act) in BOARDS.items():
+        board.wait()
+        if name != "rank":
+            labeler.get_by_test_id("project").select_option(label=project)
+            labeler.wait_for_timeout(1500)
+        act(board)
+        keep(labeler, name)
+    keep(signed_in(browser, site, "labeler-2", password, **PHONE, color_scheme="dark"), "phone")
+    manager = signed_in(browser, site, "manager-1", password, viewport=DESK)
+    for path in PAGES:
+        manager.goto(f"{site.url}/{path}")
+        manager.get_by_role("heading").first.wait_for()
+        settled(manager)
+        keep(manager, path)
+
+
+def signed_in(browser: Browser, site: Site, name: str, password: str, **options: Any) -> Page:
+    """Somebody's labeling screen."""
+    page = browser.new_context(**options).new_page()
+    page.goto(f"{site.url}/login")
+    fill_login(page, name, password)
+    Board(page).wait()
+    return page
+
+
+def keep(page: Page, name: str) -> None:
+    """Into the folder."""
+    page.wait_for_timeout(1500)
+    page.screenshot(path=FOLDER / f"{name}.jpg", type="jpeg", quality=72)
+    sys.stdout.write(f"{name}\n")
+
+
+def main() -> None:
+    """Prepare a demo, serve it, and take the pictures."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    FOLDER.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        ready = demo.prepare(Path(folder))
+        site = Site(f"sqlite:///{Path(folder) / 'demo.db'}", ready.store)
+        site.start()
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        try:
+            take(browser, site, ready.password)
+        finally:
+            browser.close()
+            site.stop()
+            ready.store.close()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    from board import Board
+    from browsing import FLAGS, Site, fill_login, settled
+
+    from labeler import demo
+
+    main()
