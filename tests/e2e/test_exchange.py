@@ -77,7 +77,7 @@ def test_a_file_is_taken_in(site: Site, visit: Visit, tmp_path: Path, look: dict
     page.get_by_test_id("stCheckbox").filter(has_text="Mask personal data").locator("label").click()
     page.get_by_role("button", name="Check", exact=True).click()
     expect(page.get_by_text("1 × EMAIL masked.")).to_be_visible(timeout=SECONDS)
-    expect(page.get_by_text("1 groups left out: their prompt was there before.")).to_be_visible()
+    expect(page.get_by_text("1 group left out: their prompt was there before.")).to_be_visible()
     shot(page, f"import-cleaned-{name}")
     page.reload()  # the state is on disk
     page.get_by_role("button", name="Import", exact=True).click(timeout=SECONDS)
