@@ -45,6 +45,11 @@ BODIES = {
     "suggest": {"turns": []},
     "undo": {},
     "start_training": {},
+    "make_model_current": {"training": "none"},
+    "compare_models": {"first": "none", "second": "other"},
+    "try_model": {"prompt": "Why?"},
+    "order_queue": {},
+    "find_disagreement": {},
     "make_vectors": {},
     "name_prompts": {"category": "essays", "groups": ["g1"]},
     "set_gold": {"share": 0},
@@ -105,7 +110,7 @@ def asked(client: TestClient, people: Store) -> Callable[..., object]:
 
 def path_of(operation: Operation, task: int = 1) -> str:
     values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 2}
-    values |= {"name": "nobody", "number": 0, "webhook": 99, "delivery": 99}
+    values |= {"name": "nobody", "number": 0, "webhook": 99, "delivery": 99, "run": "none"}
     return operation.path.format(**values)
 
 
@@ -138,6 +143,9 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "cancel_training": 404,
         "start_training": 409,
         "make_vectors": 409,
+        **dict.fromkeys(("make_model_current", "compare_models"), 400),  # there is no model
+        **dict.fromkeys(("try_model", "order_queue", "find_disagreement"), 400),
+        **dict.fromkeys(("get_model_run", "cancel_model_run", "get_training_report"), 404),
         "cancel_vectors": 404,
         "suggest": 403,  # the task is answered by then
         "keep_for_exams": 400,  # none has a known answer
