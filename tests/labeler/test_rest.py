@@ -364,6 +364,29 @@ def test_lists_come_in_pages_that_leave_nothing_out(asked, people: Store):
         assert_problem(asked("manager", "GET", "/projects/1/tasks", params=bad), 400)
 
 
+def test_prompts_are_searched_page_by_page(asked, people: Store):
+    completions = (Completion("a", "x"), Completion("b", "y"))
+    texts = ["tea", "tea and much else", "coffee", "tea now"]
+    people.import_groups(1, [Group(f"n{n}", (Message("user", text),), completions) for n, text in enumerate(texts)])
+    seen, query = [], {"words": "tea", "limit": 1}
+    while True:
+        page = asked("manager", "GET", "/projects/1/prompts", params=query).json()
+        seen += [prompt["group"] for prompt in page["items"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert seen == ["n0", "n3", "n1"]  # what is made of the word most comes first
+    two = asked("manager", "GET", "/projects/1/prompts?state=waiting&state=started&limit=2").json()
+    assert [prompt["group"] for prompt in two["items"]] == ["g1", "g2"]
+    assert asked("manager", "GET", "/projects/1/prompts?state=finished").json()["items"] == []
+    for bad in ({"words": "a", "meaning": "b"}, {"meaning": "b"}, {"state": "asleep"}, {"cursor": "99"}):
+        assert_problem(asked("manager", "GET", "/projects/1/prompts", params=bad), 400)
+    unknown = {"category": "drinks", "groups": ["n0", "n9"]}
+    refused = asked("manager", "PUT", "/projects/1/prompts/categories", json=unknown)
+    assert assert_problem(refused, 400)["field"] == "groups[1]"
+    assert asked("manager", "GET", "/projects/1/prompts/categories").json() == []
+
+
 def test_what_is_not_there_and_wrong_methods_are_problems_too(asked):
     assert_problem(asked("labeler", "GET", "/nothing"), 404)
     assert_problem(asked("labeler", "GET", "/projects/77"), 404)
