@@ -43,6 +43,7 @@ from labeler.api.results import ExportQuery, JudgmentInfo, Stats
 from labeler.api.training import NewTraining, Training
 from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.chat import Turn
+from labeler.client_models import Models
 from labeler.client_oversight import Oversight
 from labeler.client_prompts import Prompts
 from labeler.client_screening import Screening
@@ -189,11 +190,7 @@ class Client:
             path: of the file; a zip where the format has several files.
             how: the fields of `labeler.api.results.ExportQuery`, as ``to="trl"``.
         """
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as temporary, temporary.open("wb") as file:
-            self._download(f"/projects/{project_id}/export", typed.to_query(ExportQuery(**how)), file.write)
-        return target
+        return self._save(f"/projects/{project_id}/export", typed.to_query(ExportQuery(**how)), path)
 
     def tasks(self, project_id: int) -> Iterator[TaskInfo]:
         """Tasks in the order of import."""
@@ -310,6 +307,15 @@ class Client:
         """End a training that runs."""
         return self._ask(Training, "POST", f"/trainings/{training_id}/cancel")
 
+    def download_report(self, training_id: str, path: str | Path) -> Path:
+        """Download the report of a training's evaluation to an HTML file, which is replaced."""
+        return self._save(f"/trainings/{training_id}/report", {}, path)
+
+    @property
+    def models(self) -> Models:
+        """Trained models compared, tried, asked what to label next, and held against people."""
+        return Models(self._ask, self._send)
+
     @property
     def oversight(self) -> Oversight:
         """Gold items, reviews and the talk about tasks."""
@@ -370,6 +376,14 @@ class Client:
             raise StoreError(f"{self._http.base_url} cannot be reached ({error}); check the address") from error
         _check(answer)
         return answer
+
+    def _save(self, path: str, query: Mapping[str, str | list[str]], target: str | Path) -> Path:
+        """Download to a file, which is replaced."""
+        place = Path(target)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(place) as temporary, temporary.open("wb") as file:
+            self._download(path, query, file.write)
+        return place
 
     def _download(self, path: str, query: Mapping[str, str | list[str]], write: Callable[[bytes], Any]) -> None:
         try:

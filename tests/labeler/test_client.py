@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_commands import trained
 from jsonschema import Draft202012Validator
 
 from labeler.api.labeling import Answer, Draft, Skip
@@ -26,9 +27,10 @@ from labeler.api.people import NewPerson
 from labeler.api.projects import FlagSetting, NewProject, Rules, Settings
 from labeler.api.prompts import VectorsInfo
 from labeler.api.screening import ExamInfo
-from labeler.api.training import NewTraining
+from labeler.api.training import ModelRun, NewTraining, OrderQueue
 from labeler.api.webhooks import NewWebhook
 from labeler.client import Client, submission_id
+from labeler.client_models import Models
 from labeler.client_prompts import Prompts
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
 from labeler.exam import ExamRules
@@ -53,6 +55,7 @@ ROWS = [
 def serving(database_url: str, folder: Path) -> Iterator[str]:
     """A server process; its address."""
     command = [sys.executable, "-m", "labeler.cli", "serve", "--db", database_url, "--port", "0"]
+    command += ["--runs", str(folder / "runs")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(FAKE_REWARD), str(ROOT)))}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
@@ -118,6 +121,7 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         oversee(clients["root"], clients["bob"], project)
         screen(clients["root"], clients["ann"])
         prompts(clients["root"])
+        models(clients["root"], project, tmp_path)
         people(clients["root"], clients["bob"])
         document = httpx.get(f"{url}/api/openapi.json").json()
         for client in clients.values():
@@ -334,9 +338,54 @@ def prompts(root: Client) -> None:
     assert len(list(desk.find(project, category="asked", state=("waiting",)))) == 12
     root.set_priorities(project, {found.group: 60 for found in desk.find(project, words="stones")})
     assert {found.group for found in desk.find(project) if found.priority == 60} == {"t3", "t7", "t11"}
-    desk.make_vectors(project)
-    with suppress(ConflictError):  # it ended meanwhile
-        desk.cancel_vectors(project)
+    desk.make_vectors(project, base="slow")
+    job = desk.cancel_vectors(project).job
+    assert job
+    assert job.state == "cancelled"
+
+
+def models(root: Client, project: int, folder: Path) -> None:
+    """What is done with two trained models; the fake scores an answer by its length."""
+    first, second = (trained(folder / "runs", "essays") for _ in range(2))
+    desk = root.models
+    assert [training.id for training in root.trainings() if training.current] == [second.folder.name]
+    desk.make_current(project, first.folder.name)
+    assert [training.id for training in root.trainings() if training.current] == [first.folder.name]
+    with pytest.raises(DataError, match="which is no training of this project that gave a model"):
+        desk.make_current(project, "none")
+    (first.folder / "report").mkdir()
+    (first.folder / "report" / "report.html").write_text("<h1>report</h1>")
+    assert root.download_report(first.folder.name, folder / "report.html").read_text() == "<h1>report</h1>"
+    started = (
+        desk.compare(project, first.folder.name, second.folder.name),
+        desk.try_prompt(project, "Why?", answers=("Short.", "A longer answer.")),
+        desk.order_queue(project, OrderQueue(most=3)),
+        desk.find_disagreement(project),
+    )
+    compared, tried, ordered, held = (ended(desk, project, run.job.id) for run in started)
+    assert (compared.comparison or {})["difference"] == 0.08
+    assert [(answer.rank, answer.text) for answer in tried.answers or ()] == [(1, "A longer answer."), (2, "Short.")]
+    order = ordered.order or ()
+    assert [place.priority for place in order] == [100, 99, 98]
+    priorities = {task.group["id"]: task.priority for task in root.tasks(project)}
+    assert {place.group: place.priority for place in order}.items() <= priorities.items()
+    margins = [pair.margin for pair in held.disagreement or ()]
+    assert margins
+    assert margins == sorted(margins, reverse=True)
+    assert {abs(margin) for margin in margins} == {1.0}
+    slow = desk.try_prompt(project, "Why?", policy="slow")
+    assert desk.cancel(project, slow.job.id).job.state == "cancelled"
+    assert {run.kind for run in desk.runs(project)} == {"compare", "try", "order", "disagree"}
+
+
+def ended(desk: Models, project: int, run: str) -> ModelRun:
+    """The run when it is done."""
+    end = time.monotonic() + 60
+    while (found := desk.run(project, run)).job.state == "running":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert found.job.state == "done", found.job.message
+    return found
 
 
 def made(desk: Prompts, project: int, **how: Any) -> VectorsInfo:

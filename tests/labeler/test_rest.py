@@ -45,6 +45,11 @@ BODIES = {
     "suggest": {"turns": []},
     "undo": {},
     "start_training": {},
+    "make_model_current": {"training": "none"},
+    "compare_models": {"first": "none", "second": "other"},
+    "try_model": {"prompt": "Why?"},
+    "order_queue": {},
+    "find_disagreement": {},
     "make_vectors": {},
     "name_prompts": {"category": "essays", "groups": ["g1"]},
     "set_gold": {"share": 0},
@@ -105,7 +110,7 @@ def asked(client: TestClient, people: Store) -> Callable[..., object]:
 
 def path_of(operation: Operation, task: int = 1) -> str:
     values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 2}
-    values |= {"name": "nobody", "number": 0, "webhook": 99, "delivery": 99}
+    values |= {"name": "nobody", "number": 0, "webhook": 99, "delivery": 99, "run": "none"}
     return operation.path.format(**values)
 
 
@@ -138,6 +143,9 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "cancel_training": 404,
         "start_training": 409,
         "make_vectors": 409,
+        **dict.fromkeys(("make_model_current", "compare_models"), 400),  # there is no model
+        **dict.fromkeys(("try_model", "order_queue", "find_disagreement"), 400),
+        **dict.fromkeys(("get_model_run", "cancel_model_run", "get_training_report"), 404),
         "cancel_vectors": 404,
         "suggest": 403,  # the task is answered by then
         "keep_for_exams": 400,  # none has a known answer
@@ -354,6 +362,29 @@ def test_lists_come_in_pages_that_leave_nothing_out(asked, people: Store):
     assert seen == ["g1", "g2", *(f"n{i}" for i in range(5))]
     for bad in ({"limit": 0}, {"limit": 501}, {"limit": "x"}, {"cursor": "é"}, {"cursor": "-1"}, {"other": 1}):
         assert_problem(asked("manager", "GET", "/projects/1/tasks", params=bad), 400)
+
+
+def test_prompts_are_searched_page_by_page(asked, people: Store):
+    completions = (Completion("a", "x"), Completion("b", "y"))
+    texts = ["tea", "tea and much else", "coffee", "tea now"]
+    people.import_groups(1, [Group(f"n{n}", (Message("user", text),), completions) for n, text in enumerate(texts)])
+    seen, query = [], {"words": "tea", "limit": 1}
+    while True:
+        page = asked("manager", "GET", "/projects/1/prompts", params=query).json()
+        seen += [prompt["group"] for prompt in page["items"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert seen == ["n0", "n3", "n1"]  # what is made of the word most comes first
+    two = asked("manager", "GET", "/projects/1/prompts?state=waiting&state=started&limit=2").json()
+    assert [prompt["group"] for prompt in two["items"]] == ["g1", "g2"]
+    assert asked("manager", "GET", "/projects/1/prompts?state=finished").json()["items"] == []
+    for bad in ({"words": "a", "meaning": "b"}, {"meaning": "b"}, {"state": "asleep"}, {"cursor": "99"}):
+        assert_problem(asked("manager", "GET", "/projects/1/prompts", params=bad), 400)
+    unknown = {"category": "drinks", "groups": ["n0", "n9"]}
+    refused = asked("manager", "PUT", "/projects/1/prompts/categories", json=unknown)
+    assert assert_problem(refused, 400)["field"] == "groups[1]"
+    assert asked("manager", "GET", "/projects/1/prompts/categories").json() == []
 
 
 def test_what_is_not_there_and_wrong_methods_are_problems_too(asked):

@@ -18,7 +18,18 @@ from starlette.routing import BaseRoute, Route
 from labeler.api import typed
 from labeler.errors import ProductError
 from labeler.routes.doors import page
-from labeler.routes.rest import insight, labeling, oversight, people, projects, prompts, screening, training, webhooks
+from labeler.routes.rest import (
+    insight,
+    labeling,
+    models,
+    oversight,
+    people,
+    projects,
+    prompts,
+    screening,
+    training,
+    webhooks,
+)
 from labeler.routes.rest.bodies import RefusedError, json_body, query_of, upload_of
 from labeler.routes.rest.declare import Archive, Call, Operation
 from labeler.routes.rest.openapi import ROOT, chapters, document, shapes
@@ -27,7 +38,7 @@ from labeler.routes.services import Services
 
 OPERATIONS: tuple[Operation, ...] = tuple(
     value
-    for module in (people, projects, prompts, insight, labeling, oversight, screening, training, webhooks)
+    for module in (people, projects, prompts, insight, labeling, oversight, screening, training, models, webhooks)
     for value in vars(module).values()
     if isinstance(value, Operation)
 )

@@ -64,7 +64,9 @@ def evaluate() -> None:
 
 
 def rerank() -> None:
-    """Answers of a policy with the last one best; what is brought is the better the longer it is."""
+    """Answers of a policy with the last one best, if it is not slow; what is brought is the better the longer it is."""
+    if flags.get("--policy") == "slow":
+        time.sleep(60)
     done = []
     for row in rows(flags["--input"]):
         if "--policy" in flags:
@@ -102,6 +104,8 @@ def embed() -> None:
         report(event="step", stage="embed", step=1, total=len(source), seconds=0.1)
     if flags.setdefault("--base", "minilm-l6") == "broken":
         sys.exit("reward: --base broken: no such model")
+    if flags["--base"] == "slow":
+        time.sleep(60)
     texts = [row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][-1]["content"] for row in source]
     vectors = np.stack([vector(text) for text in texts])
     count = int(flags.get("--clusters", 1))
