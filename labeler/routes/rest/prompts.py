@@ -102,6 +102,33 @@ def name_prompts(call: Call, project: Project, body: NamePrompts) -> None:
 @operation("GET", "/projects/{project}/prompts/vectors", tag=PROMPTS, least="manager")
 def get_vectors(call: Call, project: Project) -> VectorsInfo:
     """How the vectors stand that search by meaning, near-duplicates and clusters need, and how far their making is."""
+    return _vectors(call, project)
+
+
+@operation("POST", "/projects/{project}/prompts/vectors", tag=PROMPTS, least="manager")
+def make_vectors(call: Call, project: Project, body: MakeVectors) -> VectorsInfo:
+    """Make vectors, near-duplicates and clusters of all prompts, and learn categories where enough are named."""
+    jobs.require()
+    runs = call.services.runs
+    everything = _all(call, project)
+    found = everything.map
+    before = len({*found.cluster.tolist()} - {-1}) or prompt_jobs.usual_clusters(len(everything.rows))
+    base = body.base or (found.base if found.ids else prompt_jobs.BASE)
+    prompt_jobs.start(call.store, runs, project, clusters=body.clusters or max(2, before), base=base)
+    return _vectors(call, project)
+
+
+@operation("POST", "/projects/{project}/prompts/vectors/cancel", tag=PROMPTS, least="manager")
+def cancel_vectors(call: Call, project: Project) -> VectorsInfo:
+    """End the making of vectors; what was read is kept for the next one."""
+    done = prompt_jobs.all_runs(call.services.runs, project)
+    if not done:
+        raise NotFoundError(f"no vectors were ever made in {project.name!r}")
+    jobs.cancel(done[0])
+    return _vectors(call, project)
+
+
+def _vectors(call: Call, project: Project) -> VectorsInfo:
     everything, runs = _all(call, project), call.services.runs
     done, named = prompt_jobs.all_runs(runs, project), prompt_jobs.examples(runs, project)
     found = everything.map
@@ -116,29 +143,6 @@ def get_vectors(call: Call, project: Project) -> VectorsInfo:
         quality=prompt_jobs.quality(runs, project),
         job=job_info(done[0]) if done else None,
     )
-
-
-@operation("POST", "/projects/{project}/prompts/vectors", tag=PROMPTS, least="manager")
-def make_vectors(call: Call, project: Project, body: MakeVectors) -> VectorsInfo:
-    """Make vectors, near-duplicates and clusters of all prompts, and learn categories where enough are named."""
-    jobs.require()
-    runs = call.services.runs
-    everything = _all(call, project)
-    found = everything.map
-    before = len({*found.cluster.tolist()} - {-1}) or prompt_jobs.usual_clusters(len(everything.rows))
-    base = body.base or (found.base if found.ids else prompt_jobs.BASE)
-    prompt_jobs.start(call.store, runs, project, clusters=body.clusters or max(2, before), base=base)
-    return get_vectors.action(call, project)
-
-
-@operation("POST", "/projects/{project}/prompts/vectors/cancel", tag=PROMPTS, least="manager")
-def cancel_vectors(call: Call, project: Project) -> VectorsInfo:
-    """End the making of vectors; what was read is kept for the next one."""
-    done = prompt_jobs.all_runs(call.services.runs, project)
-    if not done:
-        raise NotFoundError(f"no vectors were ever made in {project.name!r}")
-    jobs.cancel(done[0])
-    return get_vectors.action(call, project)
 
 
 def _all(call: Call, project: Project) -> Prompts:
