@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from browsing import FLAGS, Site, Visit, open_site
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+expect.set_options(timeout=20_000)  # the machine may have other work to do; what is asked for stays the same
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,7 +66,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
 def in_time() -> Callable[[Callable[[], object]], None]:
     """Wait until something is true."""
 
-    def wait(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    def wait(condition: Callable[[], object], seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it never became true"

@@ -54,14 +54,14 @@ def written(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_has_something_to_say(written: Store, page: str):
     assert hasattr(importlib.import_module(f"labeler.app.{page}"), "draw")
-    shown = AppTest.from_function(draw, default_timeout=60, args=(page,)).run()
+    shown = AppTest.from_function(draw, default_timeout=120, args=(page,)).run()
     assert not shown.exception
     assert not shown.error
     assert shown.header
 
 
 def test_the_settings_show_the_model_and_save_a_new_version(written: Store):
-    shown = AppTest.from_function(draw, default_timeout=60, args=("settings",)).run()
+    shown = AppTest.from_function(draw, default_timeout=120, args=("settings",)).run()
     assert [each.value for each in shown.text_input] == ["http://127.0.0.1:9/v1", "tiny"]
     shown.text_input[1].set_value("other")
     next(each for each in shown.number_input if each.label == "Replies to rank at each turn").set_value(0)
@@ -72,7 +72,7 @@ def test_the_settings_show_the_model_and_save_a_new_version(written: Store):
 
 
 def test_settings_that_cannot_be_are_refused_in_words(written: Store):
-    shown = AppTest.from_function(draw, default_timeout=60, args=("settings",)).run()
+    shown = AppTest.from_function(draw, default_timeout=120, args=("settings",)).run()
     shown.text_input[0].set_value("ftp://h")
     shown.button[0].click().run()
     assert "must begin with http" in shown.error[0].value

@@ -63,7 +63,7 @@ def show(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest
         accounts.add("mia", role, projects, PASSWORD)
         token = accounts.sign_in("mia", PASSWORD)
         monkeypatch.setattr(session, "session_token", lambda: token)
-        return AppTest.from_function(SCRIPTS[page], default_timeout=60).run()
+        return AppTest.from_function(SCRIPTS[page], default_timeout=120).run()
 
     return show
 

@@ -66,7 +66,7 @@ def show(store: Store, name: str, page: Callable[[], None], monkeypatch: pytest.
     Accounts(store).set_password(name, PASSWORD)
     token = Accounts(store).sign_in(name, PASSWORD)
     monkeypatch.setattr(session, "session_token", lambda: token)
-    return AppTest.from_function(page, default_timeout=60).run()
+    return AppTest.from_function(page, default_timeout=120).run()
 
 
 def judged(store: Store) -> None:

@@ -73,7 +73,7 @@ def show(
     accounts.add(name, role, projects, PASSWORD)
     token = accounts.sign_in(name, PASSWORD)
     monkeypatch.setattr(session, "session_token", lambda: token)
-    return AppTest.from_function(SCRIPTS[page], default_timeout=30).run()
+    return AppTest.from_function(SCRIPTS[page], default_timeout=120).run()
 
 
 def ranked(name: str) -> Group:
@@ -98,7 +98,7 @@ def test_without_a_session_there_is_no_page(
     store: Store, page: str, token: str | None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(session, "session_token", lambda: token)
-    shown = AppTest.from_function(SCRIPTS[page], default_timeout=30).run()
+    shown = AppTest.from_function(SCRIPTS[page], default_timeout=120).run()
     assert [error.value for error in shown.error] == ["You are signed out. Load the page again to sign in."]
     assert not shown.header
 
@@ -172,7 +172,7 @@ def test_a_manager_of_one_project_sees_and_gives_only_that(store: Store, monkeyp
     accounts = Accounts(store)
     token = accounts.sign_in("mia", PASSWORD)
     monkeypatch.setattr(session, "session_token", lambda: token)
-    page = AppTest.from_function(people, default_timeout=30).run()
+    page = AppTest.from_function(people, default_timeout=120).run()
     assert page.multiselect[0].options == ["poems"]
     page.text_input[0].set_value("new")
     page.button[0].click().run()

@@ -83,7 +83,7 @@ def show(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest
         accounts.add(name, role, (), PASSWORD)
         token = accounts.sign_in(name, PASSWORD)
         monkeypatch.setattr(session, "session_token", lambda: token)
-        shown = AppTest.from_function(page, default_timeout=60)
+        shown = AppTest.from_function(page, default_timeout=120)
         for key, value in query.items():
             shown.query_params[key] = value
         return shown.run()

@@ -59,7 +59,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def show(store: Store, name: str, page, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     token = Accounts(store).sign_in(name, PASSWORD)
     monkeypatch.setattr(session, "session_token", lambda: token)
-    shown = AppTest.from_function(page, default_timeout=30).run()
+    shown = AppTest.from_function(page, default_timeout=120).run()
     assert not shown.exception
     return shown
 
