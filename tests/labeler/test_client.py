@@ -251,6 +251,10 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     assert listed[0].disagreement == 1.0
     first = listed[0].task_id
     theirs = next(item for item in root.judgments(project) if item.task == first and item.annotator == "bob")
+    desk.set_reviewer(project, "bob", may=True)
+    assert desk.reviewers(project) == ("bob",)
+    desk.set_reviewer(project, "bob", may=False)
+    assert desk.reviewers(project) == ()
     desk.send_back(theirs.id, "Look again, please.")
     assert [item.task_id for item in desk.review(project, "sent_back").tasks] == [first]
     desk.one_more_opinion(first)
