@@ -39,7 +39,7 @@ from labeler.api.labeling import (
 )
 from labeler.api.people import Invitation, Me, NewPerson, Person
 from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
-from labeler.api.results import ExportQuery, JudgmentInfo, Stats
+from labeler.api.results import ExportQuery, JudgmentInfo, Stats, TaskDetail
 from labeler.api.training import NewTraining, Training
 from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.chat import Turn
@@ -195,6 +195,10 @@ class Client:
     def tasks(self, project_id: int) -> Iterator[TaskInfo]:
         """Tasks in the order of import."""
         return self._pages(Page[TaskInfo], f"/projects/{project_id}/tasks")
+
+    def task(self, project_id: int, task_id: int) -> TaskDetail:
+        """One task with everything that was said of it and stands."""
+        return self._ask(TaskDetail, "GET", f"/projects/{project_id}/tasks/{task_id}")
 
     def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
         """Say how urgent tasks are, by group id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from labeler.api import typed
 from labeler.api.common import Page
@@ -47,6 +48,14 @@ class Oversight:
         """Tasks to look at, those with most disagreement first."""
         answer = self._send("GET", f"/projects/{project_id}/review", params={"show": show, "after": after})
         return typed.from_json(Listing, answer.json(), strict=False)
+
+    def reviewers(self, project_id: int) -> tuple[str, ...]:
+        """Labelers who may review a project beside its managers."""
+        return typed.from_json(tuple[str, ...], self._send("GET", f"/projects/{project_id}/reviewers").json())
+
+    def set_reviewer(self, project_id: int, name: str, *, may: bool) -> None:
+        """Let somebody review a project, or take that right back."""
+        self._send("PUT" if may else "DELETE", f"/projects/{project_id}/reviewers/{quote(name, safe='')}")
 
     def adjudicate(self, task_id: int, decision: Decision) -> None:
         """Give a task its final answer."""

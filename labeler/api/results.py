@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from labeler.agreement import Reliability
 from labeler.api.common import Version
+from labeler.api.content import TaskInfo
 from labeler.api.typed import Limit
 from labeler.chat import Dialogue
 from labeler.entities import AnnotatorCounts, Edit, Kind, ProjectCounts, Written
@@ -70,6 +71,18 @@ class JudgmentInfo:
     guidelines_version: int | None
     supersedes: int | None
     stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetail:
+    """A task with everything that stands of what was said of it.
+
+    Attributes:
+        judgments: in the order in which they were recorded, skips included.
+    """
+
+    task: TaskInfo
+    judgments: tuple[JudgmentInfo, ...]
 
 
 @dataclass(frozen=True, slots=True)

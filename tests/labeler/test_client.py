@@ -200,6 +200,11 @@ def results(root: Client, project: int, folder: Path) -> None:
     everything = list(root.judgments(project, standing=False))
     assert [judgment.stands for judgment in everything] == [False, True, True, True]
     assert everything[0].note == "clear"
+    detail = root.task(project, everything[0].task)
+    assert detail.task.group["id"] == "g5"
+    assert [judgment.id for judgment in detail.judgments] == [judgment.id for judgment in everything[1:3]]
+    with pytest.raises(NotFoundError, match="has no task 999"):
+        root.task(project, 999)
     assert everything[0].ranking
     assert sorted(everything[0].ranking.ranks) == [1, 2]  # type: ignore[type-var]
     stats = root.stats(project)
@@ -246,6 +251,10 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     assert listed[0].disagreement == 1.0
     first = listed[0].task_id
     theirs = next(item for item in root.judgments(project) if item.task == first and item.annotator == "bob")
+    desk.set_reviewer(project, "bob", may=True)
+    assert desk.reviewers(project) == ("bob",)
+    desk.set_reviewer(project, "bob", may=False)
+    assert desk.reviewers(project) == ()
     desk.send_back(theirs.id, "Look again, please.")
     assert [item.task_id for item in desk.review(project, "sent_back").tasks] == [first]
     desk.one_more_opinion(first)

@@ -143,6 +143,7 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "cancel_training": 404,
         "start_training": 409,
         "make_vectors": 409,
+        **dict.fromkeys(("add_reviewer", "remove_reviewer"), 404),  # there is nobody of the name
         **dict.fromkeys(("make_model_current", "compare_models"), 400),  # there is no model
         **dict.fromkeys(("try_model", "order_queue", "find_disagreement"), 400),
         **dict.fromkeys(("get_model_run", "cancel_model_run", "get_training_report"), 404),

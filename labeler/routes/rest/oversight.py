@@ -49,6 +49,24 @@ def list_review(call: Call, project: Project, query: ReviewQuery) -> Listing:
     return ReviewDesk(call.store).listing(project.id, call.user.id, query.show, after=query.after)
 
 
+@operation("GET", "/projects/{project}/reviewers", tag=REVIEW, least="manager")
+def list_reviewers(call: Call, project: Project) -> tuple[str, ...]:
+    """The labelers who may review the project beside its managers."""
+    return ReviewDesk(call.store).reviewers(project.id)
+
+
+@operation("PUT", "/projects/{project}/reviewers/{name}", tag=REVIEW, least="manager")
+def add_reviewer(call: Call, project: Project, name: str) -> None:
+    """Let somebody review the project: see everybody's judgments of it and decide tasks."""
+    ReviewDesk(call.store).set_reviewer(project.id, name, may=True)
+
+
+@operation("DELETE", "/projects/{project}/reviewers/{name}", tag=REVIEW, least="manager")
+def remove_reviewer(call: Call, project: Project, name: str) -> None:
+    """Take that right back."""
+    ReviewDesk(call.store).set_reviewer(project.id, name, may=False)
+
+
 @operation("POST", "/tasks/{task}/adjudication", tag=REVIEW, least="manager")
 def adjudicate(call: Call, task: int, body: Decision) -> None:
     """Give a task its final answer: a judgment that stands, or an answer of one's own by completion id."""

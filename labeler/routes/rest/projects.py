@@ -13,7 +13,7 @@ from labeler.api.common import Page, PageQuery
 from labeler.api.content import Imported, ImportProblem, ImportQuery, LeftOutInfo, Priorities, TaskInfo
 from labeler.api.insight import SampleQuery
 from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
-from labeler.api.results import ExportQuery, JudgmentInfo, JudgmentQuery, RankingInfo, SnapshotQuery, Stats
+from labeler.api.results import ExportQuery, JudgmentInfo, JudgmentQuery, RankingInfo, SnapshotQuery, Stats, TaskDetail
 from labeler.cleaning import Cleaning
 from labeler.entities import ImportCounts, Judgment, Project
 from labeler.errors import PermissionDeniedError
@@ -121,6 +121,16 @@ def list_tasks(call: Call, project: Project, query: PageQuery) -> Page[TaskInfo]
     found = call.store.task_page(project.id, after=after(query.cursor), limit=query.limit + 1)
     items = [TaskInfo(task.id, task.row, task.overlap, task.remaining, task.priority) for task in found]
     return page_of(items, query.limit, lambda task: task.id)
+
+
+@operation("GET", "/projects/{project}/tasks/{task}", tag=CONTENT, least="manager")
+def get_task(call: Call, project: Project, task: int) -> TaskDetail:
+    """One task with everything that was said of it and stands."""
+    with call.store.frozen(project.id) as frozen:
+        judgments = sorted(frozen.task(task)[1], key=lambda judgment: judgment.id)
+    (found,) = call.store.task_page(project.id, after=task - 1, limit=1)
+    state = TaskInfo(found.id, found.row, found.overlap, found.remaining, found.priority)
+    return TaskDetail(state, tuple(_judgment(judgment, stands=True) for judgment in judgments))
 
 
 @operation("PUT", "/projects/{project}/priorities", tag=CONTENT, least="manager")
