@@ -1,6 +1,6 @@
 """An OpenID provider as a process of its own: oidc-provider-mock, made to insist on PKCE by Authlib's own check.
 
-``python openid_provider.py SECONDS CLAIMS…`` prints its port; tokens are good for so many seconds.
+``python openid_provider.py CLAIMS…`` prints its port; tokens are good for an hour.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ if __name__ == "__main__":
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     _app.AuthorizationCodeGrant = Grant  # type: ignore[misc]
-    people = [json.loads(text) for text in sys.argv[2:]]
+    people = [json.loads(text) for text in sys.argv[1:]]
     users = [User(sub=claims.pop("sub"), claims=claims) for claims in people]
-    app = _app.app(require_nonce=True, access_token_max_age=timedelta(seconds=int(sys.argv[1])), user_claims=users)
+    app = _app.app(require_nonce=True, access_token_max_age=timedelta(hours=1), user_claims=users)
     listening = socket.create_server(("127.0.0.1", 0))
     server = make_server("127.0.0.1", 0, app.wsgi_app, threaded=True, fd=listening.fileno())
     print(listening.getsockname()[1], flush=True)  # noqa: T201

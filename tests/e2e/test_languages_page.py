@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from board import Board, group
-from browsing import Site, Visit, fill_login
+from browsing import Site, Visit, fill_login, settled
 from playwright.sync_api import Page, expect
 from test_accessibility import grave, judged
 
@@ -67,10 +67,9 @@ def sticking_out(page: Page) -> list[str]:
     return found
 
 
-def settled(page: Page, heading: str) -> None:
+def headed(page: Page, heading: str) -> None:
     expect(page.get_by_role("heading", name=heading, exact=True).first).to_be_visible(timeout=30_000)
-    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0, timeout=30_000)
-    page.wait_for_timeout(500)
+    settled(page)
 
 
 def forgive_streamlit(visit: Visit) -> None:
@@ -136,10 +135,10 @@ def test_the_choice_on_the_account_page_counts_at_once_and_for_good(site: Site, 
     project(site, "choice", LabelSchema())
     page = visit.board(site, "choice-ann").page
     page.goto(f"{site.url}/account")
-    settled(page, "Account")
+    headed(page, "Account")
     page.get_by_role("combobox", name="Language").click()
     page.get_by_role("option", name="Deutsch").click()
-    settled(page, "Konto")
+    headed(page, "Konto")
     assert page.evaluate("document.documentElement.lang") == "de"
     expect(page.get_by_role("link", name="Zurück zum Annotieren")).to_be_visible()
     page.goto(site.url)
@@ -180,7 +179,7 @@ def test_pages_beside_the_board_fit_on_a_phone(site: Site, visit: Visit, languag
     page = visit.sign_in(site, f"{name}-ann", locale=LOCALES[language], **PHONE)
     expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
     page.goto(f"{site.url}/account")
-    settled(page, SAID[language]["account"])
+    headed(page, SAID[language]["account"])
     assert (sticking_out(page), grave(page)) == ([], [])
     forgive_streamlit(visit)
 
@@ -189,21 +188,19 @@ PAGES = ("mine", "overview", "agreement", "labelers", "models", "throughput", "i
 PAGES = (*PAGES, "prompts", "train", "account", "review", "gold", "screening", "webhooks")
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_managers_pages_have_no_english_left(site: Site, visit: Visit, path: str):
+def test_managers_pages_have_no_english_left(site: Site, visit: Visit):
     """No whole line of a page is a text of the code that German says in another way."""
-    name = f"left-{path}"
-    judged(site, name)
-    page = visit.sign_in(site, f"{name}-boss", locale="de-DE")
-    expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
-    page.goto(f"{site.url}/{path}")
-    expect(page.get_by_role("heading").first).to_be_visible(timeout=30_000)
-    expect(page.locator("[data-testid=stStatusWidget]")).to_have_count(0, timeout=30_000)
-    page.wait_for_timeout(1000)
-    assert page.evaluate("document.documentElement.lang") == "de"
+    assert set(LANGUAGES) - {SOURCE} == set(LOCALES)
+    judged(site, "left")
     said = {message.id: message.string for message in read("de") if isinstance(message.id, str)}
     english = {text for text, german in said.items() if " " in text and german != text}
-    shown = {line.strip() for line in page.locator("body").inner_text().splitlines()}
-    assert english & shown == set()
-    assert set(LANGUAGES) - {SOURCE} == set(LOCALES)
+    page = visit.sign_in(site, "left-boss", locale="de-DE")
+    expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
+    for path in PAGES:
+        page.goto(f"{site.url}/{path}")
+        expect(page.get_by_role("heading").first).to_be_visible(timeout=30_000)
+        settled(page)
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        shown = {line.strip() for line in page.locator("body").inner_text().splitlines()}
+        assert english & shown == set(), path
     forgive_streamlit(visit)

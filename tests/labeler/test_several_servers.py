@@ -56,6 +56,9 @@ class Servers:
             time.sleep(0.05)
 
 
+pytestmark = pytest.mark.parametrize("shared_database_url", ["postgresql"], indirect=True)
+
+
 @pytest.fixture(scope="module")
 def servers(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """They serve all tests, each with projects and people of its own."""

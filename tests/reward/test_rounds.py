@@ -114,7 +114,7 @@ def test_run_again_it_does_nothing_and_other_settings_are_refused(place, finishe
 def test_killed_at_any_moment_it_goes_on_to_the_same_end(place, finished):
     out, rng = place / "killed", random.Random(0)
     words = reward(place, out)
-    for steps in (5, 14, 23):  # killed a moment after so many steps were recorded
+    for steps in (7, 20):  # killed a moment after so many steps were recorded
         child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while child.poll() is None and recorded(out) < steps:
             time.sleep(0.02)
