@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from board import Board
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -88,13 +90,14 @@ class Visit:
         context = self.browser.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})  # type: ignore[arg-type]
         self.contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: self._console(message.type, message.text))
+        page.on("console", lambda message: self._console(message.type, message.text, message.location))
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("request", lambda request: self._request(request.url, site.url))
         return page
 
-    def _console(self, kind: str, text: str) -> None:
-        if kind == "error" and text != LEFT:
+    def _console(self, kind: str, text: str, where: Mapping[str, Any]) -> None:
+        below = "404" in text and re.search(r"/\w+/_stcore/", where.get("url", ""))  # Streamlit looks for itself there
+        if kind == "error" and text != LEFT and not below:
             self.problems.append(f"console: {text}")
 
     def _request(self, url: str, own: str) -> None:
