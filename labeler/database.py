@@ -85,7 +85,8 @@ class FairLock:
                 self._queue.append(gate)
                 if self._queue[0] is gate:
                     return
-            gate.acquire()
+            while not gate.acquire(timeout=1.0):  # a Ctrl-C just before the thread falls asleep is only seen afterwards
+                pass
         except BaseException:
             self._leave(gate)
             raise
