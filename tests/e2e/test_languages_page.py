@@ -190,10 +190,10 @@ PAGES = (*PAGES, "prompts", "train", "account", "review", "gold", "screening", "
 def test_managers_pages_have_no_english_left(site: Site, visit: Visit):
     """No whole line of a page is a text of the code that German says in another way."""
     assert set(LANGUAGES) - {SOURCE} == set(LOCALES)
-    judged(site, "left")
+    judged(site, "no-english")
     said = {message.id: message.string for message in read("de") if isinstance(message.id, str)}
     english = {text for text, german in said.items() if " " in text and german != text}
-    page = visit.sign_in(site, "left-boss", locale="de-DE")
+    page = visit.sign_in(site, "no-english-boss", locale="de-DE")
     expect(page.get_by_test_id("content-warning")).to_be_visible(timeout=30_000)
     for path in PAGES:
         page.goto(f"{site.url}/{path}")
