@@ -9,6 +9,9 @@ from labeler.api.common import JobInfo
 from labeler.api.typed import Limit
 from labeler.model_results import DisagreementInfo, PlacedTask, RankedAnswer
 
+RunKind = Literal["compare", "try", "order", "disagree"]
+"""What is done with trained models, as `labeler.model_jobs` names it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewTraining:
@@ -115,7 +118,7 @@ class ModelRun:
         disagreement: pairs that people decided, those first where the model is most against them; likewise.
     """
 
-    kind: Literal["compare", "try", "order", "disagree"]
+    kind: RunKind
     about: dict[str, Any]
     job: JobInfo
     comparison: dict[str, Any] | None = None

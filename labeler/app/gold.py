@@ -6,7 +6,7 @@ from typing import get_args
 
 import streamlit as st
 
-from labeler.app import account, insight, language
+from labeler.app import insight, project_page
 from labeler.app.charts import interval_row, intervals
 from labeler.app.insight import percent
 from labeler.app.session import require_manager, services
@@ -26,15 +26,9 @@ SAVED = "gold-saved"
 
 def draw() -> None:
     """The page."""
-    me = require_manager()
-    account.draw(me)
-    st.header(t("Gold items"), anchor=False)
-    projects = services().store.projects(me.id)
-    if not projects:
-        st.info(t(language.NO_PROJECT))
+    project = project_page.head(t("Gold items"))
+    if project is None:
         return
-    name = st.selectbox(t("Project"), [project.name for project in projects])
-    project = next(project for project in projects if project.name == name)
     if saved := st.session_state.pop(SAVED, None):
         st.success(saved)
     report = GoldDesk(services().store).report(project.id)
@@ -48,7 +42,7 @@ def draw() -> None:
     with left:
         _form(project, report.rules)
     with right:
-        _paused(me, project, report)
+        _paused(require_manager(), project, report)
         _people(report)
     _items(report)
 

@@ -7,7 +7,7 @@ from typing import get_args
 
 import streamlit as st
 
-from labeler.app import account, language
+from labeler.app import project_page
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, User
 from labeler.errors import ProductError
@@ -27,15 +27,9 @@ SAVED, FAILED = "screening-saved", "screening-failed"
 
 def draw() -> None:
     """The page."""
-    me = require_manager()
-    account.draw(me)
-    st.header(t("Screening"), anchor=False)
-    projects = services().store.projects(me.id)
-    if not projects:
-        st.info(t(language.NO_PROJECT))
+    project = project_page.head(t("Screening"))
+    if project is None:
         return
-    name = st.selectbox(t("Project"), [project.name for project in projects])
-    project = next(project for project in projects if project.name == name)
     st.caption(t(ABOUT))
     if saved := st.session_state.pop(SAVED, None):
         st.success(saved)
@@ -75,15 +69,25 @@ def _rules(project: Project, desk: ExamDesk, rules: ExamRules | None) -> None:
         prompts = st.text_area(t("Written questions, one a line"), "\n".join(now.prompts), key=f"prompts-{key}")
         areas = st.text_area(t("Areas, one a line"), "\n".join(now.areas), height=180, key=f"areas-{key}")
         if st.form_submit_button(t("Save the exam"), type="primary"):
-            values = {"tasks": int(tasks), "flags": flags / 100, "rankings": rankings / 100, "grade": float(grade)}
-            texts = {"sensitive": sensitive.split(","), "prompts": prompts.split("\n"), "areas": areas.split("\n")}
-            cleaned = {name: tuple(filter(None, (item.strip() for item in items))) for name, items in texts.items()}
             try:
-                desk.set_rules(project.id, ExamRules(**values, **cleaned))  # type: ignore[arg-type]
+                asked = ExamRules(
+                    tasks=int(tasks),
+                    flags=flags / 100,
+                    rankings=rankings / 100,
+                    grade=float(grade),
+                    sensitive=_entries(sensitive, ","),
+                    prompts=_entries(prompts, "\n"),
+                    areas=_entries(areas, "\n"),
+                )
+                desk.set_rules(project.id, asked)
             except ProductError as error:
                 st.error(str(error))
             else:
                 _done(t("Saved."))
+
+
+def _entries(text: str, between: str) -> tuple[str, ...]:
+    return tuple(filter(None, (item.strip() for item in text.split(between))))
 
 
 def _tasks(project: Project, desk: ExamDesk) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from labeler.app import account, chat_settings, language
-from labeler.app.session import require_manager, services
+from labeler.app import chat_settings, language, project_page
+from labeler.app.session import services
 from labeler.entities import Project
 from labeler.errors import ProductError
 from labeler.label_schema import (
@@ -57,15 +57,9 @@ SAVED = "settings-saved"
 
 def draw() -> None:
     """The page."""
-    me = require_manager()
-    account.draw(me)
-    st.header(t("Project settings"), anchor=False)
-    projects = services().store.projects(me.id)
-    if not projects:
-        st.info(t(language.NO_PROJECT))
+    project = project_page.head(t("Project settings"))
+    if project is None:
         return
-    name = st.selectbox(t("Project"), [project.name for project in projects])
-    project = next(project for project in projects if project.name == name)
     if saved := st.session_state.pop(SAVED, None):
         st.success(saved)
     st.text(t("This is {version}.", version=_version(project)))

@@ -8,10 +8,10 @@ import altair as alt
 import streamlit as st
 
 from labeler import jobs, trainings
-from labeler.app import account, disagreements, job_view, language, model_compare, playground, queue_order
+from labeler.app import disagreements, job_view, model_compare, playground, project_page, queue_order
 from labeler.app.charts import chart, tip
 from labeler.app.job_view import model_title, number, read_json
-from labeler.app.session import require_manager, services
+from labeler.app.session import services
 from labeler.entities import Project
 from labeler.errors import ProductError
 from labeler.jobs import Event, Job
@@ -49,15 +49,9 @@ CURVES = {"loss": mark("loss"), "accuracy": mark("accuracy")}
 
 def draw() -> None:
     """The page."""
-    me = require_manager()
-    account.draw(me)
-    st.header(t("Train & try"), anchor=False)
-    projects = services().store.projects(me.id)
-    if not projects:
-        st.info(t(language.NO_PROJECT))
+    project = project_page.head(t("Train & try"))
+    if project is None:
         return
-    name = st.selectbox(t("Project"), [project.name for project in projects])
-    project = next(project for project in projects if project.name == name)
     if job_view.lacking():
         return
     model = trainings.current(services().runs, project)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from labeler import jobs, model_jobs, model_results, trainings
-from labeler.api.training import CompareModels, CurrentModel, FindDisagreement, ModelRun, OrderQueue, TryModel
+from labeler.api.training import CompareModels, CurrentModel, FindDisagreement, ModelRun, OrderQueue, RunKind, TryModel
 from labeler.entities import Project
 from labeler.errors import DataError, NotFoundError, UsageError
 from labeler.jobs import Job
@@ -11,7 +13,7 @@ from labeler.routes.rest.declare import Call, operation
 from labeler.routes.rest.job_info import job_info
 from labeler.routes.rest.training import TRAINING
 
-KINDS = (model_jobs.COMPARE, model_jobs.TRY, model_jobs.ORDER, model_jobs.DISAGREE)
+KINDS: dict[str, RunKind] = {kind: kind for kind in get_args(RunKind)}
 
 
 @operation("PUT", "/projects/{project}/current-model", tag=TRAINING, least="manager")
@@ -58,7 +60,7 @@ def find_disagreement(call: Call, project: Project, body: FindDisagreement) -> M
 @operation("GET", "/projects/{project}/model-runs", tag=TRAINING, least="manager")
 def list_model_runs(call: Call, project: Project) -> tuple[ModelRun, ...]:
     """Comparisons, tries, orderings and searches for disagreement, latest first; what they found has each by itself."""
-    return tuple(ModelRun(job.kind, dict(job.about), job_info(job)) for job in _all(call, project))  # type: ignore[arg-type]
+    return tuple(ModelRun(KINDS[job.kind], dict(job.about), job_info(job)) for job in _all(call, project))
 
 
 @operation("GET", "/projects/{project}/model-runs/{run}", tag=TRAINING, least="manager")
@@ -106,7 +108,7 @@ def _run(call: Call, project: Project, job: Job) -> ModelRun:
     """The run, with what it found where it is done."""
     about, state = dict(job.about), job_info(job)
     if state.state != "done":
-        return ModelRun(job.kind, about, state)  # type: ignore[arg-type]
+        return ModelRun(KINDS[job.kind], about, state)
     if job.kind == model_jobs.COMPARE:
         return ModelRun("compare", about, state, comparison=model_results.comparison(job))
     if job.kind == model_jobs.TRY:
