@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -105,8 +106,8 @@ def require() -> None:
 
 
 def new_folder(root: Path, kind: str) -> Path:
-    """A fresh folder for a job; names sort by time."""
-    folder = root / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    """A fresh folder for a job; names sort by time, also of two within a second."""
+    folder = root / f"{kind}-{datetime.now().strftime('%Y%m%d-%H%M%S-%f')}-{secrets.token_hex(3)}"
     folder.mkdir(parents=True)
     return folder
 

@@ -31,6 +31,11 @@ def checkout_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
+def test_folders_sort_by_time_within_a_second_too(tmp_path: Path):
+    names = [jobs.new_folder(tmp_path, "train").name for _ in range(30)]
+    assert names == sorted(names)
+
+
 def test_commands_run_in_turn_in_the_folder(tmp_path: Path):
     folder = jobs.new_folder(tmp_path, "train")
     write = "import pathlib; p = pathlib.Path('out'); p.write_text((p.read_text() if p.exists() else '') + '{}')"
