@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,16 +25,18 @@ from labeler.formats import read, write_demonstrations, write_groups
 from labeler.formats.files import replacing
 from labeler.records import Demonstration
 from reward.config.rounds import RoundsConfig
+from reward.demonstrations import read_splits
 from reward.policies.answers import read_answers
 from reward.precision import pick_precision
 from reward.progress import Progress, tell
 from reward.prompts import read_prompts
 from reward.rounds.data import divide, in_round, rankable, turn
 from reward.rounds.labeling import Labeling
-from reward.rounds.ledger import Ledger, Step
+from reward.rounds.ledger import Ledger, Step, there
 from reward.rounds.places import Places
 from reward.rounds.recipes import Recipes
 from reward.rounds.report import write_report
+from reward.splits import opening_key
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 SHOWN = tuple(str(SAMPLE_DATA / name) for name in ("demonstrations.jsonl", "dialogues.jsonl"))
@@ -73,8 +75,9 @@ class Cycle:
     def steps(self) -> Iterator[Step]:
         """Every step, in order."""
         source = self.config.prompts or str(SAMPLE_DATA / "groups.jsonl")
-        yield Step("prompts", self.at.held_out, partial(write_prompts, source, self.at), settings={"prompts": source})
         shown = self.config.demonstrations or SHOWN
+        dividing = partial(write_prompts, source, shown, self.at)
+        yield Step("prompts", self.at.held_out, dividing, there(source, *shown), {"prompts": source})
         yield self.recipes.fine_tune("sft", shown, self.config.base, self.at.policy(0))
         for number in range(1, self.config.rounds + 1):
             yield from self.ask(number)
@@ -86,9 +89,9 @@ class Cycle:
         """Let the newest policy write, and choose what to ask about: all at first, later what teaches most."""
         config, at = self.config, partial(self.at.round, number)
         prompts, candidates, pool, ask = (at(f"{name}.jsonl") for name in ("prompts", "candidates", "pool", "ask"))
-        count = config.ask * (1 if number == 1 else SPARE)
-        taking = partial(write_turn, self.at.asked, prompts, number, count, config.seed)
-        yield Step(f"round-{number}/prompts", prompts, taking, [self.at.asked], {"count": count})
+        start, count = stretch(number, config.ask)
+        taking = partial(write_turn, self.at.asked, prompts, number, config)
+        yield Step(f"round-{number}/prompts", prompts, taking, [self.at.asked], {"start": start, "count": count})
         policy = self.at.policy(number - 1)
         name = f"round-{number}/policy-{number - 1}"
         yield self.recipes.sample(name, str(policy), prompts, candidates, config.seed + number)
@@ -140,24 +143,33 @@ class Cycle:
         yield self.recipes.compare("comparison", answers, models, at.comparison)
 
 
-def write_prompts(source: str, at: Places) -> None:
+def write_prompts(source: str, shown: Sequence[str], at: Places) -> None:
     """The prompts for each end into a file of its own; the last one ends the step."""
-    found = divide(read_prompts(source))
+    splits = read_splits(shown)
+    found = divide(read_prompts(source), {opening_key(group.prompt) for group in (*splits.train, *splits.valid)})
     if not found.asked or not found.held_out:
+        aside = f" ({len(found.left_out)} more are among the demonstrations)" if found.left_out else ""
         raise DataError(
-            f"has {len(found.asked)} prompts to ask about and {len(found.held_out)} to hold out, and both are needed; "
-            "give more prompts, or mark some with the split 'test'",
+            f"has {len(found.asked)} prompts to ask about and {len(found.held_out)} to hold out{aside}, and both are "
+            "needed; give more prompts, or mark some with the split 'test'",
             file=source,
         )
     at.prompts.mkdir(exist_ok=True)
-    for groups, path in ((found.asked, at.asked), (found.watched, at.watched), (found.held_out, at.held_out)):
-        write_groups(groups, path)
+    write_groups(found.asked, at.asked)
+    write_groups(found.watched, at.watched)
+    write_groups(found.left_out, at.left_out)
+    write_groups(found.held_out, at.held_out)
 
 
-def write_turn(asked: Path, output: Path, number: int, count: int, seed: int) -> None:
+def stretch(number: int, ask: int) -> tuple[int, int]:
+    """(prompts that had their turn before round ``number``, prompts that are answered in it)."""
+    return (0, ask) if number == 1 else (ask + SPARE * ask * (number - 2), SPARE * ask)
+
+
+def write_turn(asked: Path, output: Path, number: int, config: RoundsConfig) -> None:
     """The prompts whose turn it is in a round."""
     output.parent.mkdir(exist_ok=True)
-    chosen = turn(read_prompts(str(asked)), count, number, seed)
+    chosen = turn(read_prompts(str(asked)), *stretch(number, config.ask), config.seed)
     write_groups([in_round(group, number) for group in chosen], output)
 
 

@@ -17,8 +17,9 @@ from labeler.records import Group
 from reward.artifact import Scorer
 from reward.config.rounds import RoundsConfig
 from reward.progress import Progress
-from reward.rounds.data import assign, by_people
-from reward.rounds.ledger import Step
+from reward.prompts import read_prompts
+from reward.rounds.data import assign, by_people, without
+from reward.rounds.ledger import Step, there
 from reward.rounds.places import Places
 from reward.rounds.project import LabelingProject, Standing
 from reward.rounds.simulate import Annotator, annotators, label
@@ -58,7 +59,8 @@ class Labeling:
         """Ask, and wait for the rankings."""
         ask, done = self.at.round(number, "ask.jsonl"), self.at.round(number, "labels.json")
         settings = {"project": self.config.project, "overlap": self.config.overlap, "simulated": bool(self.people)}
-        return Step(f"round-{number}/labels", done, partial(self._ask, number), [ask], settings)
+        inputs = [ask, *there(str(self.config.simulate))] if self.people else [ask]
+        return Step(f"round-{number}/labels", done, partial(self._ask, number), inputs, settings)
 
     def snapshot(self, number: int) -> Step:
         """All rankings of the project as files."""
@@ -69,7 +71,9 @@ class Labeling:
         """The rankings that the reward model learns from, and those of the judges, apart."""
         snapshot, rankings = self.at.round(number, "snapshot"), self.at.round(number, "rankings.jsonl")
         work = partial(self._split_people, number)
-        return Step(f"round-{number}/people", rankings, work, [snapshot], {"judges": list(self.judges)})
+        return Step(
+            f"round-{number}/people", rankings, work, [snapshot, self.at.held_out], {"judges": list(self.judges)}
+        )
 
     def _ask(self, number: int) -> None:
         ask = self.at.round(number, "ask.jsonl")
@@ -101,7 +105,9 @@ class Labeling:
 
     def _split_people(self, number: int) -> None:
         """Write both files; the one that ends the step comes last."""
-        trained, judged = by_people(read(str(self.at.round(number, "snapshot"))).groups, self.judges)
+        held_out = read_prompts(str(self.at.held_out))
+        ranked = without(read(str(self.at.round(number, "snapshot"))).groups, held_out)
+        trained, judged = by_people(ranked, self.judges)
         if not trained:
             raise DataError("everybody who ranked is a judge, nobody is left to train on; name fewer --judges")
         if self.judges and not judged:

@@ -96,7 +96,7 @@ class Ledger:
     def _refuse_changes(self, row: Mapping[str, Any], now: Mapping[str, str]) -> None:
         before = {**row["inputs"], **row["output"]}
         for name, value in now.items():
-            if before.get(name) != value:
+            if before.get(name, value) != value:  # one that is not recorded was not looked at then
                 raise UsageError(
                     f"{self.folder / name} was changed after the step {row['step']} was done; what follows was made "
                     "from the earlier one: put that back, or start in another folder"
@@ -112,6 +112,11 @@ class Ledger:
     def _name(self, path: Path) -> str:
         whole, folder = path.resolve(), self.folder.resolve()
         return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(path)
+
+
+def there(*sources: str) -> list[Path]:
+    """Those sources that are files or folders, and not names of models."""
+    return [Path(source) for source in sources if Path(source).exists()]
 
 
 def digest(path: Path) -> str:

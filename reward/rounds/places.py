@@ -5,6 +5,7 @@
     OUT/prompts/asked.jsonl      prompts to ask about
     OUT/prompts/watched.jsonl    prompts on which a policy is watched while it learns
     OUT/prompts/held_out.jsonl   prompts on which policies are compared
+    OUT/prompts/left_out.jsonl   prompts on which they are not, since demonstrations show how to answer them
     OUT/sft                      the first policy
     OUT/round-N/candidates.jsonl what the newest policy wrote
     OUT/round-N/ask.jsonl        what people were asked to rank
@@ -57,6 +58,11 @@ class Places:
     def held_out(self) -> Path:
         """Prompts on which policies are compared."""
         return self.prompts / "held_out.jsonl"
+
+    @property
+    def left_out(self) -> Path:
+        """Prompts on which policies are not compared, since demonstrations show how to answer them."""
+        return self.prompts / "left_out.jsonl"
 
     @property
     def comparison(self) -> Path:

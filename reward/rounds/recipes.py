@@ -19,7 +19,7 @@ from reward.config.select import SelectConfig
 from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.policies import evaluate as evaluate_policies
-from reward.rounds.ledger import Step
+from reward.rounds.ledger import Step, there
 from reward.rounds.places import Places
 
 NOT_DECISIVE = ("out", "output", "progress", "debug", "resume", "overwrite", "device")
@@ -165,12 +165,12 @@ class Recipes:
             progress=config.progress,
         )
         work = partial(evaluate_policies.run, settings)
-        return Step(name, out / "metrics.json", work, [*answers.values(), *models], plain(settings))
+        inputs = [*answers.values(), *models, *self.gold()]
+        return Step(name, out / "metrics.json", work, inputs, plain(settings))
 
-
-def there(*sources: str) -> list[Path]:
-    """Those sources that are files or folders, and not names of models."""
-    return [Path(source) for source in sources if Path(source).exists()]
+    def gold(self) -> list[Path]:
+        """The gold reward model, where annotators are simulated."""
+        return [] if self.config.simulate is None else there(str(self.config.simulate))
 
 
 def plain(settings: Common) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Steps are done once, survive kills, and notice when somebody changed what they were made from."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,15 @@ def test_what_was_changed_by_hand_is_refused_by_name(plan, tmp_path, changed):
     with pytest.raises(UsageError, match=changed.split("/")[0]):
         for step in steps:
             Ledger(tmp_path).do(step)
+
+
+def test_an_input_that_was_not_recorded_then_is_no_change(plan, tmp_path):
+    steps, ran = plan
+    for step in steps:
+        Ledger(tmp_path).do(step)
+    (tmp_path / "more.txt").write_text("looked at by newer code")
+    assert not Ledger(tmp_path).do(replace(steps[0], inputs=[tmp_path / "more.txt"]))
+    assert ran == ["first", "second"]
 
 
 def test_a_missing_input_and_a_step_that_leaves_nothing_are_errors(tmp_path):

@@ -11,10 +11,13 @@ import pytest
 from builders import ranked_groups
 from tiny_models import save_policy, save_reward_model
 
-from labeler.formats import read, write_demonstrations, write_groups
+from labeler.formats import prompt_key, read, write_demonstrations, write_groups
 from labeler.records import Demonstration
 from reward.cli import main
+from reward.demonstrations import read_splits
+from reward.rounds.cycle import write_prompts
 from reward.rounds.ledger import digest
+from reward.rounds.places import Places
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +154,23 @@ def test_best_of_n_instead_of_ppo(place):
 def test_settings_that_make_no_sense(place, tmp_path, capsys, more, problem):
     assert main(command(place, tmp_path / "out", **more)) == 2
     assert problem in capsys.readouterr().err
+
+
+def test_what_a_demonstration_shows_is_not_compared_on(place, tmp_path):
+    held_out = [group for group in read(str(place / "prompts.jsonl")).groups if group.split == "test"]
+    shown = [Demonstration(f"d{i}", group.prompt, f"word {i}") for i, group in enumerate(ranked_groups(12))]
+    write_demonstrations(shown, tmp_path / "shown.jsonl")
+    at = Places(tmp_path / "out")
+    at.out.mkdir()
+    write_prompts(str(place / "prompts.jsonl"), [str(tmp_path / "shown.jsonl")], at)
+    splits = read_splits([str(tmp_path / "shown.jsonl")])
+    seen = {prompt_key(group.prompt) for group in (*splits.train, *splits.valid)}
+    kept = {prompt_key(group.prompt) for group in read(str(at.held_out)).groups}
+    left_out = {prompt_key(group.prompt) for group in read(str(at.left_out)).groups}
+    assert kept.isdisjoint(seen)
+    assert left_out == {prompt_key(group.prompt) for group in held_out} & seen
+    assert kept
+    assert left_out
 
 
 def test_prompts_without_any_to_hold_out(place, tmp_path, capsys):
