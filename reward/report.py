@@ -272,7 +272,7 @@ def write_report(
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, figure in made.items():
             figure.savefig(out / "plots" / f"{name}.png", dpi=160, metadata={"Software": None})
-        for name, text in (("metrics.json", figures + "\n"), ("report.html", page)):
+        for name, text in (("report.html", page), ("metrics.json", figures + "\n")):  # whole once the last is there
             with replacing(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
     except OSError as error:

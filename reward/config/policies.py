@@ -16,6 +16,8 @@ class EvaluatePoliciesConfig(Sampling, Common):
     Attributes:
         policies: In the order of the steps from one to the next, each as NAME=FILE (a file of reward generate or
             rerank, whose best answer counts), NAME=MODEL (a policy that is sampled here) or the NAME of a judged model.
+        steps: Further steps than those from each policy to the next, each as POLICY=BEFORE, such as ppo=sft: what PPO
+            gains over the policy that it started from.
         out: Folder for metrics.json, report.html, plots/, answers/ and to-judge.jsonl, groups for people to rank.
         prompts: What policies that are sampled here answer; rows of id and prompt, groups, or a .txt.
         k: Answers per prompt that are sampled.
@@ -38,6 +40,7 @@ class EvaluatePoliciesConfig(Sampling, Common):
     """
 
     policies: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     out: Path
     prompts: str | None = None
     k: int = 1
@@ -62,5 +65,7 @@ class EvaluatePoliciesConfig(Sampling, Common):
         names = Counter(text.partition("=")[0] for text in self.policies)
         twice = [name for name, count in names.items() if count > 1]
         need(not twice, "--policies", "of different names", f"twice {' '.join(twice)}")
+        for text in self.steps:
+            need(all(text.partition("=")), "--steps", "written as POLICY=BEFORE", text)
         need(not self.truthful_answers or self.truthful is not None, "--truthful-answers", "with --truthful", "alone")
         need(self.perspective_rate > 0, "--perspective-rate", "above 0", self.perspective_rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from labeler.errors import UsageError
@@ -24,7 +25,7 @@ from reward.policies.report import render, warnings, write_report
 from reward.policies.scoring import score_answers
 from reward.policies.sliced import USUAL, Sliced, cut, sliced
 from reward.policies.slices import by_slice
-from reward.policies.steps import FOLLOWED, measure_steps, partings
+from reward.policies.steps import FOLLOWED, Pair, measure_steps, partings
 from reward.policies.toxicity import score_texts, toxicity
 from reward.policies.writing import Asked, read_asked, write_answers, write_groups_to_judge
 from reward.progress import Progress, tell
@@ -58,18 +59,16 @@ def run(config: EvaluatePoliciesConfig) -> Found:
 
 def judge_all(answers: Answers, config: EvaluatePoliciesConfig, progress: Progress) -> Found:
     """What people and all reward models say of the answers."""
-    length = measure_of(characters(answers.texts))
+    length, more = measure_of(characters(answers.texts)), further_steps(config, answers.names)
     judges: list[Judge] = []
     notes: list[str] = []
     if any(group.rankings for group in answers.judged):
-        judges.append(by_people(answers, length, seed=config.seed))
-    models: list[tuple[Kind, Any]] = [*(("reward", folder) for folder in config.reward)]
+        judges.append(by_people(answers, length, more=more, seed=config.seed))
+    models: list[tuple[Kind, Path]] = [*(("reward", folder) for folder in config.reward)]
     models += [("gold", config.gold)] if config.gold else []
-    for kind, folder in models:
-        name = folder.resolve().name
-        name = str(folder) if any(judge.name == name for judge in judges) else name
+    for (kind, folder), name in zip(models, short_names([folder for _, folder in models]), strict=True):
         scores, said = score_answers(folder, answers, progress, name=name, device=config.device)
-        judges.append(by_scores(Head(name, kind), scores, answers.names, length, seed=config.seed))
+        judges.append(by_scores(Head(name, kind), scores, answers.names, length, more=more, seed=config.seed))
         notes += said
     steps = [step for judge in judges for step in judge.steps]
     proxies = [judge.name for judge in judges if judge.head.kind == "reward"]
@@ -85,6 +84,33 @@ def judge_all(answers: Answers, config: EvaluatePoliciesConfig, progress: Progre
     )
 
 
+def further_steps(config: EvaluatePoliciesConfig, names: Sequence[str]) -> list[Pair]:
+    """The pairs of ``--steps``.
+
+    Raises:
+        UsageError: one names a policy that is not there.
+    """
+    found = []
+    for text in config.steps:
+        policy, _, before = text.partition("=")
+        for name in (policy, before):
+            if name not in names:
+                raise UsageError(f"--steps {text}: no policy is called {name!r}; there are {', '.join(names)}")
+        found.append((policy, before))
+    return found
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """The last part of each folder's path, or as many parts as tell it from the other folders and from people."""
+    paths = [folder.resolve().parts for folder in folders]
+    found = []
+    for own in paths:
+        others = [parts for parts in paths if parts != own] + [("people",)]
+        depth = next(depth for depth in range(1, len(own) + 1) if all(own[-depth:] != each[-depth:] for each in others))
+        found.append(Path(*own[-depth:]).as_posix())
+    return found
+
+
 def check_all(
     found: Found, answers: Answers, asked: Asked, config: EvaluatePoliciesConfig, progress: Progress
 ) -> Found:
@@ -93,7 +119,8 @@ def check_all(
     constraints = None
     if asked.constrained:
         constraints, measure = check_answers(asked.constrained, answers)
-        steps += measure_steps(measure, answers.names, "code", FOLLOWED, seed=config.seed)
+        more = further_steps(config, answers.names)
+        steps += measure_steps(measure, answers.names, "code", FOLLOWED, more=more, seed=config.seed)
         if constraints.unanswered:
             notes.append(f"{constraints.unanswered} prompts with constraints were answered by no policy.")
     models = [source.name for source in map(parse_source, config.policies) if source.place and not source.is_file]

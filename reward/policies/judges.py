@@ -14,7 +14,7 @@ from reward.policies.lengths import ControlledRate, controlled
 from reward.policies.measures import Estimate, means, measure_of
 from reward.policies.opinions import ratings
 from reward.policies.records import Answers
-from reward.policies.steps import Step, duel_steps, measure_steps
+from reward.policies.steps import Pair, Step, duel_steps, measure_steps
 
 Kind = Literal["people", "reward", "gold"]
 REWARD, RATING = "mean reward", "mean rating"
@@ -48,7 +48,7 @@ class Judge:
         wins: every pair that was compared, once. strengths: Bradley–Terry scores with ties, from them.
         controlled: win rates as if answers were equally long.
         means: one per policy; none where nobody rated.
-        steps: each policy beside the one before it.
+        steps: each policy beside the one before it, and further pairs that were asked for.
         measure: (C, P) of rewards or ratings, from which the means are.
         tallies: (C, M, 3) of wins, ties and losses, from which everything else is.
     """
@@ -78,36 +78,46 @@ class Judge:
         return {(win.policy, win.against): win for win in self.wins}
 
 
-def by_people(answers: Answers, length: Floats, *, seed: int = 0) -> Judge:
+def by_people(answers: Answers, length: Floats, *, more: Sequence[Pair] = (), seed: int = 0) -> Judge:
     """The judge that people are together, from their rankings and ratings."""
     head = Head("people", "people", RATING)
-    return judge_of(head, people_tallies(answers), ratings(answers), answers.names, length, seed=seed)
+    return judge_of(head, people_tallies(answers), ratings(answers), answers.names, length, more=more, seed=seed)
 
 
-def by_scores(head: Head, scores: Scores, names: Sequence[str], length: Floats, *, seed: int = 0) -> Judge:
+def by_scores(
+    head: Head, scores: Scores, names: Sequence[str], length: Floats, *, more: Sequence[Pair] = (), seed: int = 0
+) -> Judge:
     """A judge that scores single answers; see `judge_of`."""
-    return judge_of(head, score_tallies(scores), measure_of(scores), names, length, seed=seed)
+    return judge_of(head, score_tallies(scores), measure_of(scores), names, length, more=more, seed=seed)
 
 
 def judge_of(
-    head: Head, tallies: Floats, measure: Floats, names: Sequence[str], length: Floats, *, seed: int = 0
+    head: Head,
+    tallies: Floats,
+    measure: Floats,
+    names: Sequence[str],
+    length: Floats,
+    *,
+    more: Sequence[Pair] = (),
+    seed: int = 0,
 ) -> Judge:
     """Everything that follows from what one judge said.
 
     Args:
         head: who. tallies: (C, M, 3) of wins, ties and losses. measure: (C, P) of rewards or ratings.
         names: of the P policies. length: (C, P) mean characters of their answers.
+        more: pairs of policies to tell as steps besides those from each to the next.
         seed: of the bootstrap.
     """
     found, wins = means(measure, seed=seed), win_rates(tallies, names)
-    steps = measure_steps(measure, names, head.name, head.figure, seed=seed)
+    steps = measure_steps(measure, names, head.name, head.figure, more=more, seed=seed)
     return Judge(
         head,
         wins=wins,
         strengths=strengths(tallies, names, seed=seed),
         controlled=controlled(tallies, length, names),
         means=found if any(mean.prompts for mean in found) else (),
-        steps=(*duel_steps(wins, names, head.name), *steps),
+        steps=(*duel_steps(wins, names, head.name, more=more), *steps),
         measure=measure,
         tallies=tallies,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from reward.policies.judges import Judge
 from reward.policies.measures import Estimate, complement
 from reward.policies.plots import MANY, matrix_plot, scores_plot
 from reward.policies.sections import own_tables
-from reward.policies.steps import SHARES, Step
+from reward.policies.steps import SHARES, Step, pairs_to_tell
 from reward.policies.tables import Cell, Table, Unit, cell, figure_text, interval_text
 
 NOTHING_SAID: Cell = ("–", "")
@@ -87,14 +86,14 @@ def render(
 
 
 def _steps(found: Found, columns: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    known = {(step.policy, step.judge, step.figure): step for step in found.steps()}
+    known = {(step.policy, step.before, step.judge, step.figure): step for step in found.steps()}
     return [
         {
             "before": before,
             "policy": policy,
-            "cells": [_step(known.get((policy, judge, figure))) for judge, figure in columns],
+            "cells": [_step(known.get((policy, before, judge, figure))) for judge, figure in columns],
         }
-        for before, policy in pairwise(found.names)
+        for policy, before in pairs_to_tell(found.names, [(step.policy, step.before) for step in found.steps()])
         if columns
     ]
 
@@ -156,7 +155,8 @@ def write_report(out: Path, told: Mapping[str, Any], page: str, made: Mapping[st
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, figure in made.items():
             figure.savefig(out / "plots" / f"{name}.png", dpi=160, metadata={"Software": None})
-        for name, text in (("metrics.json", json.dumps(told, indent=2, allow_nan=False) + "\n"), ("report.html", page)):
+        figures = json.dumps(told, indent=2, allow_nan=False) + "\n"
+        for name, text in (("report.html", page), ("metrics.json", figures)):  # whole once the last is there
             with replacing(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
     except OSError as error:

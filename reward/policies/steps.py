@@ -1,4 +1,4 @@
-"""Whether each policy improves on the one before it, by every judge, and where a proxy and the gold reward part."""
+"""Whether a policy improves on an earlier one, by every judge, and where a proxy and the gold reward part."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from reward.policies.measures import Estimate, difference
 
 Outcome = Literal["better", "worse", "not shown"]
 PREFERRED, FOLLOWED = "wins minus losses", "prompts followed"
+Pair = tuple[str, str]
+"""A policy, and the earlier one that it is put beside."""
 SHARES = frozenset({PREFERRED, FOLLOWED})
 """Figures that are shares, so that their changes are told in percentage points."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One policy beside the one before it, by one judge.
+    """One policy beside an earlier one, by one judge.
 
     Attributes:
         policy, before: names.
@@ -67,27 +69,39 @@ class Parting:
         return f"{moved}, and {self.gold}, which training never saw, does not confirm it {figures}."
 
 
-def measure_steps(measure: Floats, names: Sequence[str], judge: str, figure: str, *, seed: int = 0) -> list[Step]:
+def pairs_to_tell(names: Sequence[str], more: Sequence[Pair] = ()) -> list[Pair]:
+    """Each policy beside the one before it, then the others that were asked for."""
+    return list(dict.fromkeys([*((policy, before) for before, policy in pairwise(names)), *more]))
+
+
+def measure_steps(
+    measure: Floats, names: Sequence[str], judge: str, figure: str, *, more: Sequence[Pair] = (), seed: int = 0
+) -> list[Step]:
     """The steps of a measure (C, P), e.g. a mean reward."""
     found = []
-    for policy in range(1, len(names)):
-        change = difference(measure, policy, policy - 1, seed=seed)
+    for policy, before in pairs_to_tell(names, more):
+        change = difference(measure, names.index(policy), names.index(before), seed=seed)
         if change.prompts:
-            found.append(Step(names[policy], names[policy - 1], judge, figure, change))
+            found.append(Step(policy, before, judge, figure, change))
     return found
 
 
-def duel_steps(wins: Sequence[WinRate], names: Sequence[str], judge: str) -> list[Step]:
+def duel_steps(wins: Sequence[WinRate], names: Sequence[str], judge: str, *, more: Sequence[Pair] = ()) -> list[Step]:
     """The steps by who was preferred: share of wins minus share of losses, which is 2·rate − 1."""
-    known = {(win.policy, win.against): win.turned().rate for win in wins}
+    known = {pair: rate.rate for win in wins for pair, rate in _both(win)}
     found = []
-    for before, policy in pairwise(names):
-        rate = known.get((before, policy))
+    for policy, before in pairs_to_tell(names, more):
+        rate = known.get((policy, before))
         if rate is not None and rate.value is not None and rate.ci95 is not None:
             low, high = rate.ci95
             change = Estimate(2 * rate.value - 1, (2 * low - 1, 2 * high - 1), rate.prompts)
             found.append(Step(policy, before, judge, PREFERRED, change))
     return found
+
+
+def _both(win: WinRate) -> tuple[tuple[Pair, WinRate], ...]:
+    turned = win.turned()
+    return ((win.policy, win.against), win), ((turned.policy, turned.against), turned)
 
 
 def partings(steps: Sequence[Step], proxies: Sequence[str], gold: str, figure: str) -> list[Parting]:
@@ -97,10 +111,10 @@ def partings(steps: Sequence[Step], proxies: Sequence[str], gold: str, figure: s
         steps: of all judges. proxies: names of the reward models to compare with the gold one. gold: its name.
         figure: which figure of both is meant.
     """
-    known = {(step.policy, step.judge): step for step in steps if step.figure == figure}
+    known = {(step.policy, step.before, step.judge): step for step in steps if step.figure == figure}
     found = []
-    for (policy, judge), step in known.items():
-        other = known.get((policy, gold))
+    for (policy, before, judge), step in known.items():
+        other = known.get((policy, before, gold))
         if judge in proxies and other and step.outcome not in ("not shown", other.outcome):
-            found.append(Parting(policy, step.before, judge, gold, step.change, other.change))
+            found.append(Parting(policy, before, judge, gold, step.change, other.change))
     return found

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from transformers import BertConfig, BertForSequenceClassification
 from labeler.formats import read, write_groups
 from reward.artifact import Scorer
 from reward.cli import main
+from reward.policies.evaluate import short_names
 
 THETA = (-1.5, 0.0, 0.2, 1.2)
 
@@ -87,6 +89,24 @@ def test_the_page_is_self_contained_and_shows_it(whole):
     assert "By people: sft is better than base" in page
     drawn = {path.stem for path in (whole / "plots").iterdir()}
     assert {"wins-1", "wins-2", "wins-3", "scores", "rewards", "ratings", "flags"} <= drawn
+
+
+def test_further_steps_are_told_beside_the_others(place, tmp_path, capsys):
+    files = " ".join(f"{name}={{p}}/{name}.jsonl" for name in NAMES)
+    assert evaluate(place, tmp_path / "out", f"--policies {files} --reward {{p}}/rm --steps ppo=sft") == 0
+    (judge,) = json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"))["judges"]
+    told = [(step["policy"], step["before"]) for step in judge["steps"] if step["figure"] == "mean reward"]
+    assert told == [("sft", "base"), ("best-of-16", "sft"), ("ppo", "best-of-16"), ("ppo", "sft")]
+    assert "sft → ppo" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert evaluate(place, tmp_path / "other", f"--policies {files} --reward {{p}}/rm --steps ppo=nobody") == 2
+    assert "no policy is called 'nobody'" in capsys.readouterr().err
+    assert evaluate(place, tmp_path / "other", f"--policies {files} --steps ppo") == 2
+    assert "POLICY=BEFORE" in capsys.readouterr().err
+
+
+def test_reward_models_of_one_name_are_told_apart_by_their_folders():
+    folders = [Path("/runs/round-2/model"), Path("/runs/round-2/judge"), Path("/other/gold/model"), Path("/people")]
+    assert short_names(folders)[:3] == ["round-2/model", "judge", "gold/model"]
 
 
 def test_answers_come_back_as_groups_for_people(whole):

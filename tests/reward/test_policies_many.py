@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from simulated_policies import NAMES, answer_groups, judged_pairs
 
+from labeler.errors import DataError
 from labeler.formats import write_groups
 from labeler.records import Completion, Group, Message, Ranking
 from reward.cli import main
 from reward.policies.plots import MANY
+from reward.policies.report import write_report
 
 THETA = (-1.5, 0.0, 0.2, 1.2)
 COUNT = MANY + 4
@@ -63,6 +65,14 @@ def crowd(tmp_path_factory):
     path = tmp_path_factory.mktemp("crowd") / "judged.jsonl"
     write_groups(groups, path)
     return path
+
+
+def test_the_figures_come_last_so_that_they_say_that_all_is_there(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    (tmp_path / "report.html" / "in the way").touch()
+    with pytest.raises(DataError):
+        write_report(tmp_path, {}, "page", {})
+    assert not (tmp_path / "metrics.json").exists()
 
 
 def test_the_report_of_many_policies_names_the_first(crowd, tmp_path):

@@ -159,6 +159,38 @@ def test_steps_say_better_worse_or_not_shown():
     assert step.change.value == pytest.approx(2 * judge.rate("sft", "base").rate.value - 1)
 
 
+def test_a_step_may_skip_policies_and_its_interval_is_that_of_the_paired_differences():
+    rng = np.random.default_rng(4)
+    hard = rng.normal(0, 3, size=(200, 1))  # prompts differ far more than policies, as in a paired design
+    measure = hard + rng.normal([0, 0.3, 1, 0.6], 0.2, size=(200, 4))
+    steps = {(s.policy, s.before): s for s in measure_steps(measure, NAMES, "rm", "mean reward", more=[("ppo", "sft")])}
+    assert list(steps) == [("sft", "base"), ("best-of-16", "sft"), ("ppo", "best-of-16"), ("ppo", "sft")]
+    theirs = stats.ttest_rel(measure[:, 3], measure[:, 1])
+    step = steps["ppo", "sft"]
+    assert step.change.value == pytest.approx((measure[:, 3] - measure[:, 1]).mean())
+    interval = theirs.confidence_interval()
+    assert step.change.ci95 == pytest.approx((interval.low, interval.high), abs=0.005)
+    assert [step.outcome, steps["ppo", "best-of-16"].outcome] == ["better", "worse"]
+    wins = win_rates(score_tallies(measure[:, :, None].tolist()), NAMES)
+    by_wins = duel_steps(wins, NAMES, "rm", more=[("ppo", "sft"), ("sft", "ppo")])
+    assert by_wins[3].change.value == pytest.approx(2 * (measure[:, 3] > measure[:, 1]).mean() - 1)
+    assert by_wins[4].change.value == pytest.approx(-by_wins[3].change.value)
+    assert measure_steps(measure, NAMES, "rm", "x", more=[("sft", "base")]) == measure_steps(measure, NAMES, "rm", "x")
+
+
+def test_partings_of_steps_to_one_policy_are_kept_apart():
+    """The gold reward shares the gain over the policy before, but not that over the one before that."""
+    noise = np.random.default_rng(5).normal(0, 0.1, size=(60, 1))
+    proxy, gold = np.array([0.0, 1.0, 2.0]) + noise * [1, 2, 3], np.array([1.0, 0.0, 1.0]) + noise * [3, 1, 2]
+    steps = [
+        step
+        for name, measure in (("rm", proxy), ("gold", gold))
+        for step in measure_steps(measure, NAMES[:3], name, "mean reward", more=[("best-of-16", "base")])
+    ]
+    found = partings(steps, ["rm"], "gold", "mean reward")
+    assert [(each.policy, each.before) for each in found] == [("sft", "base"), ("best-of-16", "base")]
+
+
 def test_where_proxy_and_gold_part_it_is_said():
     rng = np.random.default_rng(1)
     noise = rng.normal(0, 0.1, size=(60, 4))

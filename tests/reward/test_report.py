@@ -140,6 +140,16 @@ def test_written_files_are_complete_and_strict_json(tmp_path):
         write_report(tmp_path / "file", metrics, html, figures)
 
 
+def test_the_figures_come_last_so_that_they_say_that_all_is_there(tmp_path):
+    groups = ranked_groups(8)
+    metrics = evaluate(groups, scored(groups), tokens=100, wall_seconds=2.0)
+    (tmp_path / "report.html").mkdir()
+    (tmp_path / "report.html" / "in the way").touch()
+    with pytest.raises(DataError):
+        write_report(tmp_path, metrics, "page", {})
+    assert not (tmp_path / "metrics.json").exists()
+
+
 def test_same_input_gives_the_same_page():
     groups = ranked_groups(8)
     scores = scored(groups)
