@@ -34,6 +34,9 @@ from reward.ppo_outcome import PPO, SAMPLES
 from reward.progress import Progress, tell
 
 DRAWN = "completions.jsonl"
+OVEROPT = "overopt.json"
+PLOT = "gain.svg"
+"""The picture alone, for other pages."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ def run(config: OveroptConfig) -> None:
         "ways": [each.to_json() for each in ways],
         "versions": versions(),
     }
-    page, lines = render(ways, found, seed=config.seed)
-    for name, text in (("overopt.json", json.dumps(found, indent=2) + "\n"), ("report.html", page)):
+    page, plot, lines = render(ways, found, seed=config.seed)
+    told = json.dumps(found | {"verdicts": lines}, indent=2) + "\n"
+    for name, text in ((PLOT, plot), ("report.html", page), (OVEROPT, told)):  # whole once the last is there
         with replacing(config.out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     tell(*lines, f"Open {config.out / 'report.html'}")

@@ -65,8 +65,8 @@ class Way:
         return {"way": NAMES[self.form], "points": points, "fits": told}
 
 
-def render(ways: Sequence[Way], found: Mapping[str, Any], *, seed: int) -> tuple[str, list[str]]:
-    """The page as one string without any outside reference, and its verdicts, one a way.
+def render(ways: Sequence[Way], found: Mapping[str, Any], *, seed: int) -> tuple[str, str, list[str]]:
+    """The page as one string without any outside reference, its picture, and its verdicts, one a way.
 
     Args:
         ways: best of n and PPO.
@@ -75,16 +75,17 @@ def render(ways: Sequence[Way], found: Mapping[str, Any], *, seed: int) -> tuple
     """
     partings = [part(way.gains(False), way.gains(True), seed=seed) for way in ways]
     lines = [verdict(way, parting) for way, parting in zip(ways, partings, strict=True)]
+    plot = svg(gain_plot([trace for way in ways for trace in traces(way, seed)]))
     page = fill(
         "overopt",
         title=f"Over-optimisation: {found['run']}, gold reward {found['gold']['name']}",
         lines=list(zip(lines, (each.falls or each.unshared for each in partings), strict=True)),
-        plot=svg(gain_plot([trace for way in ways for trace in traces(way, seed)])),
+        plot=plot,
         rows=[row for way in ways for row in table(way, seed)],
         fits=[(NAMES[way.form], *fit_text(way)) for way in ways],
         found=found,
     )
-    return page, lines
+    return page, plot, lines
 
 
 def verdict(way: Way, parting: Parting) -> str:

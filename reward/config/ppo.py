@@ -147,7 +147,7 @@ class OveroptConfig(Common):
     Attributes:
         run: Folder that reward ppo wrote.
         gold: Folder of a reward model that training never saw, best trained on other people's labels.
-        out: Folder for overopt.json, report.html and the completions.
+        out: Folder for overopt.json, report.html, gain.svg and the completions.
         n: Completions per prompt to draw from the start; best of 1, 2, 3, … up to so many is estimated from them.
         seed: Of these completions and the intervals.
         precision: Number format of the policy's weights; auto takes bfloat16 where this machine computes faster in it.

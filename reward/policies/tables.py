@@ -51,7 +51,11 @@ def figure_text(value: float | None, unit: Unit) -> str:
     """``0.7234`` as ``72.3 %`` or ``0.72``, a difference of shares as ``+3.1 points``; None as a dash."""
     if value is None:
         return "–"
-    text = {"share": f"{100 * value:.1f} %", "number": f"{value:.2f}", "points": f"{100 * value:+.1f} points"}[unit]
+    text = {
+        "share": f"{100 * value:.1f} %",
+        "number": f"{round(value, 2) + 0.0:.2f}",
+        "points": f"{100 * value:+.1f} points",
+    }[unit]
     return text.replace("-", "−")
 
 

@@ -30,6 +30,7 @@ from reward.policies.answers import read_answers
 from reward.precision import pick_precision
 from reward.progress import Progress, tell
 from reward.prompts import read_prompts
+from reward.rounds.comparison import pairs, policies
 from reward.rounds.data import divide, in_round, rankable, turn
 from reward.rounds.labeling import Labeling
 from reward.rounds.ledger import Ledger, Step, there
@@ -55,7 +56,7 @@ def run(config: RoundsConfig) -> None:
         for step in cycle.steps():
             if ledger.do(step):
                 progress.say(f"{step.name}: done in {ledger.seconds(step.name):.0f} s")
-        write_report(config, at, ledger, cycle.labeling.people)
+        write_report(config, at, ledger, cycle.labeling.people, cycle.labeling.judges)
     tell(f"{config.rounds} rounds; this run took {(time.monotonic() - started) / 60:.1f} minutes: {at.report}")
 
 
@@ -122,25 +123,23 @@ class Cycle:
         yield Step(f"round-{number}/shown", shown, partial(write_shown, best, shown), [best])
         yield self.recipes.fine_tune(name, (str(shown),), str(before), at.policy(number))
 
-    def policies(self) -> tuple[str, ...]:
-        """The policies that are compared, from the first to the last."""
-        config = self.config
-        made = (f"{config.improve}-{number}" for number in range(1, config.rounds + 1))
-        return ("base", "sft", f"best-of-{config.best_of}", *made)
-
     def compare(self) -> Iterator[Step]:
         """Let every policy answer the held-out prompts, and compare."""
         at, config, last = self.at, self.config, self.config.rounds
-        base, tuned, best, *made = self.policies()
+        base, tuned, best, *made = names = policies(config)
         folders = {base: config.base, tuned: str(at.policy(0))}
         folders |= {name: str(at.policy(number)) for number, name in enumerate(made, start=1)}
         for name, policy in folders.items():
             yield self.recipes.sample(f"answers/{name}", policy, at.held_out, at.answers(name), config.seed)
         model = at.round(last, "model")
         yield self.recipes.best_of_n(f"answers/{best}", at.policy(0), model, at.held_out, at.answers(best))
-        models = (model, at.round(last, "judge")) if self.labeling.judges else (model,)
-        answers = {name: at.answers(name) for name in self.policies()}
-        yield self.recipes.compare("comparison", answers, models, at.comparison)
+        judge = at.round(last, "judge") if self.labeling.judges else None
+        answers = {name: at.answers(name) for name in names}
+        models = (model,) if judge is None else (model, judge)
+        yield self.recipes.compare("comparison", answers, pairs(config), models, at.comparison)
+        gold = config.simulate or judge
+        if config.improve == "ppo" and gold and len(read_prompts(str(at.watched))) >= 2:
+            yield self.recipes.overoptimise("overoptimisation", at.policy(last), gold, at.overoptimisation)
 
 
 def write_prompts(source: str, shown: Sequence[str], at: Places) -> None:

@@ -3,8 +3,8 @@
 A step names the files it reads and the one file or folder that it leaves. When it is done, one line goes into the
 ledger::
 
-    {"step": "round-1/train", "seconds": 93.1, "settings": {…}, "inputs": {"round-1/snapshot": "sha256"},
-     "output": {"round-1/model": "sha256"}, "commit": "…", "versions": {…}}
+    {"step": "round-1/train", "seconds": 93.1, "stopped": 0.0, "settings": {…},
+     "inputs": {"round-1/snapshot": "sha256"}, "output": {"round-1/model": "sha256"}, "commit": "…", "versions": {…}}
 
 Begun again, done steps are left alone after a look at their digests: what was changed by hand since is refused, since
 everything after it was made from something else.
@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 
 from labeler.errors import DataError, UsageError
 from reward.manifest import git_commit, versions
+from reward.rounds.stopwatch import Stopwatch
 
 BLOCK = 1 << 20
 
@@ -72,14 +72,15 @@ class Ledger:
         if row is not None and step.output.exists():
             self._refuse_changes(row, inputs | {self._name(step.output): digest(step.output)})
             return False
-        started = time.monotonic()
-        if step.grows or not step.output.exists():
-            step.work()
+        with Stopwatch(self.folder / "clock.json", step.name) as clock:
+            if step.grows or not step.output.exists():
+                step.work()
         if not step.output.exists():
             raise DataError(f"was not made by the step {step.name}; run again", file=str(step.output))
         row = {
             "step": step.name,
-            "seconds": round(time.monotonic() - started, 1),
+            "seconds": round(clock.seconds, 1),
+            "stopped": round(clock.stopped, 1),
             "settings": dict(step.settings),
             "inputs": inputs,
             "output": {self._name(step.output): digest(step.output)},
@@ -87,10 +88,11 @@ class Ledger:
             "versions": versions(),
         }
         self._append(row)
+        clock.forget()
         return True
 
     def seconds(self, name: str) -> float:
-        """How long a step took that is done."""
+        """How long a step worked that is done."""
         return float(self.rows[name]["seconds"])
 
     def _refuse_changes(self, row: Mapping[str, Any], now: Mapping[str, str]) -> None:

@@ -18,7 +18,9 @@
     OUT/round-N/policy           the better policy, which writes in round N + 1
     OUT/answers/NAME.jsonl       what each policy answers to held-out prompts
     OUT/comparison               the policies beside each other
+    OUT/overoptimisation         what the last policy and best of n gain by the optimised and by another reward model
     OUT/report.html              the run as a whole
+    OUT/metrics.json             its figures
     OUT/ledger.jsonl             what each of these was made from
 """
 
@@ -68,6 +70,16 @@ class Places:
     def comparison(self) -> Path:
         """Folder of the comparison of policies."""
         return self.out / "comparison"
+
+    @property
+    def overoptimisation(self) -> Path:
+        """Folder of the gains against the distance from the fine-tuned policy."""
+        return self.out / "overoptimisation"
+
+    @property
+    def metrics(self) -> Path:
+        """The figures of the run."""
+        return self.out / "metrics.json"
 
     @property
     def report(self) -> Path:

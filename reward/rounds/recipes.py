@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reward import assess, generate, ppo, rerank, select, sft, train
+from reward import assess, generate, overopt, ppo, rerank, select, sft, train
 from reward.config.common import Common
 from reward.config.evaluate import EvaluateConfig
 from reward.config.generate import GenerateConfig, RerankConfig
 from reward.config.policies import EvaluatePoliciesConfig
-from reward.config.ppo import PpoConfig
+from reward.config.ppo import OveroptConfig, PpoConfig
 from reward.config.rounds import RoundsConfig
 from reward.config.select import SelectConfig
 from reward.config.sft import SftConfig
 from reward.config.train import TrainConfig
 from reward.policies import evaluate as evaluate_policies
+from reward.policies.steps import Pair
 from reward.rounds.ledger import Step, there
 from reward.rounds.places import Places
 
@@ -152,12 +153,20 @@ class Recipes:
         inputs = [at.policy(0), model, at.asked, at.watched]
         return Step(name, out, partial(ppo.run, settings), inputs, plain(settings))
 
-    def compare(self, name: str, answers: Mapping[str, Path], models: tuple[Path, ...], out: Path) -> Step:
+    def compare(
+        self,
+        name: str,
+        answers: Mapping[str, Path],
+        pairs: Sequence[Pair],
+        models: tuple[Path, ...],
+        out: Path,
+    ) -> Step:
         """Policies beside each other, by reward models and, where people are simulated, by the gold one."""
         config = self.config
         settings = EvaluatePoliciesConfig(
             policies=tuple(f"{policy}={path}" for policy, path in answers.items()),
             out=out,
+            steps=tuple(f"{policy}={before}" for policy, before in pairs),
             reward=models,
             gold=config.simulate,
             seed=config.seed,
@@ -167,6 +176,20 @@ class Recipes:
         work = partial(evaluate_policies.run, settings)
         inputs = [*answers.values(), *models, *self.gold()]
         return Step(name, out / "metrics.json", work, inputs, plain(settings))
+
+    def overoptimise(self, name: str, policy: Path, gold: Path, out: Path) -> Step:
+        """PPO's gains on watched prompts beside those of best of n, by the reward model it optimised and by another."""
+        config = self.config
+        settings = OveroptConfig(
+            run=policy,
+            gold=gold,
+            out=out,
+            n=max(2, config.best_of),
+            seed=config.seed,
+            device=config.device,
+            progress=config.progress,
+        )
+        return Step(name, out / overopt.OVEROPT, partial(overopt.run, settings), [policy, gold], plain(settings))
 
     def gold(self) -> list[Path]:
         """The gold reward model, where annotators are simulated."""

@@ -1,4 +1,4 @@
-"""One page about a run of rounds: what became better by whose judgment, and what everything was made from."""
+"""One page about a run of rounds, with its figures: what became better by whose judgment, and how it came about."""
 
 from __future__ import annotations
 
@@ -10,47 +10,86 @@ from typing import Any
 from labeler.formats import read
 from labeler.formats.files import replacing
 from reward.config.rounds import RoundsConfig
+from reward.overopt import OVEROPT, PLOT
 from reward.pages import fill
-from reward.report import interval_text, percent
+from reward.policies.measures import Estimate
+from reward.policies.tables import Unit, cell
+from reward.rounds.comparison import Contest, Opinion, contests, judges, parted, sentences
 from reward.rounds.ledger import Ledger
 from reward.rounds.places import Places
+from reward.rounds.seconds import STAGES, spans, totals
 from reward.rounds.simulate import Annotator
 
 DIGITS = 12
 """Of a digest, enough to compare by eye."""
 
 
-def write_report(config: RoundsConfig, at: Places, ledger: Ledger, people: Sequence[Annotator]) -> None:
-    """Write the page from the files of a finished run."""
+def write_report(
+    config: RoundsConfig, at: Places, ledger: Ledger, people: Sequence[Annotator], learned_apart: Sequence[str]
+) -> None:
+    """Write the page and metrics.json from the files of a finished run.
+
+    Args:
+        config: of the run. at: where its files lie. ledger: what was done.
+        people: the simulated annotators. learned_apart: names of those, or of people, who taught only the judge.
+    """
     found = json.loads((at.comparison / "metrics.json").read_text(encoding="utf-8"))
+    compared = contests(found, config)
+    rows = ledger.rows.values()
+    timed = spans(rows)
+    told = {
+        "schema": 1,
+        "prompts": found["prompts"],
+        "left_out": _count(at.left_out),
+        "judges": judges(found, config),
+        "policies": policies(found),
+        "contests": [contest.to_json() for contest in compared],
+        "partings": [each.verdict[0].upper() + each.verdict[1:] for each in parted(compared)],
+        "overoptimisation": overoptimisation(at),
+        "rounds": [one_round(config, at, number) for number in range(1, config.rounds + 1)],
+        "seconds": [{"name": span.name, "stages": span.stages, "total": span.total} for span in timed],
+        "stopped_seconds": sum(float(row.get("stopped", 0)) for row in rows),
+    }
     page = fill(
         "rounds",
+        **told,
         config=config,
-        judges=[judge["name"] for judge in found["judges"]],
-        policies=list(policies(found)),
-        rounds=[one_round(config, at, number) for number in range(1, config.rounds + 1)],
+        base=_short(Path(config.base)),
+        sentences=list(sentences(compared)),
+        contest_rows=[_contest(contest) for contest in compared],
+        round_rows=[_round(row) for row in told["rounds"]],
+        policy_rows=[_policy(policy) for policy in told["policies"]],
+        plot=(at.overoptimisation / PLOT).read_text(encoding="utf-8") if told["overoptimisation"] else "",
+        stages=list(STAGES),
+        stage_totals=totals(timed),
         people=people,
-        half=(len(people) + 1) // 2,
+        learned_apart=learned_apart,
         steps=list(steps(ledger)),
-        minutes=sum(float(row["seconds"]) for row in ledger.rows.values()) / 60,
-        prompts=found["prompts"],
     )
-    with replacing(at.report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    figures = json.dumps(told, indent=2, allow_nan=False) + "\n"
+    for text, path in ((page, at.report), (figures, at.metrics)):
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
-def policies(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A row per policy: its mean reward by each judge with the interval, and whether it improves on the last."""
-    for place, name in enumerate(found["names"]):
-        cells = []
-        for judge in found["judges"]:
-            mean = judge["means"][place] if judge["means"] else {"value": None, "ci95": None}
-            outcome = next(
-                (s["outcome"] for s in judge["steps"] if s["policy"] == name and s["figure"] == judge["figure"]), ""
-            )
-            cells.append({"mean": _number(mean["value"]), "interval": _interval(mean["ci95"]), "outcome": outcome})
-        length = found["length"][place]["value"] if found["length"] else None
-        yield {"name": name, "cells": cells, "length": "–" if length is None else f"{length:.0f}"}
+def policies(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """For each policy its mean reward by each judge, and the mean length of its answers, all with intervals."""
+    nothing = {"value": None, "ci95": None, "prompts": 0}
+    return [
+        {
+            "name": name,
+            "rewards": [judge["means"][place] if judge["means"] else nothing for judge in found["judges"]],
+            "characters": found["length"][place],
+        }
+        for place, name in enumerate(found["names"])
+    ]
+
+
+def overoptimisation(at: Places) -> list[str]:
+    """What the page on over-optimisation says, of best of n and of PPO; nothing where it was not looked at."""
+    path = at.overoptimisation / OVEROPT
+    verdicts: list[str] = json.loads(path.read_text(encoding="utf-8"))["verdicts"] if path.exists() else []
+    return verdicts
 
 
 def one_round(config: RoundsConfig, at: Places, number: int) -> dict[str, Any]:
@@ -61,14 +100,14 @@ def one_round(config: RoundsConfig, at: Places, number: int) -> dict[str, Any]:
         "asked": len(read(str(at.round(number, "ask.jsonl"))).groups),
         "rankings": sum(len(group.rankings) for group in rankings),
         "method": "all" if number == 1 else config.method,
-        "accuracy": "–",
+        "accuracy": None,
+        "accuracy_ci95": None,
         "pairs": 0,
     }
     path = at.round(number, "evaluation") / "metrics.json"
     if path.exists():
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        interval = interval_text(metrics["accuracy_ci95"])
-        row |= {"accuracy": f"{percent(metrics['accuracy'])} ({interval})", "pairs": metrics["comparisons"]}
+        row |= {name: metrics[name] for name in ("accuracy", "accuracy_ci95")} | {"pairs": metrics["comparisons"]}
     return row
 
 
@@ -79,16 +118,51 @@ def steps(ledger: Ledger) -> Iterator[dict[str, Any]]:
         yield {
             "name": row["step"],
             "seconds": f"{row['seconds']:.0f}",
-            "inputs": [Path(name).as_posix() for name in row["inputs"]],
+            "inputs": [_short(Path(name)) for name in row["inputs"]],
             "output": output,
             "digest": digest[:DIGITS],
             "commit": (row["commit"] or "–")[:DIGITS],
         }
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+def _short(path: Path) -> str:
+    """A path inside the run as it is, one outside by its end; the ledger has it in full."""
+    return "…/" + "/".join(path.parts[-2:]) if path.is_absolute() else path.as_posix()
 
 
-def _interval(interval: Sequence[float] | None) -> str:
-    return "" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
+def _count(path: Path) -> int:
+    return len(path.read_bytes().splitlines()) if path.exists() else 0
+
+
+def _policy(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts of a row on one policy."""
+    length = policy["characters"]["value"]
+    return {
+        "name": policy["name"],
+        "cells": [_cell(Estimate(**mean), "number") for mean in policy["rewards"]],
+        "characters": "–" if length is None else f"{length:.0f}",
+    }
+
+
+def _round(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts of a row on one round."""
+    return {**row, "told": _cell(Estimate(row["accuracy"], row["accuracy_ci95"], 0), "share")}
+
+
+def _contest(contest: Contest) -> dict[str, Any]:
+    """The texts of a row on one pair: for each judge the difference in reward, and the share of wins."""
+    cells = [cell for opinion in contest.opinions for cell in _opinion(opinion)]
+    return {"policy": contest.policy, "before": contest.before, "cells": cells}
+
+
+def _opinion(opinion: Opinion) -> Iterator[dict[str, str]]:
+    told, share = opinion.to_json(), _cell(opinion.preferred, "share")
+    change = _cell(opinion.reward.change, "number")
+    sign = "+" if round(opinion.reward.change.value or 0, 2) > 0 else ""
+    yield change | {"figure": sign + change["figure"], "outcome": told["difference_outcome"]}
+    yield share | {"outcome": told["preferred_outcome"]}
+
+
+def _cell(estimate: Estimate, unit: Unit) -> dict[str, str]:
+    figure, interval = cell(estimate, unit)
+    return {"figure": figure, "interval": interval}

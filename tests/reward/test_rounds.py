@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from labeler.formats import prompt_key, read, write_demonstrations, write_groups
 from labeler.records import Demonstration
 from reward.cli import main
 from reward.demonstrations import read_splits
+from reward.rounds.comparison import GOLD, OPTIMISED, OTHERS
 from reward.rounds.cycle import write_prompts
 from reward.rounds.ledger import digest
 from reward.rounds.places import Places
@@ -28,7 +30,7 @@ def place(tmp_path_factory):
     groups = [replace(group, split="test" if i % 4 == 0 else None) for i, group in enumerate(ranked_groups(16))]
     groups = [replace(group, split=group.split or "train", completions=(), rankings=()) for group in groups]
     write_groups(groups, folder / "prompts.jsonl")
-    shown = [Demonstration(f"d{i}", group.prompt, f"word {i}") for i, group in enumerate(ranked_groups(12, seed=5))]
+    shown = [Demonstration(f"d{i}", group.prompt, f"word {i}") for i, group in enumerate(ranked_groups(28)[16:])]
     write_demonstrations(shown, folder / "shown.jsonl")
     return folder
 
@@ -82,9 +84,30 @@ def test_each_round_asks_learns_and_improves(finished):
     first, second = (read(str(finished / f"round-{n}" / "rankings.jsonl")).groups for n in (1, 2))
     assert {group.id for group in first} < {group.id for group in second}  # all rankings so far
     assert not held_out & {group.id.partition("/")[2] for group in second}
+    steps = {(s["policy"], s["before"]) for s in found["judges"][2]["steps"] if s["figure"] == "mean reward"}
+    assert {("ppo-1", "sft"), ("ppo-2", "sft"), ("ppo-2", "ppo-1"), ("ppo-2", "best-of-4")} <= steps
     page = (finished / "report.html").read_text()
     for name in [*names, "labeler-4", "round-2/policy/report.html", "round-1/model"]:
         assert name in page
+
+
+def test_the_report_has_figures_times_and_over_optimisation_and_no_path(place, finished):
+    told = json.loads((finished / "metrics.json").read_text(), parse_constant=pytest.fail)
+    page = (finished / "report.html").read_text()
+    assert str(place) not in page
+    assert str(place) not in json.dumps(told)
+    assert [judge["name"] for judge in told["judges"]] == [OPTIMISED, OTHERS, GOLD]
+    by_gold = {(each["policy"], each["before"]): each["judges"][2] for each in told["contests"]}
+    differences = by_gold["ppo-2", "sft"]["difference"]["value"]
+    means = {each["name"]: each["rewards"][2]["value"] for each in told["policies"]}
+    assert differences == pytest.approx(means["ppo-2"] - means["sft"])  # every policy answered every prompt
+    assert [span["name"] for span in told["seconds"]] == ["before the rounds", "round 1", "round 2", "after the rounds"]
+    assert sum(span["total"] for span in told["seconds"]) == pytest.approx(
+        sum(row["seconds"] for row in rows(finished / "ledger.jsonl"))
+    )
+    assert len(told["overoptimisation"]) == 2
+    assert "<svg" in page
+    assert "overoptimisation/report.html" in page
 
 
 def test_the_judges_teach_only_the_judge(finished):
@@ -108,8 +131,8 @@ def test_run_again_it_does_nothing_and_other_settings_are_refused(place, finishe
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
     assert main(command(place, finished)) == 0
     after = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
-    changed = {path.name for path in after if before.get(path) != after[path]}
-    assert changed <= {"report.html"}
+    changed = {str(path.relative_to(finished)) for path in after if before.get(path) != after[path]}
+    assert changed <= {"report.html", "metrics.json"}
     assert main(command(place, finished, k=4)) == 2
     assert "another --k" in capsys.readouterr().err
 
@@ -139,10 +162,16 @@ def recorded(out):
 
 
 def test_best_of_n_instead_of_ppo(place):
-    assert main(command(place, place / "distilled", improve="best-of-n", rounds=1)) == 0
+    assert main(command(place, place / "distilled", improve="best-of-n", rounds=1, annotators=3)) == 0
     found = json.loads((place / "distilled" / "comparison" / "metrics.json").read_text())
     assert found["names"] == ["base", "sft", "best-of-4", "best-of-n-1"]
     shown = read(str(place / "distilled" / "round-1" / "shown.jsonl")).demonstrations
+    page = (place / "distilled" / "report.html").read_text()
+    assert re.findall(r"(labeler-\d)</td><td>the (\S+)", page) == [
+        ("labeler-1", "optimised"),
+        ("labeler-2", "reward"),  # of three, two are judges
+        ("labeler-3", "reward"),
+    ]
     best = {row["id"]: row["best"]["text"] for row in rows(place / "distilled" / "round-1" / "best.jsonl")}
     assert {each.id: each.completion for each in shown} == best
 
