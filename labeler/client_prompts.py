@@ -7,7 +7,7 @@ from typing import Any
 
 from labeler.api import typed
 from labeler.api.common import Page
-from labeler.api.prompts import ClusterQuery, DuplicateQuery, MakeVectors, NamePrompts, PromptQuery, VectorsInfo
+from labeler.api.prompts import ClusterQuery, MakeVectors, NamePrompts, PromptPage, PromptQuery, VectorsInfo
 from labeler.prompt_desk import CategoryInfo, ClusterInfo, DuplicateSet, PromptInfo
 
 
@@ -38,9 +38,9 @@ class Prompts:
         return self._pages(Page[PromptInfo], f"/projects/{project_id}/prompts", **_paged(PromptQuery(**which)))
 
     def duplicates(self, project_id: int, **which: Any) -> Iterator[DuplicateSet]:
-        """Sets of prompts that say nearly the same; ``which``: fields of `labeler.api.prompts.DuplicateQuery`."""
+        """Sets of prompts that say nearly the same; ``which``: fields of `labeler.api.prompts.PromptPage`."""
         path = f"/projects/{project_id}/prompts/duplicates"
-        return self._pages(Page[DuplicateSet], path, **_paged(DuplicateQuery(**which)))
+        return self._pages(Page[DuplicateSet], path, **_paged(PromptPage(**which)))
 
     def clusters(self, project_id: int, **which: Any) -> tuple[ClusterInfo, ...]:
         """What the prompts are about; ``which``: fields of `labeler.api.prompts.ClusterQuery`."""
@@ -84,6 +84,6 @@ class Prompts:
         return found
 
 
-def _paged(query: PromptQuery | DuplicateQuery) -> dict[str, str | list[str]]:
+def _paged(query: PromptPage) -> dict[str, str | list[str]]:
     """The filters of a list that is read to its end."""
     return {name: value for name, value in typed.to_query(query).items() if name not in ("cursor", "limit")}

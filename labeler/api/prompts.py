@@ -12,8 +12,36 @@ from labeler.prompt_rows import TaskProgress
 Query = Annotated[str | None, Limit(1, 10_000)]
 
 
-@dataclass(frozen=True, slots=True)
-class PromptQuery:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFilter:
+    """Which prompts.
+
+    Attributes:
+        use_case: only those of these, as meta.use_case says.
+        source: only those of these sources.
+        state: only those whose tasks are waiting, started or finished.
+    """
+
+    use_case: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    state: tuple[TaskProgress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptPage(PromptFilter):
+    """Among which prompts something is looked for, and which part of what is found.
+
+    Attributes:
+        cursor: what the page before gave as ``next``.
+        limit: at most so many.
+    """
+
+    cursor: Annotated[str | None, Limit(high=40)] = None
+    limit: Annotated[int, Limit(1, 500)] = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptQuery(PromptPage):
     """Which prompts, and in which order: of import, or as they fit what is searched.
 
     Attributes:
@@ -21,57 +49,22 @@ class PromptQuery:
         meaning: those with a vector, the nearest in meaning to this first; not together with `words`.
         cluster: only those of this cluster, counted from 1; without a search the most typical come first; 0: in none.
         category: only those that were learned to be of this category.
-        use_case: only those of these, as meta.use_case says.
-        source: only those of these sources.
-        state: only those whose tasks are waiting, started or finished.
-        cursor: what the page before gave as ``next``.
-        limit: at most so many.
     """
 
     words: Query = None
     meaning: Query = None
     cluster: Annotated[int | None, Limit(0, 1000)] = None
     category: str | None = None
-    use_case: tuple[str, ...] = ()
-    source: tuple[str, ...] = ()
-    state: tuple[TaskProgress, ...] = ()
-    cursor: Annotated[str | None, Limit(high=40)] = None
-    limit: Annotated[int, Limit(1, 500)] = 100
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateQuery:
-    """Among which prompts near-duplicates are looked for.
-
-    Attributes:
-        use_case: only those of these, as meta.use_case says.
-        source: only those of these sources.
-        state: only those whose tasks are waiting, started or finished.
-        cursor: what the page before gave as ``next``.
-        limit: at most so many sets.
-    """
-
-    use_case: tuple[str, ...] = ()
-    source: tuple[str, ...] = ()
-    state: tuple[TaskProgress, ...] = ()
-    cursor: Annotated[str | None, Limit(high=40)] = None
-    limit: Annotated[int, Limit(1, 500)] = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterQuery:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterQuery(PromptFilter):
     """Which prompts of the clusters are looked at.
 
     Attributes:
-        use_case: only those of these, as meta.use_case says.
-        source: only those of these sources.
-        state: only those whose tasks are waiting, started or finished.
         sample: agreement is told of at most so many judged tasks, a random sample that stays the same.
     """
 
-    use_case: tuple[str, ...] = ()
-    source: tuple[str, ...] = ()
-    state: tuple[TaskProgress, ...] = ()
     sample: Annotated[int, Limit(1, 20_000)] = 1000
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from labeler.agreement import Reliability
-from labeler.api.common import Version
+from labeler.api.common import PageQuery, Version
 from labeler.api.content import TaskInfo
 from labeler.api.typed import Limit
 from labeler.chat import Dialogue
@@ -86,17 +86,13 @@ class TaskDetail:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgmentQuery:
+class JudgmentQuery(PageQuery):
     """Which judgments, in the order in which they were recorded.
 
     Attributes:
-        cursor: what the page before gave as ``next``.
-        limit: at most so many.
         standing: leave out those that were corrected.
     """
 
-    cursor: Annotated[str | None, Limit(high=40)] = None
-    limit: Annotated[int, Limit(1, 500)] = 100
     standing: bool = True
 
 

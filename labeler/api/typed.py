@@ -254,13 +254,16 @@ def records_in(kind: Any) -> Iterator[Any]:
 
 
 def described(thing: Any) -> tuple[str, dict[str, str]]:
-    """A docstring's text, and what it says of each attribute or argument."""
+    """A docstring's text, and what it says of each attribute or argument; of a dataclass's bases too."""
     text = inspect.getdoc(thing) or ""
     before, _, after = re.sub(r"\n(Attributes|Args):\n", "\0", text).partition("\0")
     after = re.split(r"\n(?=\S)", after)[0]
     entries = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", after, re.MULTILINE)
     flat = re.split(r"\n(?:Raises|Returns):\n", before)[0]
-    return _line(flat), {name: _line(about) for name, about in entries}
+    about = {name: _line(said) for name, said in entries}
+    for base in getattr(thing, "__bases__", ()):
+        about = (described(base)[1] if is_dataclass(base) else {}) | about
+    return _line(flat), about
 
 
 def _line(text: str) -> str:

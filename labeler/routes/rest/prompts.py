@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from labeler import jobs, prompt_desk, prompt_jobs
 from labeler.api.common import Page
-from labeler.api.prompts import ClusterQuery, DuplicateQuery, MakeVectors, NamePrompts, PromptQuery, VectorsInfo
+from labeler.api.prompts import (
+    ClusterQuery,
+    MakeVectors,
+    NamePrompts,
+    PromptFilter,
+    PromptPage,
+    PromptQuery,
+    VectorsInfo,
+)
 from labeler.entities import Project
 from labeler.errors import DataError, NotFoundError
 from labeler.prompt_desk import CategoryInfo, ClusterInfo, DuplicateSet, PromptInfo, Prompts
@@ -62,7 +70,7 @@ def _fits(found: Prompts, n: int, query: PromptQuery) -> bool:
 
 
 @operation("GET", "/projects/{project}/prompts/duplicates", tag=PROMPTS, least="manager")
-def list_duplicates(call: Call, project: Project, query: DuplicateQuery) -> Page[DuplicateSet]:
+def list_duplicates(call: Call, project: Project, query: PromptPage) -> Page[DuplicateSet]:
     """Sets of prompts that say nearly the same, the largest first; none before there are vectors."""
     found, begin = prompt_desk.duplicates(_filtered(call, project, query)), after(query.cursor)
     end = begin + query.limit
@@ -149,6 +157,6 @@ def _all(call: Call, project: Project) -> Prompts:
     return prompt_desk.read(call.store, call.services.runs, project)
 
 
-def _filtered(call: Call, project: Project, query: DuplicateQuery | ClusterQuery) -> Prompts:
+def _filtered(call: Call, project: Project, query: PromptFilter) -> Prompts:
     everything = _all(call, project)
     return everything.at(prompt_desk.kept(everything, query.use_case, query.source, query.state))
