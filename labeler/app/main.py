@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from labeler.app import (
     agreement,
@@ -36,33 +37,49 @@ def main() -> None:
     manager = current_user().role in MANAGERS
     st.set_page_config(page_title=t("Label"), page_icon=str(FOLDER / "icon.svg"), layout="wide")
     reviewer = manager or review.may_review()
-    pages = [
+    own = [
         st.Page(label.draw, title=t("Label"), url_path="label", default=True),
         st.Page(my_work.draw, title=t("My work"), url_path="mine"),
     ]
     if not reviewer or exam.taking():
-        pages.append(st.Page(exam.draw, title=t("Exam"), url_path="exam"))
+        own.append(st.Page(exam.draw, title=t("Exam"), url_path="exam"))
     if reviewer:
-        pages.append(st.Page(review.draw, title=t("Review"), url_path="review"))
-    if manager:
-        pages += [
+        own.append(st.Page(review.draw, title=t("Review"), url_path="review"))
+    yours = st.Page(tokens.draw, title=t("Account"), url_path="account")
+    pages = _managers(own, yours) if manager else [*own, yours]
+    st.navigation(pages, position="top" if reviewer else "hidden").run()
+
+
+def _managers(own: list[StreamlitPage], yours: StreamlitPage) -> dict[str, list[StreamlitPage]]:
+    """What managers open most stands in the bar; the rest is in menus, so that nothing is hidden at usual widths."""
+    return {
+        "": [
+            *own,
             st.Page(overview.draw, title=t("Overview"), url_path="overview"),
+            st.Page(training.draw, title=t("Train & try"), url_path="train"),
+        ],
+        t("Insight"): [
             st.Page(agreement.draw, title=t("Agreement"), url_path="agreement"),
             st.Page(labelers.draw, title=t("Labelers"), url_path="labelers"),
             st.Page(models.draw, title=t("Models"), url_path="models"),
             st.Page(throughput.draw, title=t("Throughput"), url_path="throughput"),
+        ],
+        t("Data"): [
+            st.Page(prompts.draw, title=t("Prompts"), url_path="prompts"),
             st.Page(imports.draw, title=t("Import"), url_path="import"),
             st.Page(exports.draw, title=t("Export"), url_path="export"),
+        ],
+        t("Quality"): [
             st.Page(gold.draw, title=t("Gold"), url_path="gold"),
             st.Page(screening.draw, title=t("Screening"), url_path="screening"),
+        ],
+        t("Settings"): [
             st.Page(settings.draw, title=t("Project settings"), url_path="settings"),
             st.Page(people.draw, title=t("People"), url_path="people"),
-            st.Page(prompts.draw, title=t("Prompts"), url_path="prompts"),
             st.Page(webhooks.draw, title=t("Webhooks"), url_path="webhooks"),
-            st.Page(training.draw, title=t("Train & try"), url_path="train"),
-        ]
-    pages.append(st.Page(tokens.draw, title=t("Account"), url_path="account"))
-    st.navigation(pages, position="top" if reviewer else "hidden").run()
+            yours,
+        ],
+    }
 
 
 main()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from board import Board, group
-from browsing import PASSWORD, Site, Visit, fill_login
+from browsing import PASSWORD, Site, Visit, fill_login, settled
 from playwright.sync_api import Page, expect
 from test_labeling import project
 
@@ -47,6 +47,35 @@ def ranked_project(site: Site, name: str) -> None:
     groups = [replace(group(f"{name}-{i}"), rankings=(first, second), split=split) for i, split in enumerate(splits)]
     site.store.import_groups(made.id, groups)
     site.add_user(f"{name}-boss", "manager", (name,))
+
+
+BAR = ("Label", "My work", "Review", "Overview", "Train & try")
+MENUS = {
+    "Insight": ("Agreement", "Labelers", "Models", "Throughput"),
+    "Data": ("Prompts", "Import", "Export"),
+    "Quality": ("Gold", "Screening"),
+    "Settings": ("Project settings", "People", "Webhooks", "Account"),
+}
+
+
+def test_every_page_stands_in_the_bar_or_in_a_menu_of_it(site: Site, visit: Visit):
+    site.store.add_project("bars")
+    site.add_user("bars-boss", "manager", ("bars",))
+    page = visit.sign_in(site, "bars-boss", viewport={"width": 1280, "height": 720})
+    page.goto(f"{site.url}/account")
+    settled(page)
+    bar = page.get_by_test_id("stTopNav")
+    expect(bar.get_by_role("link")).to_have_text(BAR)
+    expect(bar.get_by_role("button")).to_have_text([*MENUS])  # nothing behind "more"
+    for menu, names in MENUS.items():
+        bar.get_by_role("button", name=menu).click()
+        expect(page.get_by_role("link", name=names[-1], exact=True)).to_be_visible()
+        for name in names:
+            expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+        page.keyboard.press("Escape")
+    bar.get_by_role("button", name="Quality").click()
+    page.get_by_role("link", name="Gold", exact=True).click()
+    expect(page).to_have_url(f"{site.url}/gold")
 
 
 def test_the_overview_shows_progress_and_agreement(site: Site, visit: Visit):
