@@ -52,6 +52,8 @@ def test_nothing_is_cut_and_the_board_stands_below(site: Site, visit: Visit, siz
     submit = board.part("submit").bounding_box()
     assert submit["x"] + submit["width"] <= width
     assert submit["y"] + submit["height"] <= height
+    tools = page.locator(".lb-small").bounding_box() if size == "phone" else submit
+    assert submit["y"] + submit["height"] <= tools["y"] + tools["height"] + 1, "Submit has a row of its own"
     text = page.locator("[data-card=A]").bounding_box()
     shown = min(text["y"] + text["height"], foot["y"]) - text["y"]
     assert shown >= 0.2 * height, "too little of a completion is seen"

@@ -85,9 +85,9 @@ export class Frame {
     this.submit = button(texts.foot.submit, { class: "lb-primary lb-submit", "data-testid": "submit", disabled: true, onclick: () => board.submit() }, "Enter");
     this.submitKey = this.submit.querySelector("kbd");
     this.keep = button(texts.foot.keep, { class: "lb-quiet", "data-testid": "keep", hidden: true, onclick: () => board.keepAsItWas() });
-    const tools = el(
+    const small = el(
       "div",
-      { class: "lb-tools" },
+      { class: "lb-small" },
       button(texts.foot.undo, { class: "lb-quiet", "data-testid": "undo", onclick: () => board.undo() }, "u"),
       button(texts.foot.skip, { class: "lb-quiet lb-needs-task", "data-testid": "skip", onclick: () => board.openSkip() }, "s"),
       button(texts.foot.note, { class: "lb-quiet lb-needs-task", "data-testid": "note", onclick: () => board.openNote() }, "n"),
@@ -96,9 +96,8 @@ export class Frame {
       (this.tie = button(texts.foot.tie, { class: "lb-quiet lb-needs-task", "data-testid": "tie", title: texts.foot.tieHint, "aria-pressed": "false", onclick: () => board.ranking.toggleTie() }, "=")),
       (this.allBadLabel = el("label", { class: "lb-all-bad lb-needs-task" }, this.allBad, (this.allBadText = el("span", {})), el("kbd", { "aria-hidden": "true" }, "x"))),
       this.keep,
-      this.message,
-      this.submit,
     );
+    const tools = el("div", { class: "lb-tools" }, small, this.message, this.submit);
     this.foot = el("footer", { class: "lb-board" }, this.stepTabs, this.place, this.note, tools);
   }
 

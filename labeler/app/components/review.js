@@ -50,15 +50,14 @@ class Review {
     this.submit = button(texts.review.decide, { class: "lb-primary lb-submit", "data-testid": "review-decide", disabled: true, onclick: () => this.decide() }, "Enter");
     this.allBad = el("input", { type: "checkbox", onchange: () => this.answer && this.#change({ ...this.answer, allBad: this.allBad.checked }) });
     this.badLabel = el("label", { class: "lb-all-bad" }, this.allBad, texts.review.allBad);
-    const tools = el(
+    const small = el(
       "div",
-      { class: "lb-tools" },
+      { class: "lb-small" },
       this.badLabel,
       button(texts.review.oneMore, { class: "lb-quiet", "data-testid": "review-one-more", onclick: () => this.oneMore() }, "o"),
       button(texts.foot.comments, { class: "lb-quiet", "data-testid": "comments", onclick: () => this.openComments() }, ";"),
-      this.message,
-      this.submit,
     );
+    const tools = el("div", { class: "lb-tools" }, small, this.message, this.submit);
     this.hint = el("p", { class: "rv-keys" });
     this.foot = el("footer", { class: "lb-board" }, this.hint, this.place, tools);
     const side = el("aside", { class: "rv-side" }, this.list);
