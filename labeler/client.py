@@ -23,7 +23,15 @@ import httpx
 from labeler.api import typed
 from labeler.api.common import Page, Problem
 from labeler.api.content import Imported, ImportQuery, Priorities, TaskInfo
-from labeler.api.insight import AgreementReport, LeaderboardReport, QualityReport, ThroughputReport
+from labeler.api.insight import (
+    AgreementReport,
+    InsightQuery,
+    LeaderboardReport,
+    QualityReport,
+    SampleQuery,
+    ThroughputQuery,
+    ThroughputReport,
+)
 from labeler.api.labeling import (
     Answer,
     AskForReplies,
@@ -38,11 +46,21 @@ from labeler.api.labeling import (
     Undo,
 )
 from labeler.api.people import Invitation, Me, NewPerson, Person
-from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
+from labeler.api.projects import (
+    AskModel,
+    EndpointSetting,
+    Guidelines,
+    ModelAnswer,
+    NewProject,
+    ProjectInfo,
+    Rules,
+    Settings,
+)
 from labeler.api.results import ExportQuery, JudgmentInfo, Stats, TaskDetail
 from labeler.api.training import NewTraining, Training
 from labeler.api.webhooks import AddedWebhook, NewWebhook
 from labeler.chat import Turn
+from labeler.client_exchange import Exchange
 from labeler.client_models import Models
 from labeler.client_oversight import Oversight
 from labeler.client_prompts import Prompts
@@ -154,6 +172,11 @@ class Client:
         """Ask something else from now on."""
         return self._ask(ProjectInfo, "PUT", f"/projects/{project_id}/settings", settings)
 
+    def ask_model(self, project_id: int, suggest: EndpointSetting | None = None) -> str:
+        """What the model that writes suggestions answers; the project's own, or another to try."""
+        path = f"/projects/{project_id}/settings/ask-model"
+        return self._ask(ModelAnswer, "POST", path, AskModel(suggest)).text
+
     def set_rules(self, project_id: int, rules: Rules) -> ProjectInfo:
         """Change overlap, dwell time or lease time."""
         return self._ask(ProjectInfo, "PATCH", f"/projects/{project_id}/rules", rules)
@@ -211,7 +234,7 @@ class Client:
 
     def stats(self, project_id: int, *, sample: int = SAMPLE) -> Stats:
         """Counts, and agreement among at most so many judged tasks."""
-        return self._report(Stats, project_id, "stats", sample)
+        return self._report(Stats, project_id, "stats", SampleQuery(sample))
 
     def download_snapshot(
         self, project_id: int, path: str | Path, *, ranks_from_ratings: bool = False, adjudicated: str = "only"
@@ -235,26 +258,26 @@ class Client:
                 (Path(folder) / "files").rename(target)
         return target
 
-    # Insight; `sample` is how many judged tasks are looked at
+    # Insight; `which`: fields of `labeler.api.insight.InsightQuery`, as ``model=("m1",)`` or ``since="2026-01-31"``
 
-    def agreement(self, project_id: int, *, sample: int = SAMPLE) -> AgreementReport:
+    def agreement(self, project_id: int, **which: Any) -> AgreementReport:
         """How far people agree."""
-        return self._report(AgreementReport, project_id, "agreement", sample)
+        return self._report(AgreementReport, project_id, "agreement", InsightQuery(**which))
 
-    def quality(self, project_id: int, *, sample: int = SAMPLE) -> QualityReport:
+    def quality(self, project_id: int, **which: Any) -> QualityReport:
         """How well each person labels."""
-        return self._report(QualityReport, project_id, "quality", sample)
+        return self._report(QualityReport, project_id, "quality", InsightQuery(**which))
 
-    def leaderboard(self, project_id: int, *, sample: int = SAMPLE) -> LeaderboardReport:
+    def leaderboard(self, project_id: int, **which: Any) -> LeaderboardReport:
         """How the models stand."""
-        return self._report(LeaderboardReport, project_id, "leaderboard", sample)
+        return self._report(LeaderboardReport, project_id, "leaderboard", InsightQuery(**which))
 
-    def throughput(self, project_id: int) -> ThroughputReport:
-        """How fast rankings come in, and when the queue will be done."""
-        return self._ask(ThroughputReport, "GET", f"/projects/{project_id}/throughput")
+    def throughput(self, project_id: int, annotator: Sequence[str] = ()) -> ThroughputReport:
+        """How fast rankings come in, and when the queue will be done; by these people alone where some are named."""
+        return self._report(ThroughputReport, project_id, "throughput", ThroughputQuery(tuple(annotator)))
 
-    def _report(self, kind: type[T], project_id: int, name: str, sample: int) -> T:
-        answer = self._send("GET", f"/projects/{project_id}/{name}", params={"sample": sample})
+    def _report(self, kind: type[T], project_id: int, name: str, query: Any) -> T:
+        answer = self._send("GET", f"/projects/{project_id}/{name}", params=typed.to_query(query))
         return typed.from_json(kind, answer.json(), strict=False)
 
     # Labeling
@@ -329,6 +352,11 @@ class Client:
     def screening(self) -> Screening:
         """The screening exam."""
         return Screening(self._send)
+
+    @property
+    def exchange(self) -> Exchange:
+        """Exports and imports in the background, also to and from the Hub."""
+        return Exchange(self._ask, self._send, self._save)
 
     @property
     def prompts(self) -> Prompts:

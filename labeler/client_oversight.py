@@ -14,6 +14,8 @@ from labeler.api.oversight import (
     Decision,
     GoldSettings,
     NewComment,
+    ReviewedTask,
+    ReviewProject,
     SendBack,
 )
 from labeler.gold_desk import GoldReport
@@ -48,6 +50,14 @@ class Oversight:
         """Tasks to look at, those with most disagreement first."""
         answer = self._send("GET", f"/projects/{project_id}/review", params={"show": show, "after": after})
         return typed.from_json(Listing, answer.json(), strict=False)
+
+    def reviewable(self) -> tuple[ReviewProject, ...]:
+        """Projects that one may review."""
+        return typed.from_json(tuple[ReviewProject, ...], self._send("GET", "/review").json(), strict=False)
+
+    def reviewed(self, task_id: int) -> ReviewedTask:
+        """A task with everybody's judgments, in letters and without models."""
+        return typed.from_json(ReviewedTask, self._send("GET", f"/tasks/{task_id}/review").json(), strict=False)
 
     def reviewers(self, project_id: int) -> tuple[str, ...]:
         """Labelers who may review a project beside its managers."""

@@ -65,7 +65,7 @@ def imported(connection: sa.Connection, project: Project, counts: ImportCounts, 
 
 
 def snapshot_taken(connection: sa.Connection, project: Project, manifest: dict[str, Any], now: float) -> None:
-    """The project's judgments were frozen."""
+    """The project's judgments were frozen: into files that stand already, since no transaction holds them."""
     data = {**_of(project), "counts": manifest["counts"], "files": manifest["files"]}
     outbox.tell(connection, "snapshot.created", project.id, now, data)
 

@@ -57,10 +57,7 @@ def push(
         UsageError: there is no token, the name is none, or the format cannot be pushed.
         DataError: the Hub refused, or nothing is left to push.
     """
-    if wanted.to not in PUSHABLE:
-        raise UsageError(f"{wanted.to} cannot be pushed; the formats that can are {', '.join(PUSHABLE)}")
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--push {name!r} must be ORG/NAME")
+    check(wanted.to, name)
     client = hub or _client()
     with tempfile.TemporaryDirectory(prefix="labeler-push-") as folder:
         rows = write_data_set(store, project, wanted, Path(folder))
@@ -77,10 +74,24 @@ def push(
     return rows
 
 
-def _client() -> Hub:
+def check(to: str, name: str) -> None:
+    """Raise `UsageError` where a format cannot be pushed, or the name is none of a data set."""
+    if to not in PUSHABLE:
+        raise UsageError(f"{to} cannot be pushed; the formats that can are {', '.join(PUSHABLE)}")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"--push {name!r} must be ORG/NAME")
+
+
+def required_token() -> str:
+    """The token; `UsageError` where there is none."""
     found = token()
     if found is None:
         raise UsageError(f"set the environment variable {TOKEN} to a token that may write to the Hub")
+    return found
+
+
+def _client() -> Hub:
+    found = required_token()
     from huggingface_hub import HfApi  # noqa: PLC0415  # half a second that nothing else needs
 
     client: Hub = HfApi(token=found)

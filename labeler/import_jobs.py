@@ -77,6 +77,11 @@ class Choice:
     skip_known: bool = False
     cleaning: Cleaning = field(default_factory=Cleaning)
 
+    def __post_init__(self) -> None:
+        for name in self.columns:
+            if name.startswith("-"):  # the command would take it for a flag
+                raise DataError(f"has {name!r}, which is no field", field="columns")
+
     def flags(self) -> list[str]:
         """As the command takes it, but for ``--skip-bad``."""
         given: dict[str, Any] = {
@@ -151,14 +156,18 @@ def _sweep(runs: Path) -> None:
                 uploads.forget(folder)
 
 
-def latest(runs: Path, user: User) -> Source | None:
-    """The source that a user is importing; None where they begin anew."""
+def own(runs: Path, user: User) -> tuple[Source, ...]:
+    """The sources of a user that were not put away, the last one first."""
+    found = []
     for folder in sorted(runs.glob(f"{KIND}-*"), reverse=True):
         with suppress(OSError, ValueError, KeyError, TypeError):
-            source = Source(folder, **json.loads((folder / "source.json").read_text(encoding="utf-8")))
-            if source.user == user.id:
-                return source
-    return None
+            found.append(Source(folder, **json.loads((folder / "source.json").read_text(encoding="utf-8"))))
+    return tuple(source for source in found if source.user == user.id)
+
+
+def latest(runs: Path, user: User) -> Source | None:
+    """The source that a user is importing; None where they begin anew."""
+    return next(iter(own(runs, user)), None)
 
 
 def put_away(source: Source) -> None:
@@ -204,6 +213,12 @@ def latest_job(source: Source) -> Job | None:
 def report(job: Job) -> Report | None:
     """What a job found or did; None until it has ended, and where it failed."""
     return Report.load(job.folder / "report.json")
+
+
+def is_ready(found: Report, choice: Choice) -> bool:
+    """Whether what a check found can be stored as it is: there is something, and no bad row is in its way."""
+    some = found.counts is not None and bool(found.counts.groups or found.counts.demonstrations)
+    return some and (choice.skip_bad or not found.bad)
 
 
 def failure(job: Job, source: Source) -> str:

@@ -111,6 +111,11 @@ class ReviewDesk:
             own = directory.all_projects(connection, user.id)
             return tuple(project for project in own if user.role != "labeler" or project.id in given)
 
+    def check(self, project_id: int, user_id: int) -> None:
+        """Raise `PermissionDeniedError` for everybody who may not review the project."""
+        with self.store.database.read() as connection:
+            check(connection, project_id, user_id)
+
     def listing(self, project_id: int, user_id: int, show: Show, *, after: int = 0) -> Listing:
         """Tasks to look at, those with most disagreement first, decided ones only where asked for.
 

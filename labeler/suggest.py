@@ -21,12 +21,14 @@ import httpx
 
 from labeler.endpoint_settings import Endpoint
 from labeler.errors import ProductError
-from labeler.records import Prompt
+from labeler.records import Message, Prompt
 
 KEYS = "LABELER_SUGGEST_KEYS"
 """Environment variable with the keys of servers: ``https://api.example.com=KEY``, several divided by commas."""
 WAY_OUT = "Write the turn yourself, or ask again."
 ANSWER_BYTES = 4 * 1024 * 1024
+TRIAL = (Message("user", "Say hello in five words."),)
+"""What a model is asked to see whether it answers."""
 UNFIT = (400, 413, 422)
 LENGTH_FIELDS = ("max_tokens", "max_completion_tokens")
 """What most servers call the most new tokens, and what OpenAI's newer models want instead."""
@@ -69,6 +71,16 @@ async def replies(endpoint: Endpoint, messages: Prompt, count: int) -> Replies:
         raise SuggestError(f"The model did not answer within {seconds}.", f"no answer within {seconds}") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SuggestError("The model cannot be reached.", f"{type(error).__name__}: {error}") from error
+
+
+async def trial(endpoint: Endpoint) -> str:
+    """Ask a model once, and return what it answers.
+
+    Raises:
+        SuggestError: it answers nothing.
+    """
+    found = await replies(endpoint, TRIAL, 1)
+    return found.texts[0]
 
 
 def _client(endpoint: Endpoint) -> httpx.AsyncClient:

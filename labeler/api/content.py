@@ -9,9 +9,9 @@ from labeler.api.common import Overlap
 from labeler.api.typed import Limit
 
 
-@dataclass(frozen=True, slots=True)
-class ImportQuery:
-    """How to read, clean and store what is sent; the command ``labeler import`` says the same.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """How to read and clean what is imported; the command ``labeler import`` says the same.
 
     Attributes:
         format: name of the format; ``auto`` looks at the first rows.
@@ -19,11 +19,10 @@ class ImportQuery:
         priority: urgency of the groups that have none in ``meta.priority``.
         skip_bad: leave bad rows out instead of importing nothing; they are in ``problems``.
         skip_known: leave out what the project has already with the same id and content.
-        dry_run: store nothing, only say what would be done.
         unique: leave out groups whose prompt was there before.
         unique_prefix: leave out groups whose prompt begins with the same so many characters as an earlier one.
         unique_meaning: leave out groups whose prompt means the same as an earlier one: vectors of them have at least
-            this cosine (0.95 is strict). The vectors are made before the answer comes, which takes its time.
+            this cosine (0.95 is strict). Making the vectors takes its time.
         per_author: leave out groups beyond so many of one ``meta.author``.
         split_by_author: put all groups of an author into one split.
         mask_pii: mask e-mail addresses, telephone and card numbers, IBANs, IP addresses and US social security numbers.
@@ -35,7 +34,6 @@ class ImportQuery:
     priority: Annotated[int | None, Limit(0, 100)] = None
     skip_bad: bool = False
     skip_known: bool = False
-    dry_run: bool = False
     unique: bool = False
     unique_prefix: Annotated[int | None, Limit(low=1)] = None
     unique_meaning: Annotated[float | None, Limit(0, 1)] = None
@@ -43,6 +41,17 @@ class ImportQuery:
     split_by_author: bool = False
     mask_pii: bool = False
     phone_region: Annotated[str, Limit(2, 2)] = "US"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportQuery(ImportOptions):
+    """How to read, clean and store what is sent.
+
+    Attributes:
+        dry_run: store nothing, only say what would be done.
+    """
+
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +84,54 @@ class LeftOutInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskedInfo:
+    """A group or demonstration with personal data.
+
+    Attributes:
+        kinds: how many places, by kind.
+    """
+
+    id: str
+    kinds: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """What an import added, or a dry run would add; lists have at most 200 entries.
 
     Attributes:
         format: the format that it was in; null where a dry run could not tell.
+        columns: names of the fields of its first row.
+        sizes: how many groups, by the number of their completions.
+        first: the first groups as they are stored, as rows of the native format without rankings.
         bad: how many rows cannot be imported.
         problems: the first of them.
         repeated: groups whose prompt was there before.
         left_out: groups that cleaning left out.
         reasons: how many, by reason.
         masked: how many places were masked, by kind.
+        masked_in: where.
         splits: how many groups got their author's split, by split.
+        personal: what a dry run that masks nothing saw of personal data in the first 200 groups: places, by kind.
         dry_run: nothing was stored.
     """
 
     format: str | None
+    columns: tuple[str, ...]
     groups: int
     judgments: int
     demonstrations: int
+    sizes: dict[str, int]
+    first: tuple[dict[str, Any], ...]
     bad: int
     problems: tuple[ImportProblem, ...]
     repeated: int
     left_out: tuple[LeftOutInfo, ...]
     reasons: dict[str, int]
     masked: dict[str, int]
+    masked_in: tuple[MaskedInfo, ...]
     splits: dict[str, int]
+    personal: dict[str, int]
     dry_run: bool
 
 

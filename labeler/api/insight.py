@@ -24,12 +24,42 @@ class SampleQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class InsightQuery(SampleQuery):
+    """What of it to look at; filters that say nothing leave nothing out.
+
+    Attributes:
+        annotator: only rankings and skips of these people.
+        category: only tasks of these kinds (meta.use_case; ``none`` where it says nothing).
+        model: only tasks with a completion of one of these (``unknown model`` where it has none).
+        since: only rankings and skips of this day (YYYY-MM-DD) or later.
+        until: only those of this day or earlier.
+    """
+
+    annotator: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputQuery:
+    """Whose rankings to count.
+
+    Attributes:
+        annotator: only these people's; of everybody where nothing is said.
+    """
+
+    annotator: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AgreementReport:
     """How far people agree, with 95 % intervals over tasks.
 
     Attributes:
-        tasks: judged tasks that were looked at.
-        complete: whether these are all.
+        tasks: judged tasks that the filters left.
+        complete: whether all judged tasks were looked at.
         everything: altogether; null where nothing was judged by two people.
         categories: by kind of prompt (meta.use_case), where there are several.
         days: by day of a task's last ranking.
@@ -59,8 +89,8 @@ class QualityReport:
     """Everybody's work.
 
     Attributes:
-        tasks: judged tasks that were looked at.
-        complete: whether these are all.
+        tasks: judged tasks that the filters left.
+        complete: whether all judged tasks were looked at.
         typical_agreement: of two people, whoever they are.
         people: by name.
         hours: the course of their days, everybody's first.
@@ -78,8 +108,8 @@ class LeaderboardReport:
     """How the models stand: Bradley–Terry with ties over all pairs within each ranking.
 
     Attributes:
-        tasks: judged tasks that were looked at.
-        complete: whether these are all.
+        tasks: judged tasks that the filters left.
+        complete: whether all judged tasks were looked at.
         standings: from the best down.
         duels: every two that were compared, both ways.
         tie_parameter: readiness to call a tie, null where no two models were compared.
@@ -94,7 +124,7 @@ class LeaderboardReport:
 
 @dataclass(frozen=True, slots=True)
 class ThroughputReport:
-    """How fast rankings come in, and when the queue will be done.
+    """How fast rankings come in, and when the queue will be done, by those alone who were asked for.
 
     Attributes:
         left: rankings still wanted.

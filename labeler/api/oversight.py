@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from labeler.api.common import Note, SubmissionId
+from labeler.api.labeling import MessageInfo, ShownInfo
 from labeler.api.typed import Limit
+from labeler.entities import Kind
 from labeler.gold import When
 from labeler.review_desk import Show
 
@@ -44,8 +46,110 @@ class ReviewQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewProject:
+    """A project that one may review.
+
+    Attributes:
+        judges: whether there is something to decide: completions are judged, not texts written.
+    """
+
+    id: int
+    name: str
+    judges: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EditInfo:
+    """A better text, made from the completion of a letter or from none."""
+
+    of: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer by letter.
+
+    Attributes:
+        dialogue: as it was written, where the project asks for one.
+    """
+
+    ranks: dict[str, int]
+    ratings: dict[str, int]
+    flags: dict[str, tuple[str, ...]]
+    prompt_flags: tuple[str, ...]
+    strength: int | None
+    all_bad: bool
+    written: str | None
+    edit: EditInfo | None
+    dialogue: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedJudgment:
+    """Somebody's judgment that stands.
+
+    Attributes:
+        reason: of a skip.
+        returned: the comment under which it was sent back and not corrected since.
+        here: made here, so that it can be sent back; not imported.
+    """
+
+    id: int
+    annotator: str
+    at: str | None
+    kind: Kind
+    answer: Said
+    reason: str | None
+    note: str | None
+    seconds: float | None
+    returned: str | None
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FinalInfo:
+    """A decision.
+
+    Attributes:
+        by: name of the reviewer.
+        accepted: id of the judgment that was taken over as it is.
+        instead: ids of the judgments that stood when it was decided.
+    """
+
+    id: int
+    by: str
+    at: str
+    accepted: int | None
+    instead: tuple[int, ...]
+    answer: Said
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedTask:
+    """A task as a reviewer sees it: everybody's judgments, no models.
+
+    Attributes:
+        completions: in the group's own order, A first.
+        scenario: what was to be played in a dialogue.
+        overlap: how many people are wanted for it.
+        judgments: that stand, skips included.
+        finals: decisions, the one that stands last.
+    """
+
+    task: int
+    group: str
+    prompt: tuple[MessageInfo, ...]
+    scenario: str | None
+    completions: tuple[ShownInfo, ...]
+    overlap: int
+    judgments: tuple[ReviewedJudgment, ...]
+    finals: tuple[FinalInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """A task's final answer: a judgment that stands, or one's own, by completion id.
+    """A task's final answer: a judgment that stands, or one's own, by completion id or by letter.
 
     Attributes:
         submission_id: made once for each decision; sending it again changes nothing.
@@ -57,6 +161,7 @@ class Decision:
         prompt_flags: likewise, of the prompt.
         strength: of a preference between two, from 1 to 4.
         all_bad: no completion is acceptable.
+        letters: ranks, ratings and flags are by the letters of the task as it is reviewed, not by completion id.
     """
 
     submission_id: SubmissionId
@@ -69,6 +174,7 @@ class Decision:
     strength: int | None = None
     all_bad: bool = False
     note: Note = None
+    letters: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,24 @@ class EndpointSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class AskModel:
+    """Which model is asked once.
+
+    Attributes:
+        suggest: settings to try before they are saved; those of the project where nothing is said.
+    """
+
+    suggest: EndpointSetting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a model said to "Say hello in five words."."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What is asked about one task. What a request leaves out, or null, is as usual for the task.
 

@@ -12,7 +12,6 @@ from labeler.endpoint_settings import LONGEST_WAIT, MOST_REPLIES, MOST_TOKENS, E
 from labeler.errors import ProductError
 from labeler.label_schema import LabelSchema
 from labeler.languages import mark, t
-from labeler.records import Message
 from labeler.suggest import SuggestError
 
 ABOUT = mark(
@@ -20,7 +19,6 @@ ABOUT = mark(
     "with `reward serve --policy`. Without an address, people write everything themselves. A key stands in the "
     "environment variable {keys} of this server (`https://api.example.com=KEY`), never here."
 )
-TRIAL = (Message("user", "Say hello in five words."),)
 NO_ADDRESS = mark("Give an address and the name of the model first.")
 
 
@@ -62,11 +60,11 @@ def trial(settings: dict[str, Any]) -> None:
         st.error(t(NO_ADDRESS))
         return
     try:
-        found = asyncio.run(suggest.replies(endpoint_from(settings["suggest"]), TRIAL, 1))
+        answer = asyncio.run(suggest.trial(endpoint_from(settings["suggest"])))
     except SuggestError as error:
         st.error(f"{error} ({error.detail})")
     except ProductError as error:
         st.error(str(error))
     else:
         st.success(t("The model answers:"))
-        st.code(found.texts[0], language=None, wrap_lines=True)
+        st.code(answer, language=None, wrap_lines=True)

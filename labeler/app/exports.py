@@ -16,7 +16,6 @@ from labeler.entities import Project, User
 from labeler.errors import ProductError
 from labeler.exporting import FILES, preview
 from labeler.finals import Finals
-from labeler.folders import MANIFEST
 from labeler.formats import FORMATS
 from labeler.jobs import Job
 from labeler.languages import figure, mark, t
@@ -194,7 +193,7 @@ def _result(job: Job) -> None:
         st.info(t("It was cancelled."))
     elif outcome.state == "failed":
         st.error(t("It could not be made."))
-        st.code(outcome.message.removeprefix("labeler: "), language=None, wrap_lines=True)
+        st.code(export_jobs.failure(job), language=None, wrap_lines=True)
     else:
         _made(job)
 
@@ -211,12 +210,11 @@ def _watch(job: Job) -> None:
 
 
 def _made(job: Job) -> None:
-    manifest = export_jobs.made(job) / MANIFEST
-    path = export_jobs.download(job)
-    if not (manifest.is_file() and path.is_file()):
+    found = export_jobs.manifest(job)
+    if found is None:
         st.error(t("Its files are gone; make it again."))
         return
-    found = json.loads(manifest.read_text(encoding="utf-8"))
+    path = export_jobs.download(job)
     st.text(", ".join(f"{figure(number)} {t(COUNTED[what])}" for what, number in found["counts"].items()))
     if job.about["push"]:
         st.success(t("Pushed to {place}.", place=job.about["push"]))

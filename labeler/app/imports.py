@@ -15,7 +15,6 @@ from labeler.entities import Project, User
 from labeler.errors import ProductError
 from labeler.formats import FORMATS
 from labeler.import_jobs import CHECK, STORE, Choice, Source
-from labeler.importing import Report
 from labeler.jobs import Job
 from labeler.label_schema import Task
 from labeler.languages import mark, t
@@ -265,7 +264,7 @@ def _checked(source: Source, job: Job) -> None:
     if found.counts is not None:
         import_preview.cleaned(found)
         import_preview.first(found)
-    ready = found.counts is not None and _any(found) and (choice.skip_bad or not found.bad)
+    ready = import_jobs.is_ready(found, choice)
     if found.bad and found.counts is not None and not choice.skip_bad:
         st.info(t("Mend the file, or tick “Leave bad rows out” and check again."))
     if st.button(t("Import"), type="primary", disabled=not ready, key=f"import-{job.folder.name}"):
@@ -275,10 +274,6 @@ def _checked(source: Source, job: Job) -> None:
             st.error(str(error))
         else:
             st.rerun()
-
-
-def _any(found: Report) -> bool:
-    return found.counts is not None and bool(found.counts.groups or found.counts.demonstrations)
 
 
 # How it goes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,7 @@ from labeler.comparisons import UNKNOWN, Comparisons, comparisons
 from labeler.entities import Project
 from labeler.languages import figure, mark, t
 from labeler.quality import Judged, skipping
+from labeler.sample_filters import Choice, chosen
 
 LIMIT = 1000
 """So many judged tasks are looked at; a project with more is sampled."""
@@ -32,16 +33,6 @@ UNNAMED = (mark("none"), mark("unknown model"), mark("everything"))
 """Names that the program gives to what has none."""
 FRESH = 200
 """What was computed is kept until one part in so many of the judgments is new."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the filters say; empty: everything."""
-
-    people: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    days: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,33 +121,9 @@ def _filtered(database: str, project_id: int, stamp: int, choice: Choice) -> tup
     return kept, comparisons([group for group, _ in kept], skipping(kept))
 
 
-def chosen(judged: Judged, choice: Choice) -> Judged:
-    """The tasks of the chosen categories with a completion of a chosen model, with the chosen people's rankings."""
-    found = []
-    for group, answers in judged:
-        models = {completion.model or UNKNOWN for completion in group.completions}
-        if (choice.categories and category(group.meta) not in choice.categories) or (
-            choice.models and not models & {*choice.models}
-        ):
-            continue
-        rankings = [r for r in group.rankings if _wanted(r.annotator, r.at, choice)]
-        left = tuple(answer for answer in answers if _wanted(answer.annotator, answer.at, choice))
-        if rankings or left:
-            found.append((replace(group, rankings=tuple(rankings)), left))
-    return tuple(found)
-
-
 def called(name: str) -> str:
     """A category or a model as a person reads it: what has no name of its own is called so in their language."""
     return t(name) if name in UNNAMED else name
-
-
-def _wanted(annotator: str, at: str | None, choice: Choice) -> bool:
-    if choice.people and annotator not in choice.people:
-        return False
-    if len(choice.days) < 2:
-        return True
-    return at is not None and choice.days[0].isoformat() <= at[:10] <= choice.days[1].isoformat()
 
 
 def _choice(judged: Judged) -> Choice:
@@ -175,7 +142,8 @@ def _choice(judged: Judged) -> Choice:
     if days:
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
         picked = columns[3].date_input(t("Days"), value=[], min_value=first, max_value=last)
-    return Choice(chosen_people, chosen_kinds, chosen_models, tuple(picked))
+    since, until = picked if len(picked) == 2 else (None, None)
+    return Choice(chosen_people, chosen_kinds, chosen_models, since, until)
 
 
 def percent(estimate: Estimate) -> str:

@@ -52,14 +52,14 @@ def listing(store: Store, user: User, body: Json) -> Json:
 
 def task(store: Store, user: User, body: Json) -> Json:
     """One task with everybody's judgments."""
-    return _reviewed(ReviewDesk(store).task(field(body, "task", int), user.id))
+    return reviewed_out(ReviewDesk(store).task(field(body, "task", int), user.id))
 
 
 def decide(store: Store, user: User, body: Json) -> Json:
     """Give the final answer: one's own, or a judgment as it is."""
     desk, task_id = ReviewDesk(store), field(body, "task", int)
     accepted = field(body, ACCEPTED, int, optional=True)
-    said = None if accepted is not None else _submission(body, desk.task(task_id, user.id).group)
+    said = None if accepted is not None else submission_by_letter(body, desk.task(task_id, user.id).group)
     desk.decide(
         user.id,
         said,
@@ -124,14 +124,15 @@ def _letters(group: Group) -> tuple[Shown, ...]:
     return tuple(Shown(label(place), item.id, item.text) for place, item in enumerate(group.completions))
 
 
-def _submission(body: Json, group: Group) -> Submission:
-    """The reviewer's own answer."""
+def submission_by_letter(body: Json, group: Group) -> Submission:
+    """The reviewer's own answer, said in letters."""
     if not isinstance(body.get("ranks"), dict):
         raise DataError("say what the answer is, or which judgment to accept", field="ranks")
     return wire.submission_in({**body, "kind": "rank"}, _letters(group))
 
 
-def _reviewed(found: Reviewed) -> Json:
+def reviewed_out(found: Reviewed) -> Json:
+    """A task as a reviewer sees it, in letters."""
     shown = _letters(found.group)
     return {
         "task": found.task_id,

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,11 +20,12 @@ import httpx
 import pytest
 from fake_commands import trained
 from jsonschema import Draft202012Validator
+from model_server import model_server
 
 from labeler.api.labeling import Answer, Draft, Skip
 from labeler.api.oversight import Decision, GoldSettings
 from labeler.api.people import NewPerson
-from labeler.api.projects import FlagSetting, NewProject, Rules, Settings
+from labeler.api.projects import EndpointSetting, FlagSetting, NewProject, Rules, Settings
 from labeler.api.prompts import VectorsInfo
 from labeler.api.screening import ExamInfo
 from labeler.api.training import ModelRun, NewTraining, OrderQueue
@@ -56,7 +57,7 @@ def serving(database_url: str, folder: Path) -> Iterator[str]:
     """A server process; its address."""
     command = [sys.executable, "-m", "labeler.cli", "serve", "--db", database_url, "--port", "0"]
     command += ["--runs", str(folder / "runs")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(FAKE_REWARD), str(ROOT)))}
+    environment = {**os.environ, "HF_TOKEN": "", "PYTHONPATH": os.pathsep.join((str(FAKE_REWARD), str(ROOT)))}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
         assert process.stdout
@@ -122,6 +123,9 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         screen(clients["root"], clients["ann"])
         prompts(clients["root"])
         models(clients["root"], project, tmp_path)
+        reviewed_by_a_labeler(clients["root"], clients["ann"], project)
+        exports(clients["root"], project, tmp_path)
+        imports(clients["root"], tmp_path)
         people(clients["root"], clients["bob"])
         document = httpx.get(f"{url}/api/openapi.json").json()
         for client in clients.values():
@@ -149,6 +153,14 @@ def manage(root: Client, folder: Path) -> int:
     assert root.import_file(project, file).groups == 2
     with pytest.raises(ConflictError, match="already"):
         root.import_file(project, file)
+    with pytest.raises(DataError, match="Give an address and the name of the model first"):
+        root.ask_model(project)
+    with model_server() as model:
+        asked_once = root.ask_model(project, EndpointSetting(model.url, "policy"))
+        assert asked_once == "reply 0 to 1 turns: Say hello in five words."
+        model.mood = "fail"
+        with pytest.raises(StoreError, match=r"refused to answer.*\(answered 500: .*exploded"):
+            root.ask_model(project, EndpointSetting(model.url, "policy"))
     assert root.import_file(project, file, dry_run=True, skip_known=True).groups == 0
     root.set_priorities(project, {"g5": 100})
     tasks = list(root.tasks(project))
@@ -267,6 +279,123 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     desk.adjudicate(first, Decision(submission_id(), accepted=theirs.id))
     (final,) = desk.adjudications(project)
     assert (final.task, final.by, final.accepted, final.ranks) == (first, "root", theirs.id, (1, 1))
+
+
+def reviewed_by_a_labeler(root: Client, ann: Client, project: int) -> None:
+    """A labeler who was made a reviewer decides a task, in letters; before and after they may not."""
+    desk = ann.oversight
+    assert desk.reviewable() == ()
+    with pytest.raises(PermissionDeniedError, match="'ann' may not review the project 'essays'"):
+        desk.review(project)
+    root.oversight.set_reviewer(project, "ann", may=True)
+    assert [(item.id, item.judges) for item in desk.reviewable()] == [(project, True)]
+    listed = next(item for item in desk.review(project, "final").tasks)
+    seen = desk.reviewed(listed.task_id)
+    assert [(item.label, item.text) for item in seen.completions] == [("A", "Yes."), ("B", "No.")]
+    assert {item.annotator for item in seen.judgments} == {"ann", "bob"}
+    assert seen.finals[-1].answer.ranks == {"A": 1, "B": 1}
+    said = Decision(submission_id(), seen=seen.finals[-1].id, ranks={"A": 2, "B": 1}, letters=True)
+    desk.adjudicate(listed.task_id, said)
+    assert [final.answer.ranks for final in desk.reviewed(listed.task_id).finals][-1] == {"A": 2, "B": 1}
+    assert [(final.by, final.ranks) for final in desk.adjudications(project)] == [("ann", (2, 1))]
+    root.oversight.set_reviewer(project, "ann", may=False)
+    refused = (
+        lambda: desk.reviewed(listed.task_id),
+        lambda: desk.adjudicate(listed.task_id, said),
+        lambda: desk.send_back(seen.judgments[0].id, "Again."),
+        lambda: desk.one_more_opinion(listed.task_id),
+        lambda: list(desk.adjudications(project)),
+    )
+    for action in refused:
+        with pytest.raises(PermissionDeniedError, match="may not review"):
+            action()
+
+
+def exports(root: Client, project: int, folder: Path) -> None:
+    """Exports in the background: looked at before, waited for, downloaded, cancelled."""
+    desk = root.exchange
+    assert desk.exports() == ()
+    (row,) = desk.preview_export(project, to="trl", annotators=("adjudicated",))
+    assert row["annotator"] == "adjudicated"
+    started = desk.start_export(project, to="csv", min_overlap=0)
+    done = waited(lambda: desk.export(started.job.id))
+    assert (done.project, done.what, done.push) == ("essays", "csv", None)
+    assert (done.counts or {})["groups"] == len(list(root.tasks(project)))
+    assert done.file
+    assert desk.download(done.job.id, folder / done.file).read_text().startswith("id,")
+    with pytest.raises(DataError, match="set the environment variable HF_TOKEN"):
+        desk.start_export(project, push="org/set")
+    with pytest.raises(DataError, match="must be ORG/NAME"):
+        desk.start_export(project, push="set")
+    with pytest.raises(DataError, match="csv cannot be pushed"):
+        desk.start_export(project, to="csv", push="org/set")
+    with pytest.raises(DataError, match="begins with a dash"):
+        desk.start_export(project, annotators=("--out=/tmp/elsewhere",))
+    started = desk.start_snapshot(project)
+    with pytest.raises(ConflictError, match="still being made"):
+        desk.start_export(project)
+    assert desk.cancel_export(started.job.id).job.state == "cancelled"
+    assert [item.job.id for item in desk.exports()] == [started.job.id]  # the earlier one is gone
+    with pytest.raises(NotFoundError, match="has no file"):
+        desk.download(started.job.id, folder / "nothing")
+
+
+def imports(root: Client, folder: Path) -> None:
+    """A file and a data set are looked at, cleaned and stored step by step."""
+    desk = root.exchange
+    rows = [{"question": f"Mail a@example.com, {n // 2}", "yes": "Yes.", "no": "No."} for n in range(4)]
+    file = folder / "pairs.csv"
+    lines = ["question,yes,no", *(",".join(f'"{text}"' for text in row.values()) for row in rows)]
+    file.write_text("\n".join(lines))
+    source = desk.upload(file)
+    assert (source.name, source.step, source.report) == ("pairs.csv", None, None)
+    with pytest.raises(ConflictError, match="check it first"):
+        desk.store(source.id)
+    desk.check(source.id, "mail")
+    named = waited(lambda: desk.import_run(source.id))
+    assert named.report
+    assert (named.ready, named.report.columns) == (False, ("question", "yes", "no"))
+    with pytest.raises(ConflictError, match="bad rows"):
+        desk.store(source.id)
+    columns = {"prompt": "question", "chosen": "yes", "rejected": "no"}
+    desk.check(source.id, "mail", task="rank", columns=columns, unique=True, mask_pii=True, overlap=2)
+    checked = waited(lambda: desk.import_run(source.id))
+    assert checked.report
+    assert (checked.ready, checked.report.groups, checked.report.reasons) == (True, 2, {"repeated": 2})
+    assert (checked.report.masked, checked.report.sizes) == ({"EMAIL": 2}, {"2": 2})
+    assert "EMAIL" in checked.report.first[0]["prompt"][0]["content"]
+    assert "mail" not in [project.name for project in root.projects()]
+    desk.store(source.id)
+    stored = waited(lambda: desk.import_run(source.id))
+    assert (stored.step, stored.ready, stored.report and stored.report.groups) == ("store", False, 2)
+    made = next(project for project in root.projects() if project.name == "mail")
+    assert [task.overlap for task in root.tasks(made.id)] == [2, 2]
+    for again in (lambda: desk.check(source.id, "mail"), lambda: desk.store(source.id)):
+        with pytest.raises(ConflictError, match="imported already"):
+            again()
+    (folder / "bad.jsonl").write_text("nonsense\n")
+    bad = desk.upload(folder / "bad.jsonl")
+    desk.check(bad.id, "mail")
+    assert waited(lambda: desk.import_run(bad.id)).report.bad == 1
+    found = json.loads(desk.download_bad_rows(bad.id, folder / "rows.jsonl").read_text())
+    assert (found["file"], found["line"]) == ("bad.jsonl", 1)
+    hub = desk.add_import("hf:org/set")
+    desk.check(hub.id, "mail")
+    assert desk.cancel_import(hub.id).job.state == "cancelled"  # type: ignore[union-attr]
+    assert [item.name for item in desk.imports()] == ["hf:org/set", "bad.jsonl", "pairs.csv"]
+    for item in desk.imports():
+        desk.put_away(item.id)
+    assert desk.imports() == ()
+
+
+def waited(look: Callable[[], Any]) -> Any:
+    """An export or import when its job is done."""
+    end = time.monotonic() + 60
+    while (found := look()).job.state == "running":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert found.job.state == "done", found.job.message
+    return found
 
 
 def screen(root: Client, ann: Client) -> None:
@@ -423,6 +552,17 @@ def insight(root: Client, project: int) -> None:
     board = root.leaderboard(project)
     assert {standing.model for standing in board.standings} == {"m1", "m2"}
     assert sum(standing.wins + standing.losses + standing.ties for standing in board.standings) == 4
+    assert root.quality(project, annotator=("bob",)).people[0].figures.annotator == "bob"
+    assert root.agreement(project, annotator=("bob",)).everything is None
+    assert root.agreement(project, category=("none",), model=("m1",)).tasks == 2
+    assert root.leaderboard(project, model=("m3",)).standings == ()
+    today = root.agreement(project).days[0].name
+    assert root.agreement(project, since=today, until=today, sample=1).tasks == 1
+    assert root.agreement(project, until="2020-01-01").tasks == 0
+    with pytest.raises(DataError, match="is no day; write it as 2026-01-31") as refused:
+        root.agreement(project, since="June")
+    assert refused.value.field == "since"
+    assert {hour.annotator for hour in root.throughput(project, ["ann"]).hours} == {"ann"}
     throughput = root.throughput(project)
     assert sum(hour.rankings for hour in throughput.hours) == 2
     assert throughput.left == 10 == sum(task.remaining for task in root.tasks(project))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from labeler.accounts import Accounts
 from labeler.app import insight, session
-from labeler.app.insight import Choice, chosen, csv_of
+from labeler.app.insight import csv_of
 from labeler.records import Group
 from labeler.routes import Services
+from labeler.sample_filters import Choice, chosen
 from labeler.store import Store
 
 PASSWORD = "correct horse"
@@ -125,6 +127,10 @@ def test_filters_leave_what_they_say(store: Store, monkeypatch: pytest.MonkeyPat
     some = chosen(everything, Choice(people=("labeler-0",), models=("m0",)))
     assert {r.annotator for group, _ in some for r in group.rankings} == {"labeler-0"}
     assert chosen(everything, Choice(models=("nobody",))) == ()
+    days = sorted({r.at[:10] for group, _ in everything for r in group.rankings if r.at})
+    first = date.fromisoformat(days[0])
+    assert chosen(everything, Choice(since=first, until=date.fromisoformat(days[-1]))) == everything
+    assert chosen(everything, Choice(until=first - timedelta(days=1))) == ()
 
 
 def test_a_large_project_is_sampled_and_says_so(store: Store, monkeypatch: pytest.MonkeyPatch):

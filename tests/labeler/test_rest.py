@@ -35,6 +35,12 @@ BODIES = {
     "add_user": {"name": "new"},
     "add_project": {"name": "new"},
     "set_settings": {"task": "rank"},
+    "ask_model": {},
+    "add_import": {"place": "hf:org/set"},
+    "check_import": {"project": "essays"},
+    "preview_export": {"min_overlap": 0},
+    "start_export": {},
+    "start_snapshot": {},
     "set_rules": {"dwell_seconds": 0},
     "add_webhook": {"url": "https://example.org/"},
     "set_guidelines": {"text": "Be kind."},
@@ -111,6 +117,7 @@ def asked(client: TestClient, people: Store) -> Callable[..., object]:
 def path_of(operation: Operation, task: int = 1) -> str:
     values = {"project": 1, "task": task, "user": 1, "token": 99, "training": "none", "pause": 9, "judgment": 2}
     values |= {"name": "nobody", "number": 0, "webhook": 99, "delivery": 99, "run": "none"}
+    values |= {"export": "none", "source": "none"}
     return operation.path.format(**values)
 
 
@@ -143,6 +150,11 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "cancel_training": 404,
         "start_training": 409,
         "make_vectors": 409,
+        **dict.fromkeys(("start_export", "start_snapshot"), 409),
+        **dict.fromkeys(("get_export_run", "cancel_export", "download_export_file"), 404),
+        **dict.fromkeys(("get_import", "check_import", "store_import", "cancel_import", "get_bad_rows"), 404),
+        "put_import_away": 404,
+        "ask_model": 400,  # the project has none
         **dict.fromkeys(("add_reviewer", "remove_reviewer"), 404),  # there is nobody of the name
         **dict.fromkeys(("make_model_current", "compare_models"), 400),  # there is no model
         **dict.fromkeys(("try_model", "order_queue", "find_disagreement"), 400),
@@ -152,6 +164,9 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         "keep_for_exams": 400,  # none has a known answer
         **dict.fromkeys(("grade_answer", "decide_candidate", "write_answer", "tick_areas"), 404),  # nobody is screened
     }
+    if role == "labeler":  # who was not made a reviewer
+        expected |= dict.fromkeys(("list_review", "get_review", "adjudicate", "list_adjudications", "send_back"), 403)
+        expected |= {"one_more_opinion": 403}
     expected |= dict.fromkeys(("remove_webhook", "list_deliveries", "redeliver"), 404)
     held = people.next_task(1, people.user(role).id)
     for operation in OPERATIONS:
@@ -211,6 +226,41 @@ def test_managers_make_and_close_no_admins(asked, people: Store):
 def test_a_labeler_sees_no_model_and_no_completion_id(asked):
     for method, path in (("POST", "/projects/1/next-task"), ("GET", "/projects/1"), ("GET", "/projects/1/history")):
         assert "secret" not in asked("labeler", method, path).text
+
+
+def test_nor_does_one_who_reviews(asked, people: Store):
+    task = asked("labeler", "POST", "/projects/1/next-task").json()["task"]["id"]
+    answer = {"submission_id": "s", "ranks": {"A": 1, "B": 2}, "note": "hm"}
+    assert asked("labeler", "POST", f"/tasks/{task}/answer", json=answer).status_code == 200
+    assert asked("manager", "PUT", "/projects/1/reviewers/labeler").status_code == 204
+    said = {"submission_id": "d", "ranks": {"A": 2, "B": 1}, "letters": True}
+    assert asked("labeler", "POST", f"/tasks/{task}/adjudication", json=said).status_code == 204
+    for path in ("/review", "/projects/1/review", f"/tasks/{task}/review", "/projects/1/adjudications"):
+        seen = asked("labeler", "GET", path)
+        assert seen.status_code == 200
+        assert "secret" not in seen.text
+    assert asked("labeler", "GET", f"/tasks/{task}/review").json()["judgments"][0]["note"] == "hm"
+    wrong = said | {"submission_id": "e", "ranks": {"C": 1}}
+    assert "there is no completion 'C'" in assert_problem(
+        asked("labeler", "POST", f"/tasks/{task}/adjudication", json=wrong), 400
+    )["detail"]  # fmt: skip
+
+
+def test_what_only_some_may_import_and_push(asked):
+    place = {"place": "hf:org/set"}
+    source = asked("foreign", "POST", "/imports", json=place).json()["id"]
+    refused = asked("foreign", "POST", f"/imports/{source}/check", json={"project": "essays"})
+    assert "restricted to some projects" in assert_problem(refused, 403)["detail"]
+    assert_problem(asked("manager", "GET", f"/imports/{source}"), 404)
+    refused = asked("manager", "POST", "/imports", json={"place": "/etc/passwd"})
+    assert "only an admin may name a path" in assert_problem(refused, 403)["detail"].lower()
+    flags = {"project": "essays", "columns": {"--db": "x"}}
+    assert assert_problem(asked("foreign", "POST", f"/imports/{source}/check", json=flags), 403)
+    own = asked("manager", "POST", "/imports", json=place).json()["id"]
+    refused = asked("manager", "POST", f"/imports/{own}/check", json=flags)
+    assert assert_problem(refused, 400)["field"] == "columns"
+    refused = asked("manager", "POST", "/projects/1/exports", json={"push": "org/set"})
+    assert "only an admin may push" in assert_problem(refused, 403)["detail"].lower()
 
 
 def test_the_same_submission_is_recorded_once(asked, people: Store):

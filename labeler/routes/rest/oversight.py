@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labeler.adjudications import Adjudication
+from labeler.api import typed
 from labeler.api.common import Page, PageQuery
 from labeler.api.oversight import (
     AdjudicationInfo,
@@ -10,6 +11,8 @@ from labeler.api.oversight import (
     Decision,
     GoldSettings,
     NewComment,
+    ReviewedTask,
+    ReviewProject,
     ReviewQuery,
     SendBack,
 )
@@ -19,6 +22,7 @@ from labeler.gold_desk import GoldDesk, GoldReport
 from labeler.review_desk import Listing, ReviewDesk
 from labeler.routes.rest.declare import Call, operation
 from labeler.routes.rest.paging import after, page_of
+from labeler.routes.review import reviewed_out, submission_by_letter
 from labeler.threads import Comment, Threads
 
 GOLD, REVIEW, TALK = "Gold items", "Review", "Comments"
@@ -43,9 +47,16 @@ def lift_pause(call: Call, project: Project, pause: int) -> None:
     GoldDesk(call.store).lift(project.id, pause, call.user.id)
 
 
-@operation("GET", "/projects/{project}/review", tag=REVIEW, least="manager")
+@operation("GET", "/review", tag=REVIEW, least="labeler")
+def list_reviewable(call: Call) -> tuple[ReviewProject, ...]:
+    """The projects that you may review: a manager's own, and those in which a labeler was made a reviewer."""
+    found = ReviewDesk(call.store).projects(call.user)
+    return tuple(ReviewProject(project.id, project.name, project.schema.judges) for project in found)
+
+
+@operation("GET", "/projects/{project}/review", tag=REVIEW, least="labeler")
 def list_review(call: Call, project: Project, query: ReviewQuery) -> Listing:
-    """Tasks to look at, those with most disagreement first."""
+    """Tasks to look at, those with most disagreement first; for managers and reviewers."""
     return ReviewDesk(call.store).listing(project.id, call.user.id, query.show, after=query.after)
 
 
@@ -67,11 +78,21 @@ def remove_reviewer(call: Call, project: Project, name: str) -> None:
     ReviewDesk(call.store).set_reviewer(project.id, name, may=False)
 
 
-@operation("POST", "/tasks/{task}/adjudication", tag=REVIEW, least="manager")
+@operation("GET", "/tasks/{task}/review", tag=REVIEW, least="labeler")
+def get_review(call: Call, task: int) -> ReviewedTask:
+    """A task with everybody's judgments, in letters and without models; for managers and reviewers."""
+    found = ReviewDesk(call.store).task(task, call.user.id)
+    return typed.from_json(ReviewedTask, typed.to_json(reviewed_out(found)), strict=False)
+
+
+@operation("POST", "/tasks/{task}/adjudication", tag=REVIEW, least="labeler")
 def adjudicate(call: Call, task: int, body: Decision) -> None:
-    """Give a task its final answer: a judgment that stands, or an answer of one's own by completion id."""
+    """Give a task its final answer: a judgment that stands, or one of your own; for managers and reviewers."""
     said = None
-    if body.accepted is None:
+    if body.accepted is None and body.letters:
+        group = ReviewDesk(call.store).task(task, call.user.id).group
+        said = submission_by_letter(typed.to_json(body) | {"task": task}, group)
+    elif body.accepted is None:
         said = Submission(
             body.submission_id,
             task,
@@ -94,22 +115,24 @@ def adjudicate(call: Call, task: int, body: Decision) -> None:
     )
 
 
-@operation("GET", "/projects/{project}/adjudications", tag=REVIEW, least="manager")
+@operation("GET", "/projects/{project}/adjudications", tag=REVIEW, least="labeler")
 def list_adjudications(call: Call, project: Project, query: PageQuery) -> Page[AdjudicationInfo]:
-    """Final answers that stand: who gave them, when, and instead of which judgments."""
-    found = ReviewDesk(call.store).decisions(project.id, after=after(query.cursor), limit=query.limit + 1)
+    """Final answers that stand: who gave them, when, and instead of which judgments; for managers and reviewers."""
+    desk = ReviewDesk(call.store)
+    desk.check(project.id, call.user.id)
+    found = desk.decisions(project.id, after=after(query.cursor), limit=query.limit + 1)
     return page_of([_adjudication(item) for item in found], query.limit, lambda item: item.id)
 
 
-@operation("POST", "/judgments/{judgment}/send-back", tag=REVIEW, least="manager")
+@operation("POST", "/judgments/{judgment}/send-back", tag=REVIEW, least="labeler")
 def send_back(call: Call, judgment: int, body: SendBack) -> None:
-    """Ask a labeler to look at a judgment of theirs again."""
+    """Ask a labeler to look at a judgment of theirs again; for managers and reviewers."""
     ReviewDesk(call.store).send_back(judgment, call.user.id, body.comment)
 
 
-@operation("POST", "/tasks/{task}/one-more", tag=REVIEW, least="manager")
+@operation("POST", "/tasks/{task}/one-more", tag=REVIEW, least="labeler")
 def one_more_opinion(call: Call, task: int) -> None:
-    """Put a task back to the queue for one more person."""
+    """Put a task back to the queue for one more person; for managers and reviewers."""
     ReviewDesk(call.store).one_more(task, call.user.id)
 
 

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import fields
-from pathlib import Path
 
+from labeler import suggest
 from labeler.agreement import reliability
 from labeler.api import typed
 from labeler.api.common import Page, PageQuery
-from labeler.api.content import Imported, ImportProblem, ImportQuery, LeftOutInfo, Priorities, TaskInfo
+from labeler.api.content import Priorities, TaskInfo
 from labeler.api.insight import SampleQuery
-from labeler.api.projects import Guidelines, NewProject, ProjectInfo, Rules, Settings
-from labeler.api.results import ExportQuery, JudgmentInfo, JudgmentQuery, RankingInfo, SnapshotQuery, Stats, TaskDetail
-from labeler.cleaning import Cleaning
-from labeler.entities import ImportCounts, Judgment, Project
-from labeler.errors import PermissionDeniedError
-from labeler.exporting import data_files, export
-from labeler.importing import Report, Wanted, bring_in
+from labeler.api.projects import AskModel, Guidelines, ModelAnswer, NewProject, ProjectInfo, Rules, Settings
+from labeler.api.results import JudgmentInfo, JudgmentQuery, RankingInfo, Stats, TaskDetail
+from labeler.endpoint_settings import endpoint_from
+from labeler.entities import Judgment, Project
+from labeler.errors import PermissionDeniedError, UsageError
 from labeler.label_schema import LabelSchema, schema_from, schema_row
 from labeler.rating_report import rating_report
 from labeler.records import Ranking
-from labeler.routes.rest.declare import Archive, Call, Upload, operation
+from labeler.routes.rest.bodies import RefusedError
+from labeler.routes.rest.declare import Call, operation
 from labeler.routes.rest.paging import after, page_of
-from labeler.selection import Export, Selection
-from labeler.snapshot import freeze
+from labeler.suggest import SuggestError
 from labeler.writing_report import writing_report
 
 PROJECTS, CONTENT, RESULTS = "Projects", "Content", "Results"
-_ARCHIVES = {"zip": "zip", "tar.gz": "gztar"}
 
 
 @operation("GET", "/projects", tag=PROJECTS, least="labeler")
@@ -61,6 +56,18 @@ def set_settings(call: Call, project: Project, body: Settings) -> ProjectInfo:
     return _info(call.store.set_schema(project.id, _schema(body)), call)
 
 
+@operation("POST", "/projects/{project}/settings/ask-model", tag=PROJECTS, least="manager")
+async def ask_model(call: Call, project: Project, body: AskModel) -> ModelAnswer:
+    """Ask the model that is to write suggestions once, and see what it answers or why it does not."""
+    endpoint = endpoint_from(typed.to_json(body.suggest)) if body.suggest else project.schema.suggest
+    if endpoint is None:
+        raise UsageError("give an address and the name of the model first")
+    try:
+        return ModelAnswer(await suggest.trial(endpoint))
+    except SuggestError as error:
+        raise RefusedError(502, f"{error} ({error.detail})") from error
+
+
 @operation("PATCH", "/projects/{project}/rules", tag=PROJECTS, least="manager")
 def set_rules(call: Call, project: Project, body: Rules) -> ProjectInfo:
     """Change how many people judge each task, the dwell time, or how long a task stays reserved."""
@@ -74,45 +81,6 @@ def set_rules(call: Call, project: Project, body: Rules) -> ProjectInfo:
 def set_guidelines(call: Call, project: Project, body: Guidelines) -> ProjectInfo:
     """Publish a new version of the guidelines."""
     return _info(call.store.set_guidelines(project.id, body.text), call)
-
-
-@operation("POST", "/projects/{project}/import", tag=CONTENT, least="manager")
-def import_groups(call: Call, project: Project, query: ImportQuery, upload: Upload) -> Imported:
-    """Add prompts with completions, rankings made elsewhere, and demonstrations; all or nothing.
-
-    Send JSON lines, JSON, CSV, TSV or Parquet as the body, or a form with one file.
-    """
-    given = {field.name: getattr(query, field.name) for field in fields(Cleaning) if hasattr(query, field.name)}
-    wanted = Wanted(
-        source=str(upload.path),
-        name=upload.name,
-        project=project.name,
-        format=query.format,
-        overlap=query.overlap,
-        priority=query.priority,
-        skip_bad=upload.path.with_name(".bad") if query.skip_bad else None,
-        skip_known=query.skip_known,
-        cleaning=Cleaning(**given),
-    )
-    return _imported(bring_in(call.store, wanted, dry_run=query.dry_run))
-
-
-def _imported(done: Report) -> Imported:
-    counts = done.counts or ImportCounts(0, 0, 0)
-    return Imported(
-        format=done.format,
-        groups=counts.groups,
-        judgments=counts.judgments,
-        demonstrations=counts.demonstrations,
-        bad=done.bad,
-        problems=tuple(ImportProblem(**one) for one in done.problems),
-        repeated=done.repeated,
-        left_out=tuple(LeftOutInfo(**one) for one in done.left_out),
-        reasons=dict(done.reasons),
-        masked=dict(done.kinds),
-        splits=dict(done.splits),
-        dry_run=done.dry_run,
-    )
 
 
 @operation("GET", "/projects/{project}/tasks", tag=CONTENT, least="manager")
@@ -157,57 +125,6 @@ def get_stats(call: Call, project: Project, query: SampleQuery) -> Stats:
         (judged, complete), schemas = frozen.sample(query.sample), frozen.label_schemas()
     agreement, marks = reliability(group for group, _ in judged), rating_report(judged, schemas)
     return Stats(counts, annotators, len(judged), complete, agreement, marks, writing_report(judged))
-
-
-@operation("GET", "/projects/{project}/snapshot", tag=RESULTS, least="manager")
-def get_snapshot(call: Call, project: Project, query: SnapshotQuery) -> Archive:
-    """The project's judgments frozen as of now: groups.jsonl, demonstrations.jsonl and manifest.json, packed."""
-    folder = Path(tempfile.mkdtemp(prefix="labeler-snapshot-"))
-    try:
-        freeze(
-            call.store,
-            project,
-            folder / "snapshot",
-            ranks_from_ratings=query.ranks_from_ratings,
-            adjudicated=query.adjudicated,
-        )
-        packed = shutil.make_archive(str(folder / "packed"), _ARCHIVES[query.archive], folder / "snapshot")
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return Archive(Path(packed), f"snapshot-{project.id}.{query.archive}")
-
-
-@operation("GET", "/projects/{project}/export", tag=RESULTS, least="manager")
-def get_export(call: Call, project: Project, query: ExportQuery) -> Archive:
-    """Judgments in another program's format: one file, or a zip where there are several."""
-    selection = Selection(
-        query.schema_version,
-        (query.annotator,) if query.annotator else (),
-        query.since,
-        query.until,
-        query.min_overlap,
-        (query.split,) if query.split else (),
-    )
-    wanted = Export(
-        to=query.to,
-        ties=query.ties,
-        ranks_from_ratings=query.ranks_from_ratings,
-        adjudicated=query.adjudicated,
-        selection=selection,
-    )
-    folder = Path(tempfile.mkdtemp(prefix="labeler-export-"))
-    try:
-        export(call.store, project, wanted, folder / "export")
-        files = data_files(folder / "export")
-        if len(files) == 1:
-            path = files[0].rename(folder / files[0].name)
-        else:
-            path = Path(shutil.make_archive(str(folder / "packed"), "zip", folder / "export"))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return Archive(path, path.name if len(files) == 1 else f"{query.to}-{project.id}.zip")
 
 
 def _schema(settings: Settings) -> LabelSchema:

@@ -19,6 +19,8 @@ from labeler.api import typed
 from labeler.errors import ProductError
 from labeler.routes.doors import page
 from labeler.routes.rest import (
+    exports,
+    imports,
     insight,
     labeling,
     models,
@@ -36,11 +38,10 @@ from labeler.routes.rest.openapi import ROOT, chapters, document, shapes
 from labeler.routes.rest.problems import problem, problem_for
 from labeler.routes.services import Services
 
+_CONTENT = (people, projects, imports, exports, prompts)
+_WORK = (insight, labeling, oversight, screening, training, models, webhooks)
 OPERATIONS: tuple[Operation, ...] = tuple(
-    value
-    for module in (people, projects, prompts, insight, labeling, oversight, screening, training, models, webhooks)
-    for value in vars(module).values()
-    if isinstance(value, Operation)
+    value for module in (*_CONTENT, *_WORK) for value in vars(module).values() if isinstance(value, Operation)
 )
 """Everything that the API can do, in the order of the page."""
 
