@@ -323,11 +323,11 @@ def exports(root: Client, project: int, folder: Path) -> None:
     assert (done.counts or {})["groups"] == len(list(root.tasks(project)))
     assert done.file
     assert desk.download(done.job.id, folder / done.file).read_text().startswith("id,")
-    with pytest.raises(DataError, match="set the environment variable HF_TOKEN"):
+    with pytest.raises(DataError, match="Set the environment variable HF_TOKEN"):
         desk.start_export(project, push="org/set")
     with pytest.raises(DataError, match="must be ORG/NAME"):
         desk.start_export(project, push="set")
-    with pytest.raises(DataError, match="csv cannot be pushed"):
+    with pytest.raises(DataError, match="cannot be pushed; the formats that can are"):
         desk.start_export(project, to="csv", push="org/set")
     with pytest.raises(DataError, match="begins with a dash"):
         desk.start_export(project, annotators=("--out=/tmp/elsewhere",))
@@ -349,7 +349,7 @@ def imports(root: Client, folder: Path) -> None:
     file.write_text("\n".join(lines))
     source = desk.upload(file)
     assert (source.name, source.step, source.report) == ("pairs.csv", None, None)
-    with pytest.raises(ConflictError, match="check it first"):
+    with pytest.raises(ConflictError, match="Check it first"):
         desk.store(source.id)
     desk.check(source.id, "mail")
     named = waited(lambda: desk.import_run(source.id))
@@ -373,12 +373,12 @@ def imports(root: Client, folder: Path) -> None:
     for again in (lambda: desk.check(source.id, "mail"), lambda: desk.store(source.id)):
         with pytest.raises(ConflictError, match="imported already"):
             again()
-    (folder / "bad.jsonl").write_text("nonsense\n")
+    (folder / "bad.jsonl").write_text(f"{json.dumps(ROWS[0])}\nnonsense\n")
     bad = desk.upload(folder / "bad.jsonl")
     desk.check(bad.id, "mail")
     assert waited(lambda: desk.import_run(bad.id)).report.bad == 1
     found = json.loads(desk.download_bad_rows(bad.id, folder / "rows.jsonl").read_text())
-    assert (found["file"], found["line"]) == ("bad.jsonl", 1)
+    assert (found["file"], found["line"]) == ("bad.jsonl", 2)
     hub = desk.add_import("hf:org/set")
     desk.check(hub.id, "mail")
     assert desk.cancel_import(hub.id).job.state == "cancelled"  # type: ignore[union-attr]

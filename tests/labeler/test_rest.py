@@ -184,7 +184,7 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
             assert answer.status_code in (200, 204), f"{operation.name}: {answer.text}"
 
 
-def _no_training(*anything: object) -> None:
+def _no_training(*anything: object, **named: object) -> None:
     raise ConflictError("not in this test")
 
 

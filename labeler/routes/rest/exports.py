@@ -136,7 +136,7 @@ def cancel_export(call: Call, export: str) -> ExportRun:
 def download_export_file(call: Call, export: str) -> Archive:
     """The file of an export that is done: one, or a zip where there are several, as in a snapshot."""
     job = _find(call, export)
-    if _manifest(job) is None:
+    if _run(job).file is None:
         raise NotFoundError(f"the export {export!r} has no file; wait for its end, or make it again")
     path = export_jobs.download(job)
     return Archive(Path(shutil.copy(path, tempfile.mkdtemp(prefix="labeler-export-"))), path.name)
@@ -162,17 +162,14 @@ def _find(call: Call, name: str) -> Job:
     return found
 
 
-def _manifest(job: Job) -> dict[str, Any] | None:
-    return export_jobs.manifest(job) if jobs.outcome(job).state == "done" else None
-
-
 def _run(job: Job) -> ExportRun:
-    found = _manifest(job)
+    state = job_info(job)
+    found = export_jobs.manifest(job) if state.state == "done" else None
     return ExportRun(
         project=job.about["project"],
         what=job.about["what"],
         push=job.about["push"],
-        job=replace(job_info(job), message=export_jobs.failure(job)),
-        counts=found and found["counts"],
-        file=found and export_jobs.download(job).name,
+        job=replace(state, message=export_jobs.failure(job)) if state.state == "failed" else state,
+        counts=found["counts"] if found else None,
+        file=export_jobs.download(job).name if found else None,
     )

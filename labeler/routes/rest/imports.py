@@ -79,9 +79,18 @@ def check_import(call: Call, source: str, body: ImportChoice) -> ImportRun:
         if jobs.outcome(last).state == "done":
             raise ConflictError("this was imported already; put it away")
         uploads.forget(last.folder)
-    values = {name: getattr(body, name) for name in ("project", "task", "format", "columns", "overlap", "priority")}
-    bad_rows = {"skip_bad": body.skip_bad, "skip_known": body.skip_known}
-    import_jobs.start(call.store, given, Choice(**values, **bad_rows, cleaning=_cleaning(body)), CHECK)
+    choice = Choice(
+        project=body.project,
+        task=body.task,
+        format=body.format,
+        columns=body.columns,
+        overlap=body.overlap,
+        priority=body.priority,
+        skip_bad=body.skip_bad,
+        skip_known=body.skip_known,
+        cleaning=_cleaning(body),
+    )
+    import_jobs.start(call.store, given, choice, CHECK)
     return _run(given)
 
 
@@ -163,16 +172,19 @@ def _run(source: Source) -> ImportRun:
     last = import_jobs.latest_job(source)
     if last is None:
         return ImportRun(source.folder.name, source.name, None, None, None, None, ready=False)
-    running = jobs.is_running(last)
-    found = None if running else import_jobs.report(last)
+    state = job_info(last)
+    if state.state == "running":
+        found = None
+    else:
+        found, state = import_jobs.report(last), replace(state, message=import_jobs.failure(last, source))
     ready = found is not None and last.kind == CHECK and import_jobs.is_ready(found, Choice.of(last))
     return ImportRun(
         id=source.folder.name,
         name=source.name,
         step=STEPS[last.kind],
         choice=dict(last.about["choice"]),
-        job=replace(job_info(last), message=import_jobs.failure(last, source)),
-        report=found and _imported(found),
+        job=state,
+        report=_imported(found) if found else None,
         ready=ready,
     )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from labeler import jobs
 from labeler.api.common import JobInfo
-from labeler.jobs import Job
+from labeler.jobs import Job, Outcome
 
 
 def job_info(job: Job) -> JobInfo:
-    """How far a job is, or how it ended."""
-    outcome, last = jobs.outcome(job), next(reversed(list(jobs.events(job))), None)
+    """How far a job is, or how it ended; until its process is gone it runs, so that the next may start after it."""
+    running, last = jobs.is_running(job), next(reversed(list(jobs.events(job))), None)
+    outcome = Outcome("running") if running else jobs.outcome(job)
     return JobInfo(
         id=job.folder.name,
         state=outcome.state,
