@@ -57,6 +57,7 @@ def _managers(own: list[StreamlitPage], yours: StreamlitPage) -> dict[str, list[
             *own,
             st.Page(overview.draw, title=t("Overview"), url_path="overview"),
             st.Page(training.draw, title=t("Train & try"), url_path="train"),
+            st.Page(settings.draw, title=t("Project settings"), url_path="settings"),
         ],
         t("Insight"): [
             st.Page(agreement.draw, title=t("Agreement"), url_path="agreement"),
@@ -73,8 +74,7 @@ def _managers(own: list[StreamlitPage], yours: StreamlitPage) -> dict[str, list[
             st.Page(gold.draw, title=t("Gold"), url_path="gold"),
             st.Page(screening.draw, title=t("Screening"), url_path="screening"),
         ],
-        t("Settings"): [
-            st.Page(settings.draw, title=t("Project settings"), url_path="settings"),
+        t("Administration"): [
             st.Page(people.draw, title=t("People"), url_path="people"),
             st.Page(webhooks.draw, title=t("Webhooks"), url_path="webhooks"),
             yours,

@@ -128,12 +128,6 @@ def settled(page: Page) -> None:
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
 
 
-def open_from_menu(page: Page, menu: str, name: str) -> None:
-    """Go to a manager's page by the menu of the navigation that it is in."""
-    page.get_by_test_id("stTopNav").get_by_role("button", name=menu).click()
-    page.get_by_role("link", name=name, exact=True).click()
-
-
 def fill_login(page: Page, name: str, password: str = PASSWORD) -> None:
     page.fill("[name=name]", name)
     page.fill("[name=password]", password)
