@@ -31,6 +31,9 @@ from labeler.languages import t
 from labeler.routes.assets import FOLDER
 from labeler.routes.guard import MANAGERS
 
+READABLE = "<style>[data-testid=stSliderThumbValue] p { color: CanvasText }</style>"
+"""The dark theme's accent is dark enough to bear white text; as the text above a slider it would be too dark."""
+
 
 def main() -> None:
     """Draw the page that was asked for."""
@@ -47,6 +50,7 @@ def main() -> None:
         own.append(st.Page(review.draw, title=t("Review"), url_path="review"))
     yours = st.Page(tokens.draw, title=t("Account"), url_path="account")
     pages = _managers(own, yours) if manager else [*own, yours]
+    st.html(READABLE)
     st.navigation(pages, position="top" if reviewer else "hidden").run()
 
 

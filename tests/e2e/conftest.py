@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browsing import FLAGS, Site, Visit, open_site
+from browsing import FLAGS, Contexts, Site, Visit, open_site
 from playwright.sync_api import Browser, expect, sync_playwright
 
 expect.set_options(timeout=20_000)  # the machine may have other work to do; what is asked for stays the same
@@ -53,12 +53,16 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="module")
+def contexts(browser: Browser) -> Contexts:
+    return Contexts(browser)
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    visits = Visit(browser)
+def visit(contexts: Contexts) -> Iterator[Visit]:
+    visits = Visit(contexts)
     yield visits
-    for context in visits.contexts:
-        context.close()
+    contexts.release()
     assert visits.problems == []
 
 

@@ -212,5 +212,5 @@ def test_a_provider_that_is_down_is_said_plainly_and_passwords_still_work(visit:
         assert page.locator(ALERT).inner_text() == "Example cannot be reached just now; try again later."
         fill_login(page, "labeler-1", PASSWORD)
         page.get_by_test_id("no-tasks").or_(page.get_by_test_id("ranking-board")).wait_for()
-        page.context.close()
+        page.close()
     visit.expect("502")
