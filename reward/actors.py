@@ -56,7 +56,7 @@ class Role:
     def states(self, row: PackedRow, read_at: Tensor) -> Tensor:
         """(P, d) states of a row at P places."""
         with self.acting():
-            return self.reader.hidden(row)[0, read_at]
+            return self.reader.states(row, read_at)
 
 
 @dataclass(frozen=True)

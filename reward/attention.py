@@ -18,8 +18,9 @@ with the number of tokens, not with its square. What it computes is softmax(QKáµ
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
@@ -43,20 +44,22 @@ class Tile:
     """Indices into a packed row.
 
     Attributes:
-        rows: the queries.
+        rows: the queries, as indices into the queries at hand.
         seen: keys that every one of them sees; maybe none.
         own: keys that some of them see.
         tails: where a new tail begins among ``own``, as indices into the row.
+        at: where the queries stand in the row; at ``rows`` where all are at hand.
     """
 
     rows: slice
     seen: slice
     own: slice
     tails: tuple[int, ...]
+    at: Sequence[int]
 
     def visible(self) -> Tensor:
         """(rows, own) bool, True where the query sees the key."""
-        queries = torch.arange(self.rows.start, self.rows.stop)[:, None]
+        queries = torch.tensor(self.at)[:, None]
         keys = torch.arange(self.own.start, self.own.stop)[None]
         bounds = torch.tensor(self.tails, dtype=torch.int64)
         tail_of_query, tail_of_key = (torch.bucketize(index, bounds, right=True) for index in (queries, keys))
@@ -65,9 +68,17 @@ class Tile:
 
 @dataclass(frozen=True, eq=False)
 class Tiling:
-    """The tiles of one packed row, which all layers share, and their masks, made once per number format."""
+    """The tiles of one packed row, which all layers share, and their masks, made once per number format.
+
+    Attributes:
+        tiles: they hold every query once.
+        asked: (U,) int64, ascending: where the queries stand in the row, if they are not all of it.
+        last: what the last layer takes instead where only some of its states are asked for.
+    """
 
     tiles: tuple[Tile, ...]
+    asked: Tensor | None = None
+    last: Tiling | None = None
     _masks: dict[tuple[torch.dtype, int], list[Tensor]] = field(default_factory=dict)
 
     def masks(self, dtype: torch.dtype, heads: int) -> list[Tensor]:
@@ -86,11 +97,23 @@ def tile(blocks: Sequence[Block]) -> Tiling:
         for start in range(block.start, block.end, ROWS):
             rows = slice(start, min(start + ROWS, block.end))
             if start < block.tail_start:
-                tiles.append(Tile(rows, slice(block.start, start), rows, tails))
+                tiles.append(Tile(rows, slice(block.start, start), rows, tails, range(rows.start, rows.stop)))
             else:
                 first = max(tail for tail in tails if tail <= start)
-                tiles.append(Tile(rows, slice(block.start, block.tail_start), slice(first, rows.stop), tails))
+                seen, own = slice(block.start, block.tail_start), slice(first, rows.stop)
+                tiles.append(Tile(rows, seen, own, tails, range(rows.start, rows.stop)))
     return Tiling(tuple(tiles))
+
+
+def ask(tiling: Tiling, asked: Tensor) -> Tiling:
+    """The tiling with a last layer of which only the states at some places (U,), in ascending order, are asked for."""
+    places, tiles, start = asked.tolist(), [], 0
+    for part in tiling.tiles:
+        stop = bisect_left(places, part.rows.stop)
+        if start < stop:
+            tiles.append(replace(part, rows=slice(start, stop), at=places[start:stop]))
+        start = stop
+    return replace(tiling, last=Tiling(tuple(tiles), asked))
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, tiling: Tiling) -> Tensor:

@@ -1,8 +1,8 @@
 """The state of a training run on disk, so that a killed run continues bit by bit where its last checkpoint stood.
 
-A checkpoint is a folder with the weights, the optimizer's tensors and the position; it appears whole, and only then
-does the one before go. Nothing random is saved: the order of the groups is a function of seed and epoch, and there is
-no dropout. No pickle is involved.
+A checkpoint is a folder with the weights that learn, the optimizer's tensors and the position; frozen weights come from
+the base again. It appears whole, and only then does the one before go. Nothing random is saved: the order of the groups
+is a function of seed and epoch, and there is no dropout. No pickle is involved.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, load_model, save_file, save_model
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from labeler.errors import TrainingError, UsageError
@@ -95,7 +95,7 @@ def save(
 ) -> Path:
     """Write a checkpoint and remove those before it."""
     with replacing_last(work, state.step) as scratch:
-        save_model(model, str(scratch / WEIGHTS))
+        save_file(_learned(model), scratch / WEIGHTS)
         save_file(optimizer_tensors(optimizer), scratch / OPTIMIZER)
         if auxiliary is not None:
             save_file(auxiliary.tensors(), scratch / LIKELIHOOD)
@@ -139,7 +139,7 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, auxil
         TrainingError: the checkpoint is damaged.
     """
     try:
-        load_model(model, folder / WEIGHTS)
+        _put_back(model, load_file(folder / WEIGHTS))
         tensors = load_file(folder / OPTIMIZER)
         if auxiliary is not None:
             auxiliary.restore(load_file(folder / LIKELIHOOD))
@@ -149,6 +149,25 @@ def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, auxil
     restore_optimizer(optimizer, tensors)
     fields["valid"] = [tuple(entry) for entry in fields["valid"]]
     return State(**fields)
+
+
+def _learned(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The weights that learn, by name; one that is used in two places comes once."""
+    return {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+
+
+@torch.no_grad()
+def _put_back(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Set what `_learned` gave.
+
+    Raises:
+        ValueError: these are the weights of another model.
+    """
+    learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if {name: p.shape for name, p in learned.items()} != {name: t.shape for name, t in tensors.items()}:
+        raise ValueError("it holds other weights than this run learns")
+    for name, parameter in learned.items():
+        parameter.copy_(tensors[name])
 
 
 def _same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@ activations, normalising in many passes, copying for every head. Here a whole la
     n₂ = norm(y)          g, u = split(n₂ [W_g|W_u]ᵀ)
     z  = y + (silu(g) · u) W_dᵀ
 
-Weights are joined and cast once per optimizer step, the residual stream stays in float32, and backward keeps x, y, the
+Of the last layer only the states that are asked for are computed, from all keys and values. Weights are joined and
+cast once per optimizer step, the residual stream stays in float32, and backward keeps x, y, the
 heads, g and u, and computes norms and activations again. `fuse` replaces the forward of layers that are built exactly
 so (Llama, Mistral, Qwen2, SmolLM2, …) and leaves the weights where they are; `reward.model` then tries it against the
 stock layers before it is used. Ordinary inputs, without a tiling, still go through the stock layer.
@@ -81,7 +82,7 @@ def fuse(classifier: PreTrainedModel) -> None:
     if not isinstance(layers, nn.ModuleList) or not all(fits(layer) for layer in layers):
         raise NotImplementedError(f"the layers of {type(classifier).__name__} are not computed in one step")
     for layer in layers:
-        layer.forward = fused_forward(layer)
+        layer.forward = fused_forward(layer, last=layer is layers[-1])
 
 
 def unfuse(classifier: PreTrainedModel) -> None:
@@ -106,8 +107,11 @@ def fits(layer: nn.Module) -> bool:
     )
 
 
-def fused_forward(layer: Any) -> Callable[..., Any]:
-    """A layer's forward that takes packed rows in one step and leaves all else to the stock one."""
+def fused_forward(layer: Any, *, last: bool) -> Callable[..., Any]:
+    """A layer's forward that takes packed rows in one step and leaves all else to the stock one.
+
+    That of the last layer gives the states that are asked for, (1, U, d), where the tiling says so.
+    """
     stock = layer.forward
     attention, mlp = layer.self_attn, layer.mlp
     norms = (layer.input_layernorm, layer.post_attention_layernorm)
@@ -139,6 +143,8 @@ def fused_forward(layer: Any) -> Callable[..., Any]:
     ) -> Any:
         if tiling is None or position_embeddings is None or hidden_states.device.type != "cpu":
             return stock(hidden_states, *args, tiling=tiling, position_embeddings=position_embeddings, **kwargs)
+        if last and tiling.last:
+            tiling = tiling.last
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else hidden_states.dtype
         parameters = (
             *(n.weight for n in norms),
@@ -170,7 +176,7 @@ def join(parameters: tuple[Tensor, ...], dtype: torch.dtype) -> Weights:
 
 
 class _Layer(torch.autograd.Function):
-    """(1, L, d) → (1, L, d); see the module's docstring for what it computes."""
+    """(1, L, d) → (1, L, d), or (1, U, d) where the tiling asks for these; see the module's docstring."""
 
     @staticmethod
     def forward(  # noqa: PLR0917 (apply takes positions only)
@@ -190,8 +196,12 @@ class _Layer(torch.autograd.Function):
             before = hidden[0]
             normed, size1 = normalise(before, norm1, shape.eps[0], dtype)
             query, key, value = split_heads(linear(normed, weights.qkv, weights.qkv_bias), cos[0], sin[0], shape)
+            asked = tiling.asked
+            if asked is not None:
+                query = query[:, asked]
             mixed = join_heads(attend(query, key, value, tiling))
-            between = torch.mm(mixed, weights.out.T).to(before.dtype).add_(before)
+            own = before if asked is None else before[asked]
+            between = torch.mm(mixed, weights.out.T).to(before.dtype).add_(own)
             normed, size2 = normalise(between, norm2, shape.eps[1], dtype)
             gate_up = torch.mm(normed, weights.gate_up.T)
             gate, up = gate_up.chunk(2, dim=1)
@@ -225,11 +235,17 @@ class _Layer(torch.autograd.Function):
         narrow = d_between.to(dtype)
         d_mixed = torch.mm(narrow, weights.out).view(len(narrow), shape.key_heads, -1, shape.head_size).transpose(0, 1)
         d_out = torch.mm(narrow.T, mixed)
-        d_heads = attend_backward(d_mixed.contiguous(), query, key, value, ctx.tiling)
-        d_qkv = split_heads_backward(*d_heads, cos[0], sin[0], shape)
+        d_query, *d_others = attend_backward(d_mixed.contiguous(), query, key, value, ctx.tiling)
+        asked = ctx.tiling.asked
+        if asked is not None:
+            d_query = d_query.new_zeros(len(key), key.shape[1], *d_query.shape[2:]).index_copy_(1, asked, d_query)
+        d_qkv = split_heads_backward(d_query, *d_others, cos[0], sin[0], shape)
         d_joined = torch.mm(d_qkv.T, normalised(before, size1, norm1, dtype))
         d_before, d_norm1 = normalise_backward(torch.mm(d_qkv, weights.qkv), before, size1, norm1)
-        d_before += d_between
+        if asked is None:
+            d_before += d_between
+        else:
+            d_before.index_add_(0, asked, d_between)
 
         sizes = [shape.heads * shape.head_size, *[shape.key_heads * shape.head_size] * 2]
         biases: tuple[Tensor | None, ...] = (None,) * 3

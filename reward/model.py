@@ -23,7 +23,7 @@ from reward.base import load_tokenizer, quiet
 from reward.data import EncodedGroup
 from reward.frozen import LowerLayers, Store
 from reward.packing import Inputs, PackedRow, pack, pad
-from reward.reading import ROUGH, TOLERANCE, WHOLE, Mode, choose, close, probe_group, read_row, switch
+from reward.reading import ROUGH, TOLERANCE, WHOLE, Mode, choose, close, probe_group, read_row, read_states, switch
 from reward.tokenizer import context_length, prepare_tokenizer
 
 
@@ -78,8 +78,8 @@ class RewardModel(nn.Module):
             ).logits
             return logits[:, 0]
         with self.lower.skipped(inputs.states) if self.lower and inputs.states is not None else nullcontext():
-            hidden = self.hidden(inputs)
-        scores: Tensor = head(self.classifier)(hidden[0, inputs.ends])
+            states = read_states(self.classifier, self.mode, inputs, inputs.ends)
+        scores: Tensor = head(self.classifier)(states)
         return scores[:, 0]
 
     def checkpoint_activations(self) -> None:
@@ -177,8 +177,11 @@ def new_reward_model(
     """
     classifier = load_classifier(folder)
     tokenizer = prepare_tokenizer(load_tokenizer(folder), encoder=head_name(classifier) != "score")
-    if len(tokenizer) > classifier.get_input_embeddings().num_embeddings:
+    known = classifier.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:  # a padding token was added
         classifier.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        with torch.no_grad():
+            classifier.get_input_embeddings().weight[known:] = 0.0  # drawn at random, no run would be like the next
     start_head(head(classifier), seed)
     set_label(classifier, tokenizer)
     limit = context_length(classifier.config, tokenizer, max_length)

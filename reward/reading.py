@@ -94,9 +94,22 @@ def _agrees(
 
 def read_row(model: PreTrainedModel, mode: Mode, row: PackedRow) -> Tensor:
     """(1, L, d) what the backbone makes of a row; "padded" reads it as one plain sequence."""
+    return _last_states(model, row, mask_of(mode, row))
+
+
+def read_states(model: PreTrainedModel, mode: Mode, row: PackedRow, read_at: Tensor) -> Tensor:
+    """(P, d) what the backbone makes of a row at P places; fused layers compute nothing else in the last one."""
+    if mode != "fused":
+        return read_row(model, mode, row)[0, read_at]
+    asked, place = torch.unique(read_at, return_inverse=True)
+    mask = mask_of(mode, row)
+    return _last_states(model, row, mask | {"tiling": attention.ask(mask["tiling"], asked)})[0, place]
+
+
+def _last_states(model: PreTrainedModel, row: PackedRow, mask: dict[str, Any]) -> Tensor:
     backbone = getattr(model, model.base_model_prefix)
     hidden: Tensor = backbone(
-        input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, **mask_of(mode, row)
+        input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, **mask
     ).last_hidden_state
     return hidden
 

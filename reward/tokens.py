@@ -25,7 +25,7 @@ from reward import rl
 from reward.data import EncodedGroup
 from reward.frozen import Cut
 from reward.packing import PackedRow, pack
-from reward.reading import WHOLE, Mode, choose, probe_group, read_row, switch
+from reward.reading import WHOLE, Mode, choose, probe_group, read_row, read_states, switch
 
 CHUNK = 256
 """Tokens whose logits are held at once."""
@@ -99,15 +99,15 @@ class Reader:
             return row
         return replace(row, states=self.cut.states(row, lambda r: read_row(self.model, self.mode, r)))
 
-    def hidden(self, row: PackedRow) -> Tensor:
-        """(1, L, d) last hidden states of a row."""
+    def states(self, row: PackedRow, read_at: Tensor) -> Tensor:
+        """(P, d) last states of a row at P places."""
         skipped = self.cut.skipped(row.states) if self.cut and row.states is not None else nullcontext()
         with skipped:
-            return read_row(self.model, self.mode, row)
+            return read_states(self.model, self.mode, row, read_at)
 
     def _at_tokens(self, row: PackedRow) -> Tensor:
         """(P, d) states that the completion tokens of a row are predicted from."""
-        return read_row(self.model, self.mode, row)[0, places(row).read_at].float()
+        return read_states(self.model, self.mode, row, places(row).read_at).float()
 
 
 def _one_by_one(groups: Sequence[EncodedGroup]) -> list[PackedRow]:

@@ -180,11 +180,21 @@ def test_tiles_see_what_the_dense_mask_shows(sizes: list[tuple[int, list[int]]],
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attention, "ROWS", rows)
         tiling = attention.tile(packed.blocks)
-    seen = torch.zeros(packed.tokens, packed.tokens, dtype=torch.int64)
+    shown = dense_mask(packed)[0, 0].long()
+    assert torch.equal(seen_by(tiling, packed.tokens, packed.tokens), shown)
+    asked = torch.arange(packed.tokens)[packed.tokens % 3 :: 3]
+    last = attention.ask(tiling, asked).last
+    assert last is not None
+    assert torch.equal(seen_by(last, len(asked), packed.tokens), shown[asked])
+
+
+def seen_by(tiling: attention.Tiling, queries: int, keys: int) -> torch.Tensor:
+    """(queries, keys) how often each query is told to see each key."""
+    seen = torch.zeros(queries, keys, dtype=torch.int64)
     for tile in tiling.tiles:
         seen[tile.rows, tile.seen] += 1
         seen[tile.rows, tile.own] += tile.visible()
-    assert torch.equal(seen, dense_mask(packed)[0, 0].long())
+    return seen
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -229,13 +239,18 @@ def test_bfloat16_attention_stays_close_to_float32() -> None:
         assert relative(half.grad, wide.grad) < 0.02
 
 
-def test_fused_layers_by_finite_differences(tiny_base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked", [None, (2, 4, 8)])
+def test_fused_layers_by_finite_differences(
+    tiny_base: Base, monkeypatch: pytest.MonkeyPatch, asked: tuple[int, ...] | None
+) -> None:
     monkeypatch.setattr(fused, "ROWS", 4)
     model, _ = load(tiny_base, "qwen2", "fused")
     classifier = model.classifier.double()
-    backbone, layer = classifier.model, classifier.model.layers[0]
+    backbone, layer = classifier.model, classifier.model.layers[0 if asked is None else -1]
     row = pack([encoded_group(3, [2, 4])], 100)[0]
     tiling = attention.tile(row.blocks)
+    if asked:
+        tiling = attention.ask(tiling, torch.tensor(asked))
     hidden = random(1, 9, 32, dtype=torch.float64)
     turned = backbone.rotary_emb(hidden, row.position_ids)
     norms = [layer.input_layernorm.weight, layer.post_attention_layernorm.weight]

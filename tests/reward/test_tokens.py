@@ -56,7 +56,7 @@ def test_log_probs_and_their_gradients_are_those_of_separate_sequences(
     seen = 0
     for row in reader.rows(groups(), budget=30):
         at = places(row)
-        states = reader.hidden(row)[0, at.read_at]
+        states = reader.states(row, at.read_at)
         found, entropy = token_log_probs(model.get_output_embeddings(), states, at.ids, ENDS, temperature)
         (found * (1 + at.step)).sum().backward()
         for tail, (g, k) in enumerate(row.owners):
@@ -96,7 +96,7 @@ def test_a_model_that_cannot_share_the_prompt_reads_every_sequence(tiny_base: Ba
     plain = stock(tiny_base("llama"))
     for row in rows:
         at = places(row)
-        found, _ = token_log_probs(model.get_output_embeddings(), reader.hidden(row)[0, at.read_at], at.ids, ENDS)
+        found, _ = token_log_probs(model.get_output_embeddings(), reader.states(row, at.read_at), at.ids, ENDS)
         expected, _ = by_hand(plain, groups()[row.owners[0][0]], row.owners[0][1], 1.0)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -108,6 +108,7 @@ def test_lower_layers_read_once_give_the_same_states(tiny_base: Base, family: st
     for row in reader.rows(groups(), 1000):
         with_states = reader.with_states(row)
         assert with_states.states is not None
-        expected = whole.hidden(replace(row))
-        torch.testing.assert_close(reader.hidden(with_states), expected, rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(reader.hidden(row), expected, rtol=1e-5, atol=1e-5)
+        read_at = places(row).read_at
+        expected = whole.states(replace(row), read_at)
+        torch.testing.assert_close(reader.states(with_states, read_at), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(reader.states(row, read_at), expected, rtol=1e-5, atol=1e-5)
