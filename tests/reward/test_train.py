@@ -186,6 +186,20 @@ def test_a_killed_run_continues_to_the_same_bits(
     assert one["calibration"] == other["calibration"]
 
 
+def test_a_checkpoint_holds_the_weights_that_learn_and_no_others(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = settings | {"lora": 2, "checkpoint_every": 1}
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        die_at(2, patch)
+        train.train(TrainConfig(**changed))
+    last = checkpoint.latest(checkpoint.work_folder(settings["out"]))
+    assert last is not None
+    names = load_file(last / checkpoint.WEIGHTS)
+    assert any(".lora_" in name for name in names)
+    assert all(".lora_" in name or "score" in name for name in names)
+
+
 def test_resume_without_a_checkpoint_starts_and_overwrite_replaces(settings: dict[str, Any]) -> None:
     short = settings | {"epochs": 1}
     first = train.train(TrainConfig(**short | {"resume": True}))
