@@ -235,11 +235,11 @@ class _Layer(torch.autograd.Function):
         narrow = d_between.to(dtype)
         d_mixed = torch.mm(narrow, weights.out).view(len(narrow), shape.key_heads, -1, shape.head_size).transpose(0, 1)
         d_out = torch.mm(narrow.T, mixed)
-        d_query, *d_others = attend_backward(d_mixed.contiguous(), query, key, value, ctx.tiling)
+        d_query, d_key, d_value = attend_backward(d_mixed.contiguous(), query, key, value, ctx.tiling)
         asked = ctx.tiling.asked
         if asked is not None:
             d_query = d_query.new_zeros(len(key), key.shape[1], *d_query.shape[2:]).index_copy_(1, asked, d_query)
-        d_qkv = split_heads_backward(d_query, *d_others, cos[0], sin[0], shape)
+        d_qkv = split_heads_backward(d_query, d_key, d_value, cos[0], sin[0], shape)
         d_joined = torch.mm(d_qkv.T, normalised(before, size1, norm1, dtype))
         d_before, d_norm1 = normalise_backward(torch.mm(d_qkv, weights.qkv), before, size1, norm1)
         if asked is None:
