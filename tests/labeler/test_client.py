@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,9 @@ def label(ann: Client, bob: Client, project: int) -> None:
     assert theirs
     assert theirs.id == task.id
     bob.submit(theirs.id, Answer(submission_id(), ranks={"A": 1, "B": 1}))
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    assert bob.opt_out(project, soon).until == f"{soon:%Y-%m-%dT%H:%M:%SZ}" == bob.opted_out(project).until
+    assert bob.opt_out(project, None).until is None
     other = bob.next_task(project).task
     assert other
     assert bob.skip(other.id, Skip(submission_id(), "unclear")).kind == "skip"
@@ -272,10 +276,15 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     desk.one_more_opinion(first)
     bob.oversight.comment(first, "Why?")
     desk.comment(first, "Because.", "bob")
-    assert [(item.author, item.text) for item in bob.oversight.comments(first)] == [
+    waiting = bob.notices(project)
+    assert [(item.judgment, item.comment) for item in waiting.again] == [(theirs.id, "Look again, please.")]
+    (talk,) = waiting.unread
+    assert (talk.labeler, talk.count) == ("bob", 1)
+    assert [(item.author, item.text) for item in bob.oversight.comments(talk.task)] == [
         ("bob", "Why?"),
         ("manager", "Because."),
     ]
+    assert bob.notices(project).unread == ()
     desk.adjudicate(first, Decision(submission_id(), accepted=theirs.id))
     (final,) = desk.adjudications(project)
     assert (final.task, final.by, final.accepted, final.ranks) == (first, "root", theirs.id, (1, 1))
