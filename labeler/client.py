@@ -194,7 +194,8 @@ class Client:
         Args:
             project_id: where to.
             path: of the file.
-            how: the fields of `labeler.api.content.ImportQuery`, as ``overlap=2`` or ``dry_run=True``.
+            how: the fields of `labeler.api.content.ImportQuery`, as ``overlap=2`` or ``dry_run=True``; with
+                ``unique_meaning`` use `Client.exchange`, whose imports are jobs.
         """
         with Path(path).open("rb") as file:
             return self._import(project_id, ImportQuery(**how), files={"file": file})

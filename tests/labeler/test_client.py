@@ -122,7 +122,7 @@ def test_everything_through_the_client_as_documented(database_url: str, tmp_path
         results(clients["root"], project, tmp_path)
         oversee(clients["root"], clients["bob"], project)
         screen(clients["root"], clients["ann"])
-        prompts(clients["root"])
+        prompts(clients["root"], tmp_path)
         models(clients["root"], project, tmp_path)
         reviewed_by_a_labeler(clients["root"], clients["ann"], project)
         exports(clients["root"], project, tmp_path)
@@ -436,7 +436,7 @@ def screen(root: Client, ann: Client) -> None:
 TOPICS = ("prime numbers and what they are", "rivers of the north", "prime numbers and what they do", "stones")
 
 
-def prompts(root: Client) -> None:
+def prompts(root: Client, folder: Path) -> None:
     """Twelve prompts of four topics are searched, put together, named, and come first where they are wanted."""
     project, desk = root.add_project(NewProject("topics", dwell_seconds=0)).id, root.prompts
     rows = [
@@ -450,9 +450,17 @@ def prompts(root: Client) -> None:
     ]
     lines = "\n".join(map(json.dumps, rows)).encode()
     again = json.dumps({**rows[0], "id": "again", "prompt": "What they ARE 0, and prime numbers?"}).encode()
-    would = root.import_lines(project, lines + b"\n" + again, unique_meaning=0.99, dry_run=True)
+    (folder / "topics.jsonl").write_bytes(lines + b"\n" + again)
+    with pytest.raises(ConflictError, match="too long for one request: send the file to /imports/upload"):
+        root.import_file(project, folder / "topics.jsonl", unique_meaning=0.99)
+    source = root.exchange.upload(folder / "topics.jsonl").id
+    root.exchange.check(source, "topics", unique_meaning=0.99)
+    would = waited(lambda: root.exchange.import_run(source)).report
     assert (would.groups, would.left_out[0].id, would.left_out[0].because) == (12, "again", "t0")
-    assert root.import_lines(project, lines).groups == 12
+    assert list(root.tasks(project)) == []
+    root.exchange.store(source)
+    assert waited(lambda: root.exchange.import_run(source)).report.groups == 12
+    root.exchange.put_away(source)
     before = desk.vectors(project)
     assert (before.base, before.prompts, before.job, before.usual_clusters) == (None, 0, None, 2)
     with pytest.raises(DataError, match="make them first"):

@@ -432,6 +432,15 @@ def test_an_import_is_tried_cleaned_and_may_be_packed(asked, people: Store, monk
     )
 
 
+def test_an_import_at_once_compares_no_meanings(asked, people: Store):
+    for dry_run in ("true", "false"):
+        query = {"unique_meaning": "0.9", "dry_run": dry_run}
+        sent = {"content": b'{"prompt": "?", "responses": ["a", "b"]}', "headers": {"content-type": bodies.JSON_LINES}}
+        found = assert_problem(asked("manager", "POST", "/projects/1/import", params=query, **sent), 409)
+        assert "send the file to /imports/upload, check it with unique_meaning" in found["detail"]
+    assert people.counts(1).tasks == 2
+
+
 def test_an_export_is_a_file_or_a_zip(asked, people: Store):
     pair = {"prompt": "?", "chosen": "a", "rejected": "b", "annotator": "x"}
     lines = {"content": json.dumps(pair).encode(), "headers": {"content-type": bodies.JSON_LINES}}
