@@ -188,10 +188,11 @@ def opt_out(connection: sa.Connection, seeker: Seeker, until: float | None) -> N
     connection.execute(sa.update(leases).where(*held).values(expires=seeker.now))
 
 
-def opted_out(connection: sa.Connection, user_id: int, now: float) -> frozenset[int]:
-    """The projects of which the person takes no sensitive tasks now."""
-    query = sa.select(opt_outs.c.project_id).where(opt_outs.c.user_id == user_id, opt_outs.c.until > now)
-    return frozenset(connection.execute(query).scalars())
+def opted_out(connection: sa.Connection, user_id: int, now: float) -> dict[int, float]:
+    """The projects of which the person takes no sensitive tasks now, and until when."""
+    mine = (opt_outs.c.user_id == user_id, opt_outs.c.until > now)
+    rows = connection.execute(sa.select(opt_outs.c.project_id, opt_outs.c.until).where(*mine))
+    return {row.project_id: row.until for row in rows}
 
 
 def left_out(connection: sa.Connection, seeker: Seeker) -> int:

@@ -11,14 +11,14 @@ from typing import Annotated, Any, Union
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, subcommand
 
-from labeler import commands, project_commands, serving, webhook_commands
+from labeler import commands, project_commands, serving, user_commands, webhook_commands
 from labeler.errors import ProductError
 from labeler.export_command import Export
 from labeler.prioritize import Prioritize
 
 COMMANDS: dict[str, type[Any]] = {
     "init": commands.Init,
-    "users": commands.Users,
+    "users": user_commands.Users,
     "import": commands.Import,
     "project": project_commands.Project,
     "prioritize": Prioritize,

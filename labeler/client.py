@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -38,7 +39,9 @@ from labeler.api.labeling import (
     Draft,
     Kept,
     Next,
+    Notices,
     OfferInfo,
+    OptOut,
     OwnJudgment,
     Recorded,
     SaveDraft,
@@ -191,7 +194,8 @@ class Client:
         Args:
             project_id: where to.
             path: of the file.
-            how: the fields of `labeler.api.content.ImportQuery`, as ``overlap=2`` or ``dry_run=True``.
+            how: the fields of `labeler.api.content.ImportQuery`, as ``overlap=2`` or ``dry_run=True``; with
+                ``unique_meaning`` use `Client.exchange`, whose imports are jobs.
         """
         with Path(path).open("rb") as file:
             return self._import(project_id, ImportQuery(**how), files={"file": file})
@@ -315,6 +319,19 @@ class Client:
     def history(self, project_id: int) -> Iterator[OwnJudgment]:
         """One's own standing judgments, latest first."""
         return self._pages(Page[OwnJudgment], f"/projects/{project_id}/history")
+
+    def notices(self, project_id: int) -> Notices:
+        """What waits for one: own judgments to look at again, and talk that one has not read."""
+        return self._ask(Notices, "GET", f"/projects/{project_id}/notices")
+
+    def opted_out(self, project_id: int) -> OptOut:
+        """Whether one leaves out sensitive tasks, and until when."""
+        return self._ask(OptOut, "GET", f"/projects/{project_id}/opt-out")
+
+    def opt_out(self, project_id: int, until: datetime | None) -> OptOut:
+        """Leave out sensitive tasks until a moment with its time zone, or (None) take them again."""
+        wanted = OptOut(None if until is None else until.isoformat())
+        return self._ask(OptOut, "PUT", f"/projects/{project_id}/opt-out", wanted)
 
     # Training
 

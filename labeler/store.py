@@ -403,8 +403,8 @@ class Store:
         with self._seeker(project_id, user_id) as (connection, seeker):
             claims.opt_out(connection, seeker, until)
 
-    def opted_out(self, user_id: int) -> frozenset[int]:
-        """The ids of the projects of which this person takes no sensitive tasks now."""
+    def opted_out(self, user_id: int) -> dict[int, float]:
+        """The ids of the projects of which this person takes no sensitive tasks now, and until when."""
         with self.database.read() as connection:
             return claims.opted_out(connection, user_id, self.clock())
 

@@ -22,7 +22,8 @@ class ImportOptions:
         unique: leave out groups whose prompt was there before.
         unique_prefix: leave out groups whose prompt begins with the same so many characters as an earlier one.
         unique_meaning: leave out groups whose prompt means the same as an earlier one: vectors of them have at least
-            this cosine (0.95 is strict). Making the vectors takes its time.
+            this cosine (0.95 is strict). Making the vectors takes its time, so only an import that is checked and
+            stored as a job does it.
         per_author: leave out groups beyond so many of one ``meta.author``.
         split_by_author: put all groups of an author into one split.
         mask_pii: mask e-mail addresses, telephone and card numbers, IBANs, IP addresses and US social security numbers.

@@ -227,3 +227,56 @@ class OwnJudgment:
     at: str
     prompt: str
     summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedInfo:
+    """One of one's own judgments that a reviewer asks to look at again; bring it back with ``undo``.
+
+    Attributes:
+        comment: what they say about it.
+    """
+
+    judgment: int
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadInfo:
+    """A talk about a task with messages that one has not read.
+
+    Attributes:
+        labeler: whose thread it is.
+        preview: the beginning of the prompt.
+        count: how many messages are new.
+    """
+
+    task: int
+    labeler: str
+    preview: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What waits for a person in a project.
+
+    Attributes:
+        again: judgments to look at again, the oldest first.
+        unread: talk with something new, the latest first.
+    """
+
+    again: tuple[ReturnedInfo, ...]
+    unread: tuple[UnreadInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """Whether one is given the tasks of a project whose ``meta.sensitive`` is true.
+
+    Attributes:
+        until: the moment until which one is not, as ``2026-01-31T18:00:00Z`` and at most 36 hours ahead; null where
+            one is given them.
+    """
+
+    until: Annotated[str | None, Limit(high=40)] = None

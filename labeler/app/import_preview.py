@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from labeler import import_jobs
-from labeler.app.language import strong, titles
+from labeler.app.language import strong, table
 from labeler.import_jobs import Source
 from labeler.import_report import REASONS, problem_line
 from labeler.importing import LOOKED, Report
@@ -49,7 +49,7 @@ def problems(found: Report, job: Job, source: Source) -> None:
         "field": st.column_config.TextColumn(width=120),
         WRONG: st.column_config.TextColumn(width="large"),
     }
-    st.dataframe(rows, hide_index=True, width="stretch", column_config=titles(rows, widths))
+    table(rows, widths)
     if found.bad > len(rows):
         st.caption(t("The first {shown} of {all}.", shown=len(rows), all=found.bad))
     _bad_download(job, source)
@@ -79,7 +79,7 @@ def cleaned(found: Report) -> None:
             which += [
                 {"group": one["id"], "why": t("masked"), "because of": _kinds(one["kinds"])} for one in found.masked
             ]
-            st.dataframe(which, hide_index=True, width="stretch", column_config=titles(which))
+            table(which)
     if found.repeated and "repeated" not in found.reasons:
         st.info(
             tn(

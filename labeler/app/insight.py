@@ -170,10 +170,9 @@ def table(
     rows: Sequence[Mapping[str, Any]], name: str, column_config: Mapping[str, Any] | None = None, **options: Any
 ) -> Any:
     """A table with a button that downloads it; returns what a selection in it says."""
-    titles = language.titles(rows, column_config)
-    height = min(38 + 35 * len(rows), 460)
-    found = st.dataframe(rows, hide_index=True, width="stretch", height=height, column_config=titles, **options)
-    st.download_button(t("Download CSV"), csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}")
+    found = language.table(rows, column_config, height=min(38 + 35 * len(rows), 460), **options)
+    about = t("For programs: the names of its columns are English in every language.")
+    st.download_button(t("Download CSV"), csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}", help=about)
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from labeler.agreement import Estimate, pairwise_agreement
-from labeler.app import insight
+from labeler.app import insight, language
 from labeler.app.charts import band, interval_row, intervals
 from labeler.app.insight import View, percent, span, written
 from labeler.languages import figure, mark, t
@@ -129,7 +129,7 @@ def _one(person: PersonQuality, hours: tuple[HourOfWork, ...], typical: float | 
         (t("same answer to the same question again"), percent(person.consistency)),
         (t("ties"), percent(person.ties)),
     ]
-    st.dataframe([{t("measure"): name, t("value"): value} for name, value in lines], hide_index=True, width="stretch")
+    language.table([{mark("measure"): name, mark("value"): value} for name, value in lines])
     _day(person.annotator, hours)
 
 

@@ -42,7 +42,7 @@ def strong(text: str) -> None:
     st.markdown(f"**{text}**")
 
 
-def titles(rows: Sequence[Mapping[str, Any]], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _titles(rows: Sequence[Mapping[str, Any]], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Titles for the columns of a table, whose names in the rows (and in files made of them) are English.
 
     Args:
@@ -51,6 +51,12 @@ def titles(rows: Sequence[Mapping[str, Any]], given: Mapping[str, Any] | None = 
     """
     configured = {name: dict((given or {}).get(name, {})) for name in (rows[0] if rows else ())}
     return {name: {**column, "label": column.get("label") or t(name)} for name, column in configured.items()}
+
+
+def table(rows: Sequence[Mapping[str, Any]], column_config: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    """A table with its titles in the page's language; its own button downloads it with the English names of `rows`."""
+    shown = _titles(rows, column_config)
+    return st.dataframe(rows, hide_index=True, width="stretch", column_config=shown, **options)
 
 
 def translated(names: Iterable[str]) -> Callable[[str], str]:

@@ -91,18 +91,18 @@ def _progress(counts: dict[str, ProjectCounts]) -> None:
     st.altair_chart(bars.properties(height=130 + 34 * len(counts)), width="stretch")
     table = [
         {
-            t("project"): name,
-            t("tasks"): count.tasks,
-            **{t(state): tasks for state, tasks in _states(count).items()},
-            t("rankings"): count.judgments,
-            t("skips"): count.skips,
-            t("corrections"): count.corrections,
-            t("in hand"): count.live_leases,
-            t("demonstrations"): count.demonstrations,
+            mark("project"): name,
+            mark("tasks"): count.tasks,
+            **_states(count),
+            mark("rankings"): count.judgments,
+            mark("skips"): count.skips,
+            mark("corrections"): count.corrections,
+            mark("in hand"): count.live_leases,
+            mark("demonstrations"): count.demonstrations,
         }
         for name, count in counts.items()
     ]
-    st.dataframe(table, hide_index=True, width="stretch")
+    language.table(table)
 
 
 def _states(count: ProjectCounts) -> dict[str, int]:
@@ -195,17 +195,17 @@ def _people(project: Project, report: AgreementReport, seconds: dict[str, float]
     st.subheader(t("Annotators"), anchor=False)
     rows = [
         {
-            t("annotator"): count.annotator,
-            t("rankings"): count.judgments,
-            t("skips"): count.skips,
-            t("corrections"): count.corrections,
-            t("median seconds"): figure(seconds[count.annotator], ".1f") if count.annotator in seconds else "–",
-            t("hours"): round(count.seconds / 3600, 2),
-            t("agrees with the others"): _percent(report.people.get(count.annotator)),
+            mark("annotator"): count.annotator,
+            mark("rankings"): count.judgments,
+            mark("skips"): count.skips,
+            mark("corrections"): count.corrections,
+            mark("median seconds"): figure(seconds[count.annotator], ".1f") if count.annotator in seconds else "–",
+            mark("hours"): round(count.seconds / 3600, 2),
+            mark("agrees with the others"): _percent(report.people.get(count.annotator)),
         }
         for count in services().store.annotator_counts(project.id)
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, width="stretch")
+        language.table(rows)
     else:
         st.write(t("Nobody has judged anything yet."))

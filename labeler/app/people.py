@@ -47,15 +47,15 @@ def _list(me: User) -> None:
     addresses = Identities(store).addresses()
     rows = [
         {
-            t("name"): user.name,
-            t("role"): t(ROLES[user.role]),
-            t("projects"): ", ".join(store.memberships(user.id)) or t("all"),
-            t("account"): t("closed") if user.disabled else t("open"),
-            **({t("e-mail"): ", ".join(addresses.get(user.id, ()))} if services().provider else {}),
+            mark("name"): user.name,
+            mark("role"): t(ROLES[user.role]),
+            mark("projects"): ", ".join(store.memberships(user.id)) or t("all"),
+            mark("account"): t("closed") if user.disabled else t("open"),
+            **({mark("e-mail"): ", ".join(addresses.get(user.id, ()))} if services().provider else {}),
         }
         for user in store.users()
     ]
-    st.dataframe(rows, hide_index=True, width="stretch")
+    language.table(rows)
 
 
 def _add(me: User) -> None:

@@ -10,9 +10,9 @@ import streamlit as st
 
 from labeler.agreement import Estimate
 from labeler.app.charts import chart, tip
-from labeler.app.language import strong
+from labeler.app.language import strong, table
 from labeler.label_schema import OUTPUT_FLAGS, PROMPT_FLAGS
-from labeler.languages import figure, t
+from labeler.languages import figure, mark, t
 from labeler.rating_report import RATING, Mark, MarkAgreement, RatingReport
 
 USUAL = {flag.name: flag.text for flag in (*OUTPUT_FLAGS, *PROMPT_FLAGS)}
@@ -90,15 +90,15 @@ def _squares(rows: Sequence[dict[str, Any]]) -> None:
 def _table(report: RatingReport) -> None:
     rows = [
         {
-            t("model"): mark.model or t("prompts"),
-            t("rating or flag"): _called(mark.what),
-            t("value"): _figure(mark.what, mark.estimate.value),
-            t("95 % interval"): _span(mark.what, mark.estimate),
-            t("asked"): mark.estimate.comparisons,
+            mark("model"): item.model or t("prompts"),
+            mark("rating or flag"): _called(item.what),
+            mark("value"): _figure(item.what, item.estimate.value),
+            mark("95 % interval"): _span(item.what, item.estimate),
+            mark("asked"): item.estimate.comparisons,
         }
-        for mark in (*report.ratings, *report.flags, *report.prompt_flags)
+        for item in (*report.ratings, *report.flags, *report.prompt_flags)
     ]
-    st.dataframe(rows, hide_index=True, width="stretch", height=min(38 + 35 * len(rows), 420))
+    table(rows, height=min(38 + 35 * len(rows), 420))
 
 
 def _figure(what: str, value: float | None) -> str:
@@ -110,16 +110,16 @@ def _figure(what: str, value: float | None) -> str:
 def _agreement(found: Iterable[MarkAgreement]) -> None:
     rows = [
         {
-            t("agreement on"): _called(item.what),
-            t("coefficient"): f"{'α' if item.what == RATING else 'κ'} "
+            mark("agreement on"): _called(item.what),
+            mark("coefficient"): f"{'α' if item.what == RATING else 'κ'} "
             f"{'–' if item.coefficient is None else figure(item.coefficient, '.2f')}",
-            t("same answer"): f"{_figure('', item.equal.value)} ({_span('', item.equal)})",
-            t("completions"): item.completions,
+            mark("same answer"): f"{_figure('', item.equal.value)} ({_span('', item.equal)})",
+            mark("completions"): item.completions,
         }
         for item in found
     ]
     if rows:
-        st.dataframe(rows, hide_index=True, width="stretch")
+        table(rows)
         st.caption(t("α: Krippendorff's for ordinal ratings; κ: Fleiss'. Over completions that two or more judged."))
     else:
         st.text(t("No completion was rated or flagged by two people yet."))

@@ -7,7 +7,7 @@ from typing import get_args
 
 import streamlit as st
 
-from labeler.app import project_page
+from labeler.app import language, project_page
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, User
 from labeler.errors import ProductError
@@ -132,7 +132,7 @@ def _results(project: Project, desk: ExamDesk) -> None:
     found = desk.results(project.id)
     if not found:
         return
-    st.dataframe([_row(candidate) for candidate in found], hide_index=True, width="stretch")
+    language.table([_row(candidate) for candidate in found])
     names = [candidate.name for candidate in found]
     chosen = st.selectbox(t("Candidate"), names, key=f"candidate-{project.id}") if len(names) > 1 else names[0]
     _one(project, next(candidate for candidate in found if candidate.name == chosen))
@@ -140,14 +140,14 @@ def _results(project: Project, desk: ExamDesk) -> None:
 
 def _row(candidate: Candidate) -> dict[str, object]:
     return {
-        t("candidate"): candidate.name,
-        t("state"): t(STATES[candidate.state]),
-        t("attempt"): candidate.attempt,
-        t("tasks"): t("{part} of {all}", part=candidate.answered, all=candidate.answered + candidate.coming),
-        t("sensitive"): _percent(candidate.scores.flags),
-        t("rankings"): _percent(candidate.scores.rankings),
-        t("written"): _grade(candidate.scores.grade),
-        t("areas"): len(candidate.ticked),
+        mark("candidate"): candidate.name,
+        mark("state"): t(STATES[candidate.state]),
+        mark("attempt"): candidate.attempt,
+        mark("tasks"): t("{part} of {all}", part=candidate.answered, all=candidate.answered + candidate.coming),
+        mark("sensitive"): _percent(candidate.scores.flags),
+        mark("rankings"): _percent(candidate.scores.rankings),
+        mark("written"): _grade(candidate.scores.grade),
+        mark("areas"): len(candidate.ticked),
     }
 
 

@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 import streamlit as st
 
+from labeler.app.language import table
 from labeler.app.session import services
 from labeler.entities import Judgment, Project
 from labeler.errors import ProductError
-from labeler.languages import t
+from labeler.languages import mark, t
 from labeler.records import Group
 
 
@@ -38,7 +39,7 @@ def draw(project: Project, task_id: str) -> None:
     st.caption(" · ".join(about))
     st.subheader(t("Rankings"), anchor=False)
     if judgments:
-        st.dataframe([_row(group, judgment) for judgment in judgments], hide_index=True, width="stretch")
+        table([_row(group, judgment) for judgment in judgments])
     else:
         st.write(t("Nobody has judged it yet."))
     st.subheader(t("Completions"), anchor=False)
@@ -56,10 +57,10 @@ def _row(group: Group, judgment: Judgment) -> dict[str, Any]:
     """Who said what: a rank for each completion, by its number."""
     ranks = judgment.ranking.ranks if judgment.ranking else (None,) * len(group.completions)
     return {
-        t("annotator"): judgment.annotator,
+        mark("annotator"): judgment.annotator,
         **{str(number): rank for number, rank in enumerate(ranks, start=1)},
-        t("skipped"): judgment.reason or "",
-        t("note"): judgment.note or "",
-        t("seconds"): judgment.seconds,
-        t("at"): judgment.at,
+        mark("skipped"): judgment.reason or "",
+        mark("note"): judgment.note or "",
+        mark("seconds"): judgment.seconds,
+        mark("at"): judgment.at,
     }

@@ -32,8 +32,7 @@ def draw() -> None:
     _show_fresh()
     tokens = services().tokens.of(me.id)
     if tokens:
-        rows = [_row(token) for token in tokens]
-        st.dataframe(rows, hide_index=True, width="stretch", column_config=language.titles(rows))
+        language.table([_row(token) for token in tokens])
     left, right = st.columns(2, gap="large")
     with left:
         _add(me)

@@ -8,7 +8,7 @@ import altair as alt
 import streamlit as st
 
 from labeler import jobs, trainings
-from labeler.app import disagreements, job_view, model_compare, playground, project_page, queue_order
+from labeler.app import disagreements, job_view, language, model_compare, playground, project_page, queue_order
 from labeler.app.charts import chart, tip
 from labeler.app.job_view import model_title, number, read_json
 from labeler.app.session import services
@@ -152,8 +152,9 @@ def _metrics(job: Job) -> None:
         st.metric(t(ACCURACY), number(metrics.get("accuracy")), border=True)
         if low is not None and high is not None:
             st.text(t("95 % interval over prompts: {low} to {high}", low=number(low), high=number(high)))
-        rows = [{t("measure"): t(text), t("value"): number(metrics.get(name))} for name, text in METRICS.items()]
-        st.dataframe(rows, hide_index=True, width="stretch")
+        language.table(
+            [{mark("measure"): t(text), mark("value"): number(metrics.get(name))} for name, text in METRICS.items()]
+        )
         with st.expander("metrics.json"):
             st.json(metrics)
     report = job.folder / "report" / "report.html"

@@ -34,7 +34,7 @@ def draw() -> None:
     _show_secret()
     found = Webhooks(services().store).of(me)
     if found:
-        st.dataframe([_row(webhook) for webhook in found], hide_index=True, width="stretch")
+        language.table([_row(webhook) for webhook in found])
     left, right = st.columns(2, gap="large")
     with left:
         _add(me)
@@ -54,13 +54,13 @@ def _show_secret() -> None:
 
 def _row(webhook: Webhook) -> dict[str, str | int]:
     return {
-        t("id"): webhook.id,
-        t("address"): webhook.url,
-        t("hears of"): webhook.project or t(EVERY),
-        t("events"): ", ".join(webhook.events),
-        t("texts"): t("sent") if webhook.texts else t("not sent"),
-        t("state"): t("on") if webhook.active else t("gone (answered 410)"),
-        t("pending"): webhook.pending,
+        mark("id"): webhook.id,
+        mark("address"): webhook.url,
+        mark("hears of"): webhook.project or t(EVERY),
+        mark("events"): ", ".join(webhook.events),
+        mark("texts"): t("sent") if webhook.texts else t("not sent"),
+        mark("state"): t("on") if webhook.active else t("gone (answered 410)"),
+        mark("pending"): webhook.pending,
     }
 
 
@@ -117,10 +117,8 @@ def _deliveries(me: User, found: tuple[Webhook, ...]) -> None:
     if not sent:
         st.text(t("Nothing has happened yet that it wants to hear of."))
         return
-    picked = st.dataframe(
+    picked = language.table(
         [_delivery(delivery) for delivery in sent],
-        hide_index=True,
-        width="stretch",
         on_select="rerun",
         selection_mode="single-row",
         key=f"deliveries-{chosen}",
@@ -142,14 +140,14 @@ def _deliveries(me: User, found: tuple[Webhook, ...]) -> None:
 
 def _delivery(delivery: Delivery) -> dict[str, str | int | None]:
     return {
-        t("id"): delivery.id,
-        t("at"): _moment(delivery.created),
-        t("event"): delivery.type,
-        t("state"): t(STATES[delivery.state]),
-        t("tries"): delivery.tries,
-        t("last try"): _moment(delivery.last_try) if delivery.last_try else "",
-        t("status"): delivery.status,
-        t("answer"): delivery.answer or "",
+        mark("id"): delivery.id,
+        mark("at"): _moment(delivery.created),
+        mark("event"): delivery.type,
+        mark("state"): t(STATES[delivery.state]),
+        mark("tries"): delivery.tries,
+        mark("last try"): _moment(delivery.last_try) if delivery.last_try else "",
+        mark("status"): delivery.status,
+        mark("answer"): delivery.answer or "",
     }
 
 

@@ -3,136 +3,47 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import islice
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
+from client_server import ROWS, Witness, connected, everything, of_desks, waited
 from fake_commands import trained
-from jsonschema import Draft202012Validator
 from model_server import model_server
 
 from labeler.api.labeling import Answer, Draft, Skip
 from labeler.api.oversight import Decision, GoldSettings
 from labeler.api.people import NewPerson
 from labeler.api.projects import EndpointSetting, FlagSetting, NewProject, Rules, Settings
-from labeler.api.prompts import VectorsInfo
-from labeler.api.screening import ExamInfo
 from labeler.api.training import ModelRun, NewTraining, OrderQueue
 from labeler.api.webhooks import NewWebhook
 from labeler.client import Client, submission_id
 from labeler.client_models import Models
-from labeler.client_prompts import Prompts
+from labeler.entities import UserRole
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, StoreError
-from labeler.exam import ExamRules
 from labeler.formats import parse_group
 from labeler.snapshot import read_snapshot
 from labeler.store import Store
-from labeler.tokens import Tokens
-
-ROOT = Path(__file__).parents[2]
-FAKE_REWARD = ROOT / "tests" / "e2e" / "fake_reward"
-ROWS = [
-    {
-        "id": f"g{number}",
-        "prompt": f"Question {number}?",
-        "completions": [{"id": "a", "text": "Yes.", "model": "m1"}, {"id": "b", "text": "No.", "model": "m2"}],
-    }
-    for number in range(6)
-]
-
-
-@contextmanager
-def serving(database_url: str, folder: Path) -> Iterator[str]:
-    """A server process; its address."""
-    command = [sys.executable, "-m", "labeler.cli", "serve", "--db", database_url, "--port", "0"]
-    command += ["--runs", str(folder / "runs")]
-    environment = {**os.environ, "HF_TOKEN": "", "PYTHONPATH": os.pathsep.join((str(FAKE_REWARD), str(ROOT)))}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder)
-    try:
-        assert process.stdout
-        found = re.search(r"http://\S+:\d+", process.stdout.readline())
-        assert found, "the server did not say where it is"
-        yield found[0]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-        if process.stdout:
-            process.stdout.close()
-
-
-@dataclass
-class Witness:
-    """Remembers every answer of the server."""
-
-    answers: list[tuple[str, str, int, str, Any]] = field(default_factory=list)
-
-    def __call__(self, answer: httpx.Response) -> None:
-        answer.read()
-        kind = answer.headers.get("content-type", "")
-        body = answer.json() if "json" in kind else None
-        self.answers.append((answer.request.method.lower(), answer.url.path, answer.status_code, kind, body))
-
-    def hold_against(self, document: dict[str, Any]) -> set[str]:
-        """Check each answer; returns the operations that succeeded once at least."""
-        succeeded = set()
-        for method, path, status, kind, body in self.answers:
-            operation = described(document, method, path)
-            expected = operation["responses"].get(str(status)) or operation["responses"][f"{status // 100}XX"]
-            if "$ref" in expected:
-                expected = document["components"]["responses"][expected["$ref"].rpartition("/")[2]]
-            if "content" in expected:
-                schema = expected["content"][kind].get("schema", {})
-                Draft202012Validator({**schema, "components": document["components"]}).validate(body)
-            else:
-                assert body is None
-            if status < 400:
-                succeeded.add(operation["operationId"])
-        return succeeded
-
-
-def described(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
-    for template, methods in document["paths"].items():
-        if method in methods and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
-            return methods[method]
-    raise AssertionError(f"{method} {path} is not in the document")
 
 
 def test_everything_through_the_client_as_documented(database_url: str, tmp_path: Path):
-    store = Store.open(database_url)
-    for name, role in (("root", "admin"), ("ann", "labeler"), ("bob", "labeler")):
-        store.add_user(name, role)
-    tokens = {name: Tokens(store).add(name, "test") for name in ("root", "ann", "bob")}
+    roles: dict[str, UserRole] = {"root": "admin", "ann": "labeler", "bob": "labeler"}
     witness = Witness()
-    with serving(database_url, tmp_path) as url:
-        clients = {name: Client(url, token, hooks={"response": [witness]}) for name, token in tokens.items()}
+    with connected(database_url, tmp_path, roles, witness) as clients:
         project = manage(clients["root"], tmp_path)
         label(clients["ann"], clients["bob"], project)
         results(clients["root"], project, tmp_path)
         oversee(clients["root"], clients["bob"], project)
-        screen(clients["root"], clients["ann"])
-        prompts(clients["root"])
         models(clients["root"], project, tmp_path)
         reviewed_by_a_labeler(clients["root"], clients["ann"], project)
         exports(clients["root"], project, tmp_path)
-        imports(clients["root"], tmp_path)
         people(clients["root"], clients["bob"])
-        document = httpx.get(f"{url}/api/openapi.json").json()
-        for client in clients.values():
-            client.close()
-    succeeded = witness.hold_against(document)
-    everything = {item["operationId"] for methods in document["paths"].values() for item in methods.values()}
-    assert everything - succeeded == {"suggest"}  # it needs a model, see test_chat_routes
+    here = everything(witness.document) - of_desks(witness.document)
+    assert here - witness.succeeded() == {"suggest"}  # it needs a model, see test_chat_routes
+    store = Store.open(database_url)
     assert store.counts(project).corrections == 1
     store.close()
 
@@ -201,6 +112,9 @@ def label(ann: Client, bob: Client, project: int) -> None:
     assert theirs
     assert theirs.id == task.id
     bob.submit(theirs.id, Answer(submission_id(), ranks={"A": 1, "B": 1}))
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    assert bob.opt_out(project, soon).until == f"{soon:%Y-%m-%dT%H:%M:%SZ}" == bob.opted_out(project).until
+    assert bob.opt_out(project, None).until is None
     other = bob.next_task(project).task
     assert other
     assert bob.skip(other.id, Skip(submission_id(), "unclear")).kind == "skip"
@@ -272,10 +186,15 @@ def oversee(root: Client, bob: Client, project: int) -> None:
     desk.one_more_opinion(first)
     bob.oversight.comment(first, "Why?")
     desk.comment(first, "Because.", "bob")
-    assert [(item.author, item.text) for item in bob.oversight.comments(first)] == [
+    waiting = bob.notices(project)
+    assert [(item.judgment, item.comment) for item in waiting.again] == [(theirs.id, "Look again, please.")]
+    (talk,) = waiting.unread
+    assert (talk.labeler, talk.count) == ("bob", 1)
+    assert [(item.author, item.text) for item in bob.oversight.comments(talk.task)] == [
         ("bob", "Why?"),
         ("manager", "Because."),
     ]
+    assert bob.notices(project).unread == ()
     desk.adjudicate(first, Decision(submission_id(), accepted=theirs.id))
     (final,) = desk.adjudications(project)
     assert (final.task, final.by, final.accepted, final.ranks) == (first, "root", theirs.id, (1, 1))
@@ -340,148 +259,6 @@ def exports(root: Client, project: int, folder: Path) -> None:
         desk.download(started.job.id, folder / "nothing")
 
 
-def imports(root: Client, folder: Path) -> None:
-    """A file and a data set are looked at, cleaned and stored step by step."""
-    desk = root.exchange
-    rows = [{"question": f"Mail a@example.com, {n // 2}", "yes": "Yes.", "no": "No."} for n in range(4)]
-    file = folder / "pairs.csv"
-    lines = ["question,yes,no", *(",".join(f'"{text}"' for text in row.values()) for row in rows)]
-    file.write_text("\n".join(lines))
-    source = desk.upload(file)
-    assert (source.name, source.step, source.report) == ("pairs.csv", None, None)
-    with pytest.raises(ConflictError, match="Check it first"):
-        desk.store(source.id)
-    desk.check(source.id, "mail")
-    named = waited(lambda: desk.import_run(source.id))
-    assert named.report
-    assert (named.ready, named.report.columns) == (False, ("question", "yes", "no"))
-    with pytest.raises(ConflictError, match="bad rows"):
-        desk.store(source.id)
-    columns = {"prompt": "question", "chosen": "yes", "rejected": "no"}
-    desk.check(source.id, "mail", task="rank", columns=columns, unique=True, mask_pii=True, overlap=2)
-    checked = waited(lambda: desk.import_run(source.id))
-    assert checked.report
-    assert (checked.ready, checked.report.groups, checked.report.reasons) == (True, 2, {"repeated": 2})
-    assert (checked.report.masked, checked.report.sizes) == ({"EMAIL": 2}, {"2": 2})
-    assert "EMAIL" in checked.report.first[0]["prompt"][0]["content"]
-    assert "mail" not in [project.name for project in root.projects()]
-    desk.store(source.id)
-    stored = waited(lambda: desk.import_run(source.id))
-    assert (stored.step, stored.ready, stored.report and stored.report.groups) == ("store", False, 2)
-    made = next(project for project in root.projects() if project.name == "mail")
-    assert [task.overlap for task in root.tasks(made.id)] == [2, 2]
-    for again in (lambda: desk.check(source.id, "mail"), lambda: desk.store(source.id)):
-        with pytest.raises(ConflictError, match="imported already"):
-            again()
-    (folder / "bad.jsonl").write_text(f"{json.dumps(ROWS[0])}\nnonsense\n")
-    bad = desk.upload(folder / "bad.jsonl")
-    desk.check(bad.id, "mail")
-    assert waited(lambda: desk.import_run(bad.id)).report.bad == 1
-    found = json.loads(desk.download_bad_rows(bad.id, folder / "rows.jsonl").read_text())
-    assert (found["file"], found["line"]) == ("bad.jsonl", 2)
-    hub = desk.add_import("hf:org/set")
-    desk.check(hub.id, "mail")
-    assert desk.cancel_import(hub.id).job.state == "cancelled"  # type: ignore[union-attr]
-    assert [item.name for item in desk.imports()] == ["hf:org/set", "bad.jsonl", "pairs.csv"]
-    for item in desk.imports():
-        desk.put_away(item.id)
-    assert desk.imports() == ()
-
-
-def waited(look: Callable[[], Any]) -> Any:
-    """An export or import when its job is done."""
-    end = time.monotonic() + 60
-    while (found := look()).job.state == "running":
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert found.job.state == "done", found.job.message
-    return found
-
-
-def screen(root: Client, ann: Client) -> None:
-    """Somebody takes an exam and is admitted."""
-    desk, theirs = root.screening, ann.screening
-    made = root.add_project(NewProject("exam", dwell_seconds=0))
-    known = (json.dumps({**ROWS[0], "id": name, "meta": {"gold_ranks": [1, 2]}}) for name in ("known", "spare"))
-    root.import_lines(made.id, "\n".join(known).encode())
-    assert desk.exam(made.id) == ExamInfo(None, 0)
-    desk.set_exam(made.id, ExamRules(tasks=1, prompts=("Write.",), areas=("Politics", "Age")))
-    assert desk.keep_for_exams(made.id, 9) == 2
-    desk.add_candidate(made.id, "ann")
-    assert [(exam.project, exam.coming) for exam in theirs.exams()] == [(made.id, 1)]
-    task = ann.next_task(made.id).task
-    assert task
-    ann.submit(task.id, Answer(submission_id(), ranks={item.label: 1 for item in task.completions}))
-    theirs.write(made.id, 0, "Written.")
-    theirs.tick(made.id, ("Age",))
-    (exam,) = theirs.exams()
-    assert (exam.done, exam.ticked, exam.written[0].text) == (1, ("Age",), "Written.")
-    desk.grade(made.id, "ann", 0, 7)
-    (candidate,) = desk.candidates(made.id)
-    assert (candidate.scores.rankings.value, candidate.scores.grade.value, candidate.state) == (0.0, 7.0, "screening")
-    desk.decide(made.id, "ann", "not yet", "too many ties")
-    (candidate,) = desk.candidates(made.id)
-    assert (candidate.state, candidate.decisions[0].note, theirs.exams()) == ("refused", "too many ties", ())
-
-
-TOPICS = ("prime numbers and what they are", "rivers of the north", "prime numbers and what they do", "stones")
-
-
-def prompts(root: Client) -> None:
-    """Twelve prompts of four topics are searched, put together, named, and come first where they are wanted."""
-    project, desk = root.add_project(NewProject("topics", dwell_seconds=0)).id, root.prompts
-    rows = [
-        {
-            **ROWS[0],
-            "id": f"t{n}",
-            "prompt": f"{TOPICS[n % 4]} {n // 4}",
-            "meta": {"use_case": "chat" if n % 2 else "qa"},
-        }
-        for n in range(12)
-    ]
-    lines = "\n".join(map(json.dumps, rows)).encode()
-    again = json.dumps({**rows[0], "id": "again", "prompt": "What they ARE 0, and prime numbers?"}).encode()
-    would = root.import_lines(project, lines + b"\n" + again, unique_meaning=0.99, dry_run=True)
-    assert (would.groups, would.left_out[0].id, would.left_out[0].because) == (12, "again", "t0")
-    assert root.import_lines(project, lines).groups == 12
-    before = desk.vectors(project)
-    assert (before.base, before.prompts, before.job, before.usual_clusters) == (None, 0, None, 2)
-    with pytest.raises(DataError, match="make them first"):
-        list(desk.find(project, meaning="stones"))
-    vectors = made(desk, project, clusters=3)
-    assert (vectors.base, vectors.prompts, vectors.later, vectors.enough_examples) == ("minilm-l6", 12, 0, False)
-    nearest = list(islice(desk.find(project, meaning="stones 1"), 3))
-    assert nearest[0].group == "t7"
-    assert nearest[0].nearness == pytest.approx(1, abs=1e-3)
-    assert [found.group for found in desk.find(project, words='"of the" north 2')] == ["t9"]
-    assert {found.group for found in desk.find(project, words="prime", use_case=("qa", "other"))} == {
-        f"t{n}" for n in range(0, 12, 2)
-    }
-    clusters = desk.clusters(project)
-    assert sum(cluster.waiting for cluster in clusters) == sum(cluster.tasks for cluster in clusters) == 12
-    assert clusters[0].agreement is None
-    inside = [found.group for found in desk.find(project, cluster=clusters[0].cluster)]
-    assert (len(inside), tuple(inside[:5])) == (clusters[0].tasks, clusters[0].typical)
-    assert all(len(found.groups) > 1 for found in desk.duplicates(project))
-    desk.name(project, "geology", ["t1", "t3"])
-    desk.name(project, "numbers", ["t0", "t2"])
-    assert desk.vectors(project).enough_examples
-    learned = made(desk, project)
-    assert (learned.quality or "").startswith("Labels: 2 classes")
-    assert [(item.category, item.examples, item.prompts) for item in desk.categories(project)] == [
-        ("asked", 0, 12),
-        ("geology", 2, 0),
-        ("numbers", 2, 0),
-    ]
-    assert len(list(desk.find(project, category="asked", state=("waiting",)))) == 12
-    root.set_priorities(project, {found.group: 60 for found in desk.find(project, words="stones")})
-    assert {found.group for found in desk.find(project) if found.priority == 60} == {"t3", "t7", "t11"}
-    desk.make_vectors(project, base="slow")
-    job = desk.cancel_vectors(project).job
-    assert job
-    assert job.state == "cancelled"
-
-
 def models(root: Client, project: int, folder: Path) -> None:
     """What is done with two trained models; the fake scores an answer by its length."""
     first, second = (trained(folder / "runs", "essays") for _ in range(2))
@@ -523,17 +300,6 @@ def ended(desk: Models, project: int, run: str) -> ModelRun:
         assert time.monotonic() < end
         time.sleep(0.05)
     assert found.job.state == "done", found.job.message
-    return found
-
-
-def made(desk: Prompts, project: int, **how: Any) -> VectorsInfo:
-    """The vectors when they are made."""
-    desk.make_vectors(project, **how)
-    end = time.monotonic() + 60
-    while (found := desk.vectors(project)).job is None or found.job.state == "running":
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert (found.job.state, found.job.stage) == ("done", "embed"), found.job.message
     return found
 
 

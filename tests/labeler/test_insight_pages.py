@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from labeler.accounts import Accounts
 from labeler.app import insight, session
 from labeler.app.insight import csv_of
+from labeler.languages import LANGUAGES
 from labeler.records import Group
 from labeler.routes import Services
 from labeler.sample_filters import Choice, chosen
@@ -51,6 +53,18 @@ def my_work() -> None:
     from labeler.app import my_work  # noqa: PLC0415  (the function travels as source)
 
     my_work.draw()
+
+
+def overview() -> None:
+    from labeler.app import overview  # noqa: PLC0415  (the function travels as source)
+
+    overview.draw()
+
+
+def people() -> None:
+    from labeler.app import people  # noqa: PLC0415  (the function travels as source)
+
+    people.draw()
 
 
 PAGES = {"Agreement": agreement, "Labelers": labelers, "Models": models, "Throughput": throughput}
@@ -162,6 +176,30 @@ def test_my_work_names_nobody_else(store: Store, monkeypatch: pytest.MonkeyPatch
     assert "bob" not in str([*page.markdown, *page.caption, *page.metric, *page.text, *page.dataframe])
     nothing = show(store, store.add_user("new", "labeler").name, my_work, monkeypatch)
     assert "You have not ranked anything yet." in [item.value for item in nothing.markdown]
+
+
+@pytest.mark.parametrize("page", [*PAGES.values(), overview, people])
+def test_files_have_english_columns_and_the_page_has_titles_of_its_own(
+    store: Store, page: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+):
+    """Streamlit's own download of a table takes the names of its columns; the page shows their titles."""
+    judged(store)
+    headers: list[str] = []
+    monkeypatch.setattr(insight, "csv_of", lambda rows: headers.append(csv_of(rows).splitlines()[0]) or "")
+    named, titled, files = {}, {}, {}
+    for language in LANGUAGES:
+        Accounts(store).set_language(store.user("mia").id, language)
+        shown = show(store, "mia", page, monkeypatch)
+        assert not shown.exception
+        named[language] = [list(table.value.columns) for table in shown.dataframe]
+        configured = [json.loads(table.proto.columns) for table in shown.dataframe]
+        titled[language] = [[table[column]["label"] for column in table if column != "_index"] for table in configured]
+        files[language], headers[:] = [*headers], []
+    assert named["en"]
+    assert named["de"] == named["es"] == named["en"] == titled["en"]
+    assert files["de"] == files["es"] == files["en"]
+    for first, other in (("de", "en"), ("es", "en"), ("de", "es")):
+        assert all(one != another for one, another in zip(titled[first], titled[other], strict=True))
 
 
 def test_csv_starts_no_formula():

@@ -9,6 +9,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ BODIES = {
     "skip": {"submission_id": "s2", "reason": "unclear"},
     "suggest": {"turns": []},
     "undo": {},
+    "set_opt_out": {"until": None},
     "start_training": {},
     "make_model_current": {"training": "none"},
     "compare_models": {"first": "none", "second": "other"},
@@ -228,6 +230,52 @@ def test_a_labeler_sees_no_model_and_no_completion_id(asked):
         assert "secret" not in asked("labeler", method, path).text
 
 
+def test_sensitive_tasks_are_left_out_for_a_while(asked, clock):
+    sensitive = json.dumps({"id": "hard", "prompt": "?", "responses": ["a", "b"], "meta": {"sensitive": True}})
+    rows = {"content": sensitive.encode(), "headers": {"content-type": bodies.JSON_LINES}}
+    assert asked("manager", "POST", "/projects/2/import", **rows).status_code == 200
+    until = datetime.fromtimestamp(clock.now, UTC) + timedelta(hours=36)
+    path, wanted = "/projects/2/opt-out", {"until": until.astimezone(timezone(timedelta(hours=2))).isoformat()}
+    assert asked("labeler", "GET", path).json() == {"until": None}
+    assert asked("labeler", "PUT", path, json=wanted).json() == {"until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
+    assert asked("labeler", "POST", "/projects/2/next-task").json()["task"] is None
+    assert asked("manager", "GET", path).json() == {"until": None}
+    assert asked("labeler", "GET", "/projects/1/opt-out").json() == {"until": None}
+    assert asked("labeler", "PUT", path, json={"until": None}).json() == {"until": None}
+    assert asked("labeler", "POST", "/projects/2/next-task").json()["task"]
+    asked("labeler", "PUT", path, json=wanted)
+    clock.now += 36 * 3600
+    assert asked("labeler", "GET", path).json() == {"until": None}
+
+
+def test_a_moment_that_is_past_far_off_or_without_a_zone_is_refused(asked, clock):
+    now = datetime.fromtimestamp(clock.now, UTC)
+    soon = (now + timedelta(hours=1)).isoformat()
+    far = (now + timedelta(hours=36, seconds=1)).isoformat()
+    for text in (now.isoformat(), far, soon.removesuffix("+00:00"), "tonight"):
+        found = assert_problem(asked("labeler", "PUT", "/projects/1/opt-out", json={"until": text}), 400)
+        assert (found["field"], "of the next 36 hours" in found["detail"]) == ("until", True)
+    assert asked("labeler", "GET", "/projects/1/opt-out").json() == {"until": None}
+    assert asked("labeler", "PUT", "/projects/1/opt-out", json={"until": soon}).is_success
+
+
+def test_notices_are_ones_own_and_name_nobody(asked, people: Store):
+    tasks = {}
+    for who in ("labeler", "manager"):
+        tasks[who] = asked(who, "POST", "/projects/1/next-task").json()["task"]["id"]
+        answer = {"submission_id": who, "ranks": {"A": 1, "B": 2}}
+        judgment = asked(who, "POST", f"/tasks/{tasks[who]}/answer", json=answer).json()["judgment"]
+        assert asked("admin", "POST", f"/judgments/{judgment}/send-back", json={"comment": f"To {who}."}).is_success
+        said = {"text": "Why?", "labeler": who}
+        assert asked("admin", "POST", f"/tasks/{tasks[who]}/comments", json=said).is_success
+    found = asked("labeler", "GET", "/projects/1/notices")
+    assert [item["comment"] for item in found.json()["again"]] == ["To labeler."]
+    assert [(item["task"], item["labeler"]) for item in found.json()["unread"]] == [(tasks["labeler"], "labeler")]
+    assert "admin" not in found.text
+    asked("labeler", "GET", f"/tasks/{tasks['labeler']}/comments")
+    assert asked("labeler", "GET", "/projects/1/notices").json()["unread"] == []
+
+
 def test_nor_does_one_who_reviews(asked, people: Store):
     task = asked("labeler", "POST", "/projects/1/next-task").json()["task"]["id"]
     answer = {"submission_id": "s", "ranks": {"A": 1, "B": 2}, "note": "hm"}
@@ -382,6 +430,15 @@ def test_an_import_is_tried_cleaned_and_may_be_packed(asked, people: Store, monk
     assert (
         "MiB once unpacked" in assert_problem(asked("manager", "POST", "/projects/1/import", files=bomb), 400)["detail"]
     )
+
+
+def test_an_import_at_once_compares_no_meanings(asked, people: Store):
+    for dry_run in ("true", "false"):
+        query = {"unique_meaning": "0.9", "dry_run": dry_run}
+        sent = {"content": b'{"prompt": "?", "responses": ["a", "b"]}', "headers": {"content-type": bodies.JSON_LINES}}
+        found = assert_problem(asked("manager", "POST", "/projects/1/import", params=query, **sent), 409)
+        assert "send the file to /imports/upload, check it with unique_meaning" in found["detail"]
+    assert people.counts(1).tasks == 2
 
 
 def test_an_export_is_a_file_or_a_zip(asked, people: Store):

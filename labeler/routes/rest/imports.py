@@ -21,14 +21,21 @@ from labeler.routes.rest.job_info import job_info
 from labeler.routes.rest.projects import CONTENT
 
 STEPS: dict[str, Step] = {step: step for step in (CHECK, STORE)}
+NO_MEANING = (
+    "comparing meanings takes too long for one request: send the file to /imports/upload, check it with "
+    "unique_meaning at /imports/{source}/check, then store it"
+)
 
 
 @operation("POST", "/projects/{project}/import", tag=CONTENT, least="manager")
 def import_groups(call: Call, project: Project, query: ImportQuery, upload: Upload) -> Imported:
     """Add prompts with completions, rankings made elsewhere, and demonstrations; all or nothing.
 
-    Send JSON lines, JSON, CSV, TSV or Parquet as the body, or a form with one file.
+    Send JSON lines, JSON, CSV, TSV or Parquet as the body, or a form with one file. Comparing meanings takes too long
+    for one request: with ``unique_meaning``, upload the file as a source, check that and store it.
     """
+    if query.unique_meaning is not None:
+        raise ConflictError(NO_MEANING)
     wanted = Wanted(
         source=str(upload.path),
         name=upload.name,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from labeler import ledger
 from labeler.api import typed
 from labeler.api.common import Page, PageQuery
 from labeler.api.labeling import (
@@ -11,19 +13,26 @@ from labeler.api.labeling import (
     AskForReplies,
     Kept,
     Next,
+    Notices,
     OfferInfo,
+    OptOut,
     OwnJudgment,
     Recorded,
+    ReturnedInfo,
     SaveDraft,
     Skip,
     Undo,
+    UnreadInfo,
 )
 from labeler.entities import Assignment, Project
+from labeler.errors import DataError
 from labeler.gold_desk import GoldDesk
+from labeler.review_desk import ReviewDesk
 from labeler.routes import wire
 from labeler.routes.chat import offer_for
 from labeler.routes.rest.declare import Call, operation
 from labeler.routes.rest.paging import after, page_of
+from labeler.threads import Threads
 
 LABELING = "Labeling"
 
@@ -82,6 +91,48 @@ def list_history(call: Call, project: Project, query: PageQuery) -> Page[OwnJudg
         OwnJudgment(item.judgment_id, names[item.task_id], item.at, item.prompt_preview, item.summary) for item in found
     ]
     return page_of(items, query.limit, lambda item: item.judgment)
+
+
+@operation("GET", "/projects/{project}/notices", tag=LABELING, least="labeler")
+def get_notices(call: Call, project: Project) -> Notices:
+    """What waits for you: judgments that a reviewer asks you to look at again, and talk that you have not read."""
+    unread = Threads(call.store).unread(project.id, call.user.id)
+    names = GoldDesk(call.store).handles(project.id, [item.task_id for item in unread])
+    again = ReviewDesk(call.store).returned(project.id, call.user.id)
+    return Notices(
+        tuple(ReturnedInfo(judgment, comment) for judgment, comment in sorted(again.items())),
+        tuple(UnreadInfo(names[item.task_id], item.labeler, item.preview, item.count) for item in unread),
+    )
+
+
+@operation("GET", "/projects/{project}/opt-out", tag=LABELING, least="labeler")
+def get_opt_out(call: Call, project: Project) -> OptOut:
+    """Whether you leave out sensitive tasks, and until when."""
+    return _opt_out(call, project)
+
+
+@operation("PUT", "/projects/{project}/opt-out", tag=LABELING, least="labeler")
+def set_opt_out(call: Call, project: Project, body: OptOut) -> OptOut:
+    """Leave out sensitive tasks until a moment, or (null) take them again; your draft of one is kept meanwhile."""
+    call.store.opt_out(project.id, call.user.id, _moment(body.until, call.store.clock()))
+    return _opt_out(call, project)
+
+
+def _opt_out(call: Call, project: Project) -> OptOut:
+    until = call.store.opted_out(call.user.id).get(project.id)
+    return OptOut(None if until is None else ledger.rfc3339(until))
+
+
+def _moment(text: str | None, now: float) -> float | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None or not 0 < found.timestamp() - now <= wire.LONGEST_OPT_OUT:
+        raise DataError("must be a moment of the next 36 hours, as 2026-01-31T18:00:00Z", field="until")
+    return found.timestamp()
 
 
 def _next(call: Call, project: Project, assignment: Assignment | None) -> Next:
