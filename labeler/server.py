@@ -33,6 +33,8 @@ from labeler.store import Store
 from labeler.trainings import tell_ended
 
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+"""An idle connection is kept longer than people read and than proxies keep theirs, which would answer 502 else."""
 SCRIPT = Path(__file__).parent / "app" / "main.py"
 
 STREAMLIT_OPTIONS = {
@@ -120,7 +122,13 @@ def serve(store: Store, server: socket.socket, options: Options | None = None) -
     """Serve until interrupted."""
     options = options or Options()
     app = build_app(store, options)
-    settings = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
     ended = partial(tell_ended, store, options.runs or runs_folder(store))
     with Deliverer(store, options.rules, (ended,)).running():
         uvicorn.Server(settings).run(sockets=[server])

@@ -54,12 +54,15 @@ class Browser:
     def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
         """The body of the answer; `Failed` unless it is 2xx or 3xx."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        kept = self.connection.sock is not None
         try:
             self.connection.request(method, path, body, {"Cookie": cookie, **headers})
             answer = self.connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:
             self.connection.close()
+            if kept and isinstance(error, ConnectionError):  # the server had hung up meanwhile; browsers dial again too
+                return self.send(method, path, body, **headers)
             raise Failed(f"{method} {path}: {error!r}") from error
         for header in answer.headers.get_all("set-cookie") or ():
             self.cookies.update({name: morsel.value for name, morsel in SimpleCookie(header).items()})
