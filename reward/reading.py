@@ -103,7 +103,8 @@ def read_states(model: PreTrainedModel, mode: Mode, row: PackedRow, read_at: Ten
         return read_row(model, mode, row)[0, read_at]
     asked, place = torch.unique(read_at, return_inverse=True)
     mask = mask_of(mode, row)
-    return _last_states(model, row, mask | {"tiling": attention.ask(mask["tiling"], asked)})[0, place]
+    hidden = _last_states(model, row, mask | {"tiling": attention.ask(mask["tiling"], asked)})[0]
+    return hidden[place if len(hidden) == len(asked) else read_at]  # a model may have lost its last layer since
 
 
 def _last_states(model: PreTrainedModel, row: PackedRow, mask: dict[str, Any]) -> Tensor:
