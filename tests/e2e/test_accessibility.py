@@ -46,17 +46,23 @@ def grave(page: Page, rules: Sequence[str] = RULES) -> list[str]:
 
 
 def grave_in_both_lights(page: Page) -> list[str]:
-    """What `grave` says of a page of managers, light and then dark, once colours have faded in."""
-    found = grave(page)
+    """What `grave` says of a page of managers, light and then dark."""
+    found = _once_faded_in(page, RULES)
     page.emulate_media(color_scheme="dark")
     expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", "dark")
+    found += [f"dark: {each}" for each in _once_faded_in(page, COLOURS)]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def _once_faded_in(page: Page, rules: Sequence[str]) -> list[str]:
+    """Colours of what has just been drawn, or was in another theme, come by and by."""
     for _ in range(5):
-        dark = grave(page, COLOURS)
-        if not dark:
+        found = grave(page, rules)
+        if not found:
             break
         page.wait_for_timeout(500)
-    page.emulate_media(color_scheme="light")
-    return found + [f"dark: {each}" for each in dark]
+    return found
 
 
 def judged(site: Site, name: str) -> None:

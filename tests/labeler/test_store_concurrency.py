@@ -139,6 +139,7 @@ def test_one_who_stops_waiting_for_a_turn_holds_nobody_up():
     code = (
         "import signal, threading, time\n"
         "from labeler.database import FairLock\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "queue = FairLock()\n"
         "queue.__enter__()\n"
         "me = threading.main_thread().ident\n"
