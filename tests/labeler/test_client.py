@@ -249,7 +249,7 @@ def exports(root: Client, project: int, folder: Path) -> None:
     with pytest.raises(DataError, match="cannot be pushed; the formats that can are"):
         desk.start_export(project, to="csv", push="org/set")
     with pytest.raises(DataError, match="begins with a dash"):
-        desk.start_export(project, annotators=("--out=/tmp/elsewhere",))
+        desk.start_export(project, annotators=("--out=elsewhere",))
     started = desk.start_snapshot(project)
     with pytest.raises(ConflictError, match="still being made"):
         desk.start_export(project)
