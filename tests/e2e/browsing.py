@@ -79,7 +79,7 @@ def open_site(folder: Path) -> Site:
 
 @dataclass
 class Contexts:
-    """Browser contexts that one test uses after the other: what they keep of scripts opens a page in half the time.
+    """Browser contexts that one test uses after the other: with scripts that are there already a page opens sooner.
 
     A test gets one without cookies and without storage, and so without a session.
     """
@@ -88,11 +88,11 @@ class Contexts:
     free: dict[str, list[BrowserContext]] = field(default_factory=dict)
     taken: list[tuple[str, BrowserContext]] = field(default_factory=list)
 
-    def page(self, url: str, options: Mapping[str, object]) -> Page:
+    def page(self, url: str, options: Mapping[str, Any]) -> Page:
         """A page in a context that nobody else has, before it goes to this address."""
         kind = repr(sorted(options.items()))
         waiting = self.free.setdefault(kind, [])
-        context = waiting.pop() if waiting else self.browser.new_context(**options)  # type: ignore[arg-type]
+        context = waiting.pop() if waiting else self.browser.new_context(**options)
         self.taken.append((kind, context))
         page = context.new_page()
         context.new_cdp_session(page).send(
