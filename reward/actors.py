@@ -6,6 +6,7 @@
 whole models   a copy each                     a copy each
 --train-layers lower layers held once          lower layers held once; once for all four where equal
 --lora         one backbone                    one backbone; the policy's where adapters lie between them
+both           as --train-layers, and the upper layers learn by low-rank changes of their weights
 =============  ==============================  =========================================================
 
 The value function starts as the reward model in normalised units, read at every token. That needs the policy's tokens:
@@ -31,11 +32,12 @@ from reward.base import load_causal, quiet, resolve
 from reward.config.common import Precision, Sampling
 from reward.config.ppo import PpoConfig
 from reward.frozen import Cut
+from reward.low_rank import LowRank
 from reward.model import choose_mode, head, keep_float32, load_classifier
 from reward.packing import PackedRow
 from reward.policy import Policy
 from reward.roles import Shared, difference
-from reward.tokens import Places, Reader, token_log_probs
+from reward.tokens import Places, Reader, log_probs_and_entropy, token_log_probs
 
 POLICY, VALUE, REWARD = "policy", "value", "reward"
 
@@ -69,6 +71,9 @@ class Actors:
         actor, reference, critic: roles that are read token by token.
         sampler: what completions are drawn from; a copy in half precision where that is quicker.
         learned: parameters of the policy that learn, by name. learned_values: those of the value function.
+        weights: the weights of the policy that differ from the reference's as they learn: ``learned``, or what
+            low-rank changes make of the weights.
+        changes: low-rank changes of weights that learn in the weights' place.
         scoring: context in which the scorer's backbone is the reward model.
         same_states: whether policy and value function have the same frozen layers, so that these are read once.
         notes: what is shared, in words.
@@ -82,15 +87,21 @@ class Actors:
     sampler: PreTrainedModel
     learned: dict[str, nn.Parameter]
     learned_values: dict[str, nn.Parameter]
+    weights: dict[str, nn.Parameter]
+    changes: tuple[LowRank, ...]
     scoring: Role | None
     same_states: bool
     notes: tuple[str, ...]
 
-    def log_probs(
-        self, role: Role, row: PackedRow, at: Places, ends: Tensor, temperature: float
-    ) -> tuple[Tensor, Tensor]:
-        """Log-probability and entropy (P,) of a row's tokens for the policy or the reference."""
+    def log_probs(self, role: Role, row: PackedRow, at: Places, ends: Tensor, temperature: float) -> Tensor:
+        """Log-probability (P,) of a row's tokens for the policy or the reference."""
         return token_log_probs(role.head, role.states(row, at.read_at), at.ids, ends, temperature)
+
+    def compared(self, row: PackedRow, at: Places, ends: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probability (P,) of a row's tokens for policy and reference, and the policy's entropy; no gradient."""
+        actor = self.actor
+        own, entropy = log_probs_and_entropy(actor.head, actor.states(row, at.read_at), at.ids, ends, temperature)
+        return own, self.log_probs(self.reference, row, at, ends, temperature), entropy
 
     def values(self, row: PackedRow, at: Places) -> Tensor:
         """(P,) value of the state before each token."""
@@ -103,13 +114,23 @@ class Actors:
         self.critic.head.get_parameter("weight").mul_(slope)
         self.critic.head.get_parameter("bias").mul_(slope).add_(intercept)
 
+    def gather(self) -> None:
+        """Make the gradients of what learns complete after a backward pass."""
+        for change in self.changes:
+            change.gather()
+
+    def spread(self) -> None:
+        """Make the models follow what learns after it changed."""
+        for change in self.changes:
+            change.spread()
+
     @contextmanager
     def sampling(self) -> Iterator[PreTrainedModel]:
         """The model to draw from, with the policy's present weights."""
         if self.sampler is not self.policy.model:
             target = dict(self.sampler.named_parameters())
             with torch.no_grad():
-                for name, parameter in self.learned.items():
+                for name, parameter in self.weights.items():
                     target[name].copy_(parameter)
         with self.actor.acting():
             yield self.sampler
@@ -145,7 +166,7 @@ def load_actors(config: PpoConfig, precision: Precision) -> Actors:
     policy = Policy.load(config.policy, sampling)
     scorer = Scorer.from_pretrained(config.reward, policy.model.device)
     twins = scorer.model.shares_prefix and scorer.tokenizer.get_vocab() == policy.tokenizer.get_vocab()
-    arrange = _with_adapters if config.lora else _with_copies
+    arrange = _with_adapters if config.lora and not config.train_layers else _with_copies
     return arrange(config, precision, policy, scorer, twins)
 
 
@@ -158,6 +179,12 @@ def _with_copies(config: PpoConfig, precision: Precision, policy: Policy, scorer
     cuts: list[Cut | None] = [None, None, None]
     if config.train_layers:
         cuts = [Cut(each, config.train_layers) for each in (model, reference, critic)]
+    changes: list[LowRank] = []
+    generator = torch.Generator().manual_seed(config.seed)
+    for each, cut in ((model, cuts[0]), (critic, cuts[2])):
+        if config.lora and cut:
+            each.requires_grad_(False)
+            changes.append(LowRank(cut.upper, config.lora, generator))
     total = sum(_size(each) for each in (model, reference, critic, scorer.model.classifier))
     _share(reference, model)
     scorer.model.classifier.requires_grad_(False)
@@ -180,8 +207,10 @@ def _with_copies(config: PpoConfig, precision: Precision, policy: Policy, scorer
         reference=Role(readers[1], reference.get_output_embeddings()),
         critic=Role(readers[2], values),
         sampler=sampler,
-        learned=_learning(model),
-        learned_values=_learning(_backbone(critic)) | _learning(values, "head."),
+        learned=changes[0].factors if changes else _learning(model),
+        learned_values=(changes[1].factors if changes else _learning(_backbone(critic))) | _learning(values, "head."),
+        weights=_learning(model),
+        changes=tuple(changes),
         scoring=None,
         same_states=bool(config.train_layers) and lower[0] == lower[1],
         notes=(note, *_about_values(twins)),
@@ -223,6 +252,7 @@ def _with_adapters(config: PpoConfig, precision: Precision, policy: Policy, scor
     with scoring.acting() if scoring else nullcontext():
         choose_mode(scorer.model)
     name = {id(parameter): key for key, parameter in base.model.named_parameters()}
+    adapters = {name[id(p)]: p for p in learned}
     return Actors(
         policy,
         scorer,
@@ -230,8 +260,10 @@ def _with_adapters(config: PpoConfig, precision: Precision, policy: Policy, scor
         reference=Role(reader, model.get_output_embeddings(), base),
         critic=critic,
         sampler=model,
-        learned={name[id(p)]: p for p in learned},
+        learned=adapters,
         learned_values={f"{k}": p for k, p in enumerate(learned_values)} | _learning(values, "head."),
+        weights=adapters,
+        changes=(),
         scoring=scoring,
         same_states=False,
         notes=(note, *_about_values(twins)),

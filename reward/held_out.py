@@ -81,8 +81,7 @@ def answer(
         for plain in reader.rows([each.encoded(how.ends[0]) for each in rollouts], budget):
             row = reader.with_states(plain)
             at = places(row)
-            own, entropy = actors.log_probs(actors.actor, row, at, ends, how.temperature)
-            reference, _ = actors.log_probs(actors.reference, row, at, ends, how.temperature)
+            own, reference, entropy = actors.compared(row, at, ends, how.temperature)
             for tail, (group, k) in enumerate(row.owners):
                 here = at.tail == tail
                 first, third = rl.kl_estimates((own - reference)[here])

@@ -116,8 +116,9 @@ def train(run: Run, last: Path | None, progress: Progress) -> tuple[State, Avera
     learned = {f"policy.{k}": p for k, p in actors.learned.items()}
     learned |= {f"value.{k}": p for k, p in actors.learned_values.items()}
     optimizer = make_optimizer(actors, config)
-    average = Average(actors.learned, config.ema if config.save == "ema" else 0.0)
+    average = Average(actors.weights, config.ema if config.save == "ema" else 0.0)
     state = load(last, learned, average, optimizer) if last else State(beta=config.kl_coef)
+    actors.spread()
     work = checkpoint.work_folder(config.out)
     total = -(-config.episodes // config.batch)
     per_batch = config.batch // config.samples_per_prompt

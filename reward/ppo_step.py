@@ -119,8 +119,7 @@ def read_batch(run: Run, drawn: Batch, pages: Sequence[Page]) -> Reading:
     actors, ends, temperature = run.actors, run.ends, run.how.temperature
     found = torch.zeros(4, *drawn.mask.shape, device=drawn.mask.device)
     for page in pages:
-        own, entropy = actors.log_probs(actors.actor, page.row, page.at, ends, temperature)
-        reference, _ = actors.log_probs(actors.reference, page.row, page.at, ends, temperature)
+        own, reference, entropy = actors.compared(page.row, page.at, ends, temperature)
         values = actors.values(page.value_row, page.at)
         found[:, page.index, page.at.step] = torch.stack([own, reference, values, entropy])
     return Reading(*found)
@@ -130,15 +129,17 @@ def teach(run: Run, drawn: Batch, read: Reading, beta: float, *, first: bool) ->
     """What is to be learned from a batch with the penalty β.
 
     The reward model was only ever asked about whole completions. What it says of half a completion lies on no scale,
-    and as a baseline would be worse than none. So the value function that starts from it is fitted to the rewards of
-    the ``first`` batch by a line; and in every batch it is corrected by the other completions of the prompt.
+    and as a baseline is worse than none: there its values vary twice as much as the rewards, and tell nothing of them
+    (reward/STUDY.md). So the value function that starts from it is fitted to the rewards of the ``first`` batch by a
+    line, and in every batch it is corrected by the other completions of the prompt. Where there are others, it is left
+    to say how a completion differs from what its prompt promised, and the line is fitted to that.
     """
     config, mask = run.config, drawn.mask
     paid = drawn.scores - config.missing_eos_penalty * ~drawn.finished
     rewards = rl.token_rewards(paid, read.log_probs - read.reference, mask, beta)
     to_go = rl.rewards_to_go(rewards, mask, config.gamma)
     if first:
-        slope, intercept = rl.line_of_best_fit(read.values[mask], to_go[mask], run.total)
+        slope, intercept = rl.fit_values(read.values, to_go, mask, config.samples_per_prompt, run.total)
         run.actors.rescale_values(slope, intercept)
         read = replace(read, values=torch.where(mask, slope * read.values + intercept, 0.0))
     surplus = rl.siblings_surplus(to_go[:, 0], read.values[:, 0], config.samples_per_prompt)
@@ -161,7 +162,7 @@ def descend(
     for page in pages:
         old, advantages = page.pick(lesson.read.log_probs), page.pick(lesson.advantages)
         with accelerator.autocast():
-            now, _ = actors.log_probs(actors.actor, page.row, page.at, run.ends, run.how.temperature)
+            now = actors.log_probs(actors.actor, page.row, page.at, run.ends, run.how.temperature)
         losses = rl.clipped_surrogate(now, old, advantages, config.clip)
         accelerator.backward(losses.sum() / tokens)
         with accelerator.autocast():
@@ -176,8 +177,10 @@ def descend(
             sums[:4] += torch.stack([each.sum(dtype=torch.float64) for each in (losses, errors, held, moved)])
     sums[4] = tokens * language_model_loss(run, texts)
     told = run.total(sums) / tokens
+    actors.gather()
     norms = [_clip(run, parameters["params"]) for parameters in optimizer.param_groups]
     optimizer.step()
+    actors.spread()
     optimizer.zero_grad()
     return torch.cat([told, told.new_tensor(norms)])
 
@@ -196,7 +199,7 @@ def language_model_loss(run: Run, texts: Sequence[EncodedGroup]) -> float:
             row = reader.with_states(plain)
             at = places(row)
             states = run.actors.actor.states(row, at.read_at)
-            log_probs, _ = token_log_probs(run.actors.actor.head, states, at.ids, run.ends[:1])
+            log_probs = token_log_probs(run.actors.actor.head, states, at.ids, run.ends[:1])
         part = -log_probs.sum() / tokens
         run.accelerator.backward(run.config.ptx_coef * part)
         loss += float(part.detach())

@@ -82,6 +82,26 @@ def line_of_best_fit(values: Tensor, goals: Tensor, reduce: Reduce = alone) -> t
     return slope, (of_y - slope * of_x) / count
 
 
+def fit_values(
+    values: Tensor, goals: Tensor, mask: Tensor, siblings: int, reduce: Reduce = alone
+) -> tuple[float, float]:
+    """Slope and intercept that put values on the scale of goals, as they are used with `siblings_surplus`.
+
+    With siblings only the changes of the values within a completion count, so the slope is fitted to these: it is the
+    coefficient of a control variate, near 0 where the changes tell nothing. The intercept gives both the same mean.
+
+    Args:
+        values, goals: (N, T). mask: (N, T) bool.
+        siblings: completions of one prompt, which stand side by side.
+    """
+    if siblings == 1:
+        return line_of_best_fit(values[mask], goals[mask], reduce)
+    others = siblings_surplus(goals[:, 0], torch.zeros_like(goals[:, 0]), siblings)
+    slope, _ = line_of_best_fit((values - values[:, :1])[mask], (goals - others[:, None])[mask], reduce)
+    _, intercept = line_of_best_fit(torch.zeros_like(values[mask]), goals[mask] - slope * values[mask], reduce)
+    return slope, intercept
+
+
 def siblings_surplus(goals: Tensor, values: Tensor, siblings: int) -> Tensor:
     """(N,) how much more than the value of their prompt the *other* completions of it came to, on average.
 
@@ -154,9 +174,8 @@ def kl_estimates(log_ratio: Tensor) -> tuple[Tensor, Tensor]:
     return log_ratio, torch.expm1(-log_ratio) + log_ratio
 
 
-def entropy(logits: Tensor) -> Tensor:
-    """(…) entropy in nats of the distributions with these logits (…, V)."""
-    log_probs = torch.log_softmax(logits, dim=-1)
+def entropy(log_probs: Tensor) -> Tensor:
+    """(…) entropy in nats of distributions given by their log-probabilities (…, V)."""
     return -(log_probs.exp() * log_probs).sum(dim=-1)
 
 

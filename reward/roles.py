@@ -65,7 +65,7 @@ class Switched(nn.Module):
         """The one matrix (out, in) that base and active adapters come to, and the bias."""
         base: Any = self.base
         added = [self.up[name] @ self.down[name] for name in self.active if name in self.up]
-        matrix = sum(added, start=_as_weight(base, base.weight).float()).to(base.weight.dtype)
+        matrix = sum(added, start=as_matrix(base, base.weight).float()).to(base.weight.dtype)
         return matrix, base.bias
 
 
@@ -87,16 +87,10 @@ class Shared:
             setattr(backbone.get_submodule(parent), last, self.layers[name])
 
     def add(self, name: str, rank: int, generator: torch.Generator) -> list[nn.Parameter]:
-        """Fresh adapters that learn and change nothing yet; returns their parameters.
-
-        The first factor is drawn as in Hu et al. 2021 (arXiv 2106.09685), section 4.1, the second is zero. Their scale
-        SCALE is put into the first factor.
-        """
+        """Fresh adapters that learn and change nothing yet; returns their parameters."""
         made = []
         for layer in self.layers.values():
-            out, into = shape(layer.base)
-            down = torch.empty(rank, into).uniform_(-1, 1, generator=generator) * (SCALE / math.sqrt(into))
-            made += self._put(layer, name, (torch.zeros(out, rank), down), learns=True)
+            made += self._put(layer, name, fresh(layer.base, rank, generator), learns=True)
         return made
 
     def add_fixed(self, name: str, factors: Mapping[str, Factors]) -> None:
@@ -118,7 +112,7 @@ class Shared:
     def merged(self, name: str) -> dict[str, Tensor]:
         """What the adapters of a name add to the weight of each layer, in the shape of that weight."""
         return {
-            key: _as_weight(layer.base, (layer.up[name] @ layer.down[name]).detach())
+            key: as_matrix(layer.base, (layer.up[name] @ layer.down[name]).detach())
             for key, layer in self.layers.items()
             if name in layer.up
         }
@@ -140,8 +134,19 @@ def shape(linear: nn.Module) -> tuple[int, int]:
     return (columns, rows) if isinstance(linear, Conv1D) else (rows, columns)
 
 
-def _as_weight(linear: nn.Module, matrix: Tensor) -> Tensor:
-    """(out, in) in the layout of the layer's own weight, which is its own inverse."""
+def fresh(linear: nn.Module, rank: int, generator: torch.Generator) -> Factors:
+    """Factors for a layer that change nothing yet.
+
+    The second is drawn as in Hu et al. 2021 (arXiv 2106.09685), section 4.1, the first is zero; their scale SCALE is
+    put into the second.
+    """
+    out, into = shape(linear)
+    down = torch.empty(rank, into).uniform_(-1, 1, generator=generator) * (SCALE / math.sqrt(into))
+    return torch.zeros(out, rank), down
+
+
+def as_matrix(linear: nn.Module, matrix: Tensor) -> Tensor:
+    """A layer's own weight as (out, in), and such a matrix in the layout of the weight: the same turn both ways."""
     return matrix.T if isinstance(linear, Conv1D) else matrix
 
 
@@ -157,7 +162,7 @@ def difference(base: nn.Module, other: nn.Module, limit: int = RANK_LIMIT) -> di
         return None
     found = {}
     for name, linear in linears(base).items():
-        matrix = _as_weight(linear, (theirs.pop(f"{name}.weight") - ours[f"{name}.weight"]).float())
+        matrix = as_matrix(linear, (theirs.pop(f"{name}.weight") - ours[f"{name}.weight"]).float())
         pair = low_rank(matrix, limit)
         if pair is None:
             return None

@@ -7,14 +7,15 @@ the token before it; for the first token of every completion of a prompt that is
     token                  a₁ a₂ a₃   b₁ b₂
     read at                p₃ a₁ a₂   p₃ b₁
 
-Logits are computed at these places alone, a few hundred at a time, and once more in backward rather than kept.
+Logits are computed at these places alone, a few hundred at a time, and not kept for backward.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -119,10 +120,8 @@ def _one_by_one(groups: Sequence[EncodedGroup]) -> list[PackedRow]:
     ]
 
 
-def token_log_probs(
-    head: nn.Module, hidden: Tensor, ids: Tensor, ends: Tensor, temperature: float = 1.0
-) -> tuple[Tensor, Tensor]:
-    """Log-probability of each token, and the entropy of the distribution that it was drawn from (without gradient).
+def token_log_probs(head: nn.Module, hidden: Tensor, ids: Tensor, ends: Tensor, temperature: float = 1.0) -> Tensor:
+    """Log-probability of each token.
 
     All tokens that end a completion are one event: which of them was drawn leaves no trace in the text.
 
@@ -134,19 +133,83 @@ def token_log_probs(
         temperature: divides the logits.
 
     Returns:
-        Twice (P,) float32, in nats.
+        (P,) float32, in nats.
     """
 
-    def chunk(states: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        logits = head(states).float() / temperature
-        log_probs = torch.log_softmax(logits, dim=-1)
-        chosen = log_probs.gather(1, tokens[:, None])[:, 0]
-        chosen = torch.where(torch.isin(tokens, ends), log_probs[:, ends].logsumexp(dim=-1), chosen)
-        return chosen, rl.entropy(logits.detach())
+    def chunk(states: Tensor, tokens: Tensor) -> Tensor:
+        return _chosen(_log_softmax(head(states), temperature), tokens, ends)
 
-    pieces = zip(torch.split(hidden, CHUNK), torch.split(ids, CHUNK), strict=True)
-    if torch.is_grad_enabled():
-        parts = [checkpoint(chunk, *piece, use_reentrant=False) for piece in pieces]
-    else:
-        parts = [chunk(*piece) for piece in pieces]
-    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+    if not torch.is_grad_enabled():
+        return _chunked(chunk, hidden, ids)
+    if type(head) is nn.Linear and head.bias is None and not head.weight.requires_grad:
+        found: Tensor = _FrozenHead.apply(hidden, head.weight, ids, ends, temperature)
+        return found
+    return _chunked(lambda *piece: checkpoint(chunk, *piece, use_reentrant=False), hidden, ids)
+
+
+@torch.no_grad()
+def log_probs_and_entropy(
+    head: nn.Module, hidden: Tensor, ids: Tensor, ends: Tensor, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """The same without gradient, and the entropy (P,) in nats of the distribution that each token was drawn from."""
+
+    def chunk(states: Tensor, tokens: Tensor) -> Tensor:
+        log_probs = _log_softmax(head(states), temperature)
+        return torch.stack([_chosen(log_probs, tokens, ends), rl.entropy(log_probs)], dim=1)
+
+    both = _chunked(chunk, hidden, ids)
+    return both[:, 0], both[:, 1]
+
+
+class _FrozenHead(torch.autograd.Function):
+    """`token_log_probs` where the weight W (V, d) of the head does not learn.
+
+    A token's log-probability then moves its state by (w_x − Σ_v p_v w_v) / temperature, whatever is made of it later;
+    so that is kept, (P, d), rather than the logits, which need neither be kept nor computed again. Of several tokens
+    that are one event, w_x is the mean by their probabilities.
+    """
+
+    @staticmethod
+    def forward(  # noqa: PLR0917 (apply takes positions only)
+        ctx: Any, hidden: Tensor, weight: Tensor, ids: Tensor, ends: Tensor, temperature: float
+    ) -> Tensor:
+        kind = hidden.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+        matrix = weight.to(dtype)
+
+        def chunk(states: Tensor, tokens: Tensor) -> Tensor:
+            log_probs = _log_softmax(torch.mm(states.to(dtype), matrix.T), temperature)
+            ended = torch.isin(tokens, ends)
+            among = torch.softmax(log_probs[ended][:, ends], dim=-1)
+            found = _chosen(log_probs, tokens, ends)
+            pulls = matrix[tokens].float()
+            pulls[ended] = among @ matrix[ends].float()
+            pulls -= torch.mm(log_probs.exp_().to(dtype), matrix).float()
+            return torch.cat([found[:, None], pulls / temperature], dim=1)
+
+        with torch.autocast(kind, enabled=False):
+            both = _chunked(chunk, hidden, ids)
+        ctx.save_for_backward(both[:, 1:])
+        ctx.dtype = hidden.dtype
+        return both[:, 0].clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (pulls,) = ctx.saved_tensors
+        return (grad[:, None] * pulls).to(ctx.dtype), None, None, None, None
+
+
+def _chunked(chunk: Callable[[Tensor, Tensor], Tensor], hidden: Tensor, ids: Tensor) -> Tensor:
+    """What ``chunk`` makes of states (P, d) and tokens (P,), some at a time."""
+    return torch.cat([chunk(*piece) for piece in zip(torch.split(hidden, CHUNK), torch.split(ids, CHUNK), strict=True)])
+
+
+def _log_softmax(logits: Tensor, temperature: float) -> Tensor:
+    """(P, V) float32."""
+    return torch.log_softmax(logits if temperature == 1.0 else logits / temperature, dim=-1, dtype=torch.float32)
+
+
+def _chosen(log_probs: Tensor, ids: Tensor, ends: Tensor) -> Tensor:
+    """(P,) of (P, V) at tokens (P,), tokens that end a completion as one event."""
+    chosen = log_probs.gather(1, ids[:, None])[:, 0]
+    return torch.where(torch.isin(ids, ends), log_probs[:, ends].logsumexp(dim=-1), chosen)

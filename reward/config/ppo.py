@@ -42,7 +42,7 @@ class PpoConfig(Common):
             batch is computed once for policy, reference and all passes, and the frozen weights are held once.
         lora: Train adapters of this rank instead of the weights. Policy and reference then share one backbone, and so
             do value function and reward model; all four share it where the reward model was trained from this policy
-            by adapters, which is tried.
+            by adapters, which is tried. With --train-layers those layers alone change, each model for itself.
         kl_coef: β, weight of the KL penalty per token against the reference (C.4).
         kl_target: Nats per completion that β is adapted to reach (Ziegler et al. 2019, section 2.2); else β is fixed.
         max_kl: Stop when a batch is so many nats per completion away from the reference; 0 never.
@@ -133,7 +133,6 @@ class PpoConfig(Common):
             whole, "--batch", "a multiple of --minibatch, and that one of --samples-per-prompt",
             f"{self.batch}, {self.minibatch} and {self.samples_per_prompt}",
         )  # fmt: skip
-        need(not (self.lora and self.train_layers), "--lora", "given without --train-layers", "given with it")
         need(not (self.resume and self.overwrite), "--resume", "without --overwrite, which starts from anew", "with it")
 
 

@@ -52,6 +52,7 @@ class RoundsConfig(Common):
         ppo_batch: Completions per iteration of PPO, learned from in two steps.
         ppo_lr: Peak learning rate of PPO, for policy and value function.
         ppo_train_layers: PPO trains only the last so many layers.
+        ppo_lora: PPO trains adapters of this rank instead of the weights.
         lr: Peak learning rate of the reward models.
         seed: Of everything random.
         precision: Number format of matrix products in training; auto measures this machine once for the whole run.
@@ -84,6 +85,7 @@ class RoundsConfig(Common):
     ppo_batch: int = PpoConfig.batch
     ppo_lr: float = PpoConfig.lr
     ppo_train_layers: int | None = None
+    ppo_lora: int | None = None
     lr: float = 2e-5
     seed: int = 0
     precision: Precision = "auto"
@@ -91,7 +93,7 @@ class RoundsConfig(Common):
 
     def __post_init__(self) -> None:
         at_least_one(self, "rounds", "ask", "best_of", "max_new_tokens", "overlap", "train_layers")
-        at_least_one(self, "sft_epochs", "ppo_episodes", "ppo_batch", "ppo_train_layers")
+        at_least_one(self, "sft_epochs", "ppo_episodes", "ppo_batch", "ppo_train_layers", "ppo_lora")
         need(self.k >= 2, "--k", "at least 2, to have something to rank", self.k)
         need(self.poll > 0, "--poll", "above 0", self.poll)
         need(self.lr > 0, "--lr", "above 0", self.lr)

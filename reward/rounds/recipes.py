@@ -143,6 +143,7 @@ class Recipes:
             lr=config.ppo_lr,
             value_lr=config.ppo_lr,
             train_layers=config.ppo_train_layers,
+            lora=config.ppo_lora,
             max_new_tokens=config.max_new_tokens,
             seed=config.seed,
             precision=config.precision,

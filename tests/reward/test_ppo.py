@@ -90,10 +90,13 @@ def eager(place: Path, out: Path, iterations: int, **more: Any) -> PpoConfig:
     return settings(place, out, **(rates | sizes | more))
 
 
+BOTH: dict[str, Any] = {"train_layers": 1, "lora": 16}
+
+
 @pytest.mark.parametrize(
     ("iterations", "more"),
-    [(14, {}), (20, {"train_layers": 1, "lr": 2e-2}), (20, {"lora": 16, "lr": 2e-2})],
-    ids=["whole", "layers", "adapters"],
+    [(14, {}), (20, {"train_layers": 1, "lr": 2e-2}), (20, {"lora": 16, "lr": 2e-2}), (20, BOTH | {"lr": 2e-2})],
+    ids=["whole", "layers", "adapters", "both"],
 )
 def test_what_is_paid_for_is_done_more_often(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iterations: int, more: dict[str, Any]
@@ -114,8 +117,11 @@ def test_the_penalty_holds_the_policy_at_the_reference(
     assert held.rows("evaluation")[-1]["kl"] < free.rows("evaluation")[-1]["kl"] / 2
 
 
-def test_a_killed_run_goes_on_bit_by_bit(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    more: dict[str, Any] = {
+@pytest.mark.parametrize("way", [{}, BOTH], ids=["whole", "both"])
+def test_a_killed_run_goes_on_bit_by_bit(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: dict[str, Any]
+) -> None:
+    more: dict[str, Any] = way | {
         "kl_target": 0.01,
         "checkpoint_every": 1,
         "ptx_data": str(place / "prompts.txt"),
@@ -213,7 +219,7 @@ def test_the_kl_of_the_curves_is_that_of_the_saved_policy(
 
 
 def test_the_value_function_starts_as_the_reward_model(place: Path, tmp_path: Path) -> None:
-    for more in ({}, {"train_layers": 1}, {"lora": 2}):
+    for more in ({}, {"train_layers": 1}, {"lora": 2}, BOTH):
         for reward in ("rm", "rm-head", "rm-adapters"):
             config = settings(place, tmp_path / "x", reward=place / reward, **more)
             actors = load_actors(config, "float32")
@@ -311,7 +317,6 @@ def test_ptx_keeps_what_it_is_shown(place: Path, tmp_path: Path) -> None:
     [
         ({"batch": 24, "minibatch": 16}, "--batch"),
         ({"samples_per_prompt": 3}, "--batch"),
-        ({"lora": 2, "train_layers": 1}, "--lora"),
         ({"clip": 0.0}, "--clip"),
         ({"gamma": 1.5}, "--gamma"),
         ({"policy": "https://x"}, "--policy"),

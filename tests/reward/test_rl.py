@@ -95,6 +95,23 @@ def test_values_that_tell_nothing_right_become_the_mean(values: torch.Tensor) ->
     assert rl.line_of_best_fit(values, -torch.arange(10.0)) == pytest.approx((0.0, -4.5))
 
 
+def test_values_beside_siblings_are_fitted_to_what_changes_within_a_completion() -> None:
+    rng = np.random.default_rng(0)
+    mask = torch.arange(6)[None] < torch.tensor(rng.integers(2, 7, size=40))[:, None]
+    prompts = tensor(rng, 10, 1).repeat(1, 4).view(40, 1)
+    inside = tensor(rng, 40, 6)
+    inside[:, 0] = 0
+    goals = (3 * prompts + tensor(rng, 40, 1)).expand(40, 6)
+    slope, intercept = rl.fit_values(prompts + inside, goals, mask, siblings=4)
+    others = np.array([np.delete(goals[i - i % 4 : i - i % 4 + 4, 0].numpy(), i % 4).mean() for i in range(40)])
+    surprise = np.broadcast_to(goals.numpy() - others[:, None], (40, 6))
+    expected = stats.linregress(inside[mask].numpy(), surprise[mask.numpy()])
+    assert slope == pytest.approx(max(0.0, expected.slope))
+    assert slope < 0.3  # although prompts alone would have given 3
+    assert rl.line_of_best_fit((prompts + inside)[mask], goals[mask])[0] > 0.5
+    assert float((slope * (prompts + inside) + intercept)[mask].mean()) == pytest.approx(float(goals[mask].mean()))
+
+
 def test_siblings_surplus_leaves_the_completion_itself_out() -> None:
     goals, values = tensor(np.random.default_rng(0), 6), torch.tensor([1.0, 1, 1, 5, 5, 5])
     found = rl.siblings_surplus(goals, values, 3)
@@ -184,7 +201,9 @@ def test_both_kl_estimates_have_the_exact_mean_and_k3_less_variance() -> None:
 
 def test_entropy_is_scipys() -> None:
     logits = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 2, 9)) * 4)
-    np.testing.assert_allclose(rl.entropy(logits).numpy(), stats.entropy(logits.softmax(-1).numpy(), axis=-1))
+    np.testing.assert_allclose(
+        rl.entropy(logits.log_softmax(-1)).numpy(), stats.entropy(logits.softmax(-1).numpy(), axis=-1)
+    )
 
 
 def test_explained_variance() -> None:

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from reward.data import EncodedGroup
 from reward.frozen import Cut
-from reward.tokens import Reader, places, token_log_probs
+from reward.tokens import Reader, log_probs_and_entropy, places, token_log_probs
 
 Base = Callable[[str], Path]
 ENDS = torch.tensor([2, 0])
@@ -57,7 +57,9 @@ def test_log_probs_and_their_gradients_are_those_of_separate_sequences(
     for row in reader.rows(groups(), budget=30):
         at = places(row)
         states = reader.states(row, at.read_at)
-        found, entropy = token_log_probs(model.get_output_embeddings(), states, at.ids, ENDS, temperature)
+        found = token_log_probs(model.get_output_embeddings(), states, at.ids, ENDS, temperature)
+        same, entropy = log_probs_and_entropy(model.get_output_embeddings(), states, at.ids, ENDS, temperature)
+        torch.testing.assert_close(same, found.detach())
         (found * (1 + at.step)).sum().backward()
         for tail, (g, k) in enumerate(row.owners):
             expected, spread = by_hand(plain, groups()[g], k, temperature)
@@ -73,17 +75,35 @@ def test_log_probs_and_their_gradients_are_those_of_separate_sequences(
         )
 
 
-def test_long_rows_are_worked_off_in_pieces() -> None:
+@pytest.mark.parametrize("learns", [True, False])
+def test_long_rows_are_worked_off_in_pieces(learns: bool) -> None:
     torch.manual_seed(0)
     head, states = torch.nn.Linear(8, 40, bias=False), torch.randn(600, 8, requires_grad=True)
     ids = torch.randint(3, 40, (600,))
-    found, _ = token_log_probs(head, states, ids, ENDS)
+    head.weight.requires_grad_(learns)
+    found = token_log_probs(head, states, ids, ENDS)
     expected = special.log_softmax((states @ head.weight.T).detach().numpy(), axis=-1)[np.arange(600), ids]
     np.testing.assert_allclose(found.detach().numpy(), expected, rtol=1e-5, atol=1e-5)
     (gradient,) = torch.autograd.grad(found.sum(), states)
     logits = states @ head.weight.T
     pull = torch.nn.functional.one_hot(ids, 40) - logits.softmax(-1)
     torch.testing.assert_close(gradient, (pull @ head.weight).detach())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_a_frozen_head_gives_the_gradient_of_one_that_learns(temperature: float) -> None:
+    torch.manual_seed(0)
+    head, states = torch.nn.Linear(8, 40, bias=False), torch.randn(300, 8, requires_grad=True)
+    ids, weights = torch.randint(0, 40, (300,)), torch.randn(300)
+    ids[:20] = ENDS[torch.arange(20) % len(ENDS)]
+    found, gradients = [], []
+    for learns in (True, False):
+        head.weight.requires_grad_(learns)
+        log_probs = token_log_probs(head, states, ids, ENDS, temperature)
+        gradients += torch.autograd.grad((weights * log_probs.exp()).sum(), states)
+        found.append(log_probs.detach())
+    torch.testing.assert_close(found[1], found[0])
+    torch.testing.assert_close(gradients[1], gradients[0])
 
 
 def test_a_model_that_cannot_share_the_prompt_reads_every_sequence(tiny_base: Base) -> None:
@@ -96,7 +116,7 @@ def test_a_model_that_cannot_share_the_prompt_reads_every_sequence(tiny_base: Ba
     plain = stock(tiny_base("llama"))
     for row in rows:
         at = places(row)
-        found, _ = token_log_probs(model.get_output_embeddings(), reader.states(row, at.read_at), at.ids, ENDS)
+        found = token_log_probs(model.get_output_embeddings(), reader.states(row, at.read_at), at.ids, ENDS)
         expected, _ = by_hand(plain, groups()[row.owners[0][0]], row.owners[0][1], 1.0)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
