@@ -6,12 +6,14 @@ import gzip
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from board import group
-from browsing import Site, Visit
+from browsing import Site, Visit, open_site, settled
+from hub_server import HubServer, hub_server
 from playwright.sync_api import Page, expect
 
 from labeler.records import Ranking
@@ -129,6 +131,42 @@ def test_judgments_are_given_out(site: Site, visit: Visit, look: dict[str, objec
     assert json.loads(lines[0])["annotator"] == "x"
     shot(page, f"export-made-{name}")
     assert fits(page)
+    visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A hub that servers started from now on push to."""
+    with hub_server() as running:
+        for name, value in running.environment(tmp_path / "hub-home").items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+def test_an_admin_pushes_to_the_hub(hub: HubServer, visit: Visit, tmp_path: Path):
+    site = open_site(tmp_path)
+    try:
+        rows = [replace(group("pushed"), rankings=(Ranking("x", (1, 2, 3, 3)),), split="train")]
+        site.store.import_groups(site.store.add_project("pushed").id, rows)
+        site.add_user("root", "admin")
+        page = visit.sign_in(site, "root")
+        expect(page.get_by_test_id("no-tasks")).to_be_visible(timeout=SECONDS)
+        page.goto(f"{site.url}/export")
+        page.get_by_role("combobox", name="Format").click(timeout=SECONDS)
+        page.get_by_role("option", name="TRL preference pairs", exact=True).click()
+        field = page.get_by_role("textbox", name="Also push it to a data set on the Hugging Face Hub")
+        field.fill("org/pushed", timeout=SECONDS)
+        field.press("Enter")
+        settled(page)
+        page.get_by_role("button", name="Make it").click()
+        expect(page.get_by_text("Pushed to org/pushed.")).to_be_visible(timeout=SECONDS)
+        page.close()
+    finally:
+        site.stop()
+        site.store.close()
+    assert hub.sets["org/pushed"].private
+    (rows,) = hub.load("org/pushed", tmp_path / "hub-home").values()
+    assert [row["annotator"] for row in rows] == ["x"] * 5
     visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
 
 

@@ -35,11 +35,12 @@ ROWS = [
 
 
 @contextmanager
-def serving(database_url: str, folder: Path) -> Iterator[str]:
-    """A server process; its address."""
+def serving(database_url: str, folder: Path, **extra: str) -> Iterator[str]:
+    """A server process, with extra variables in its environment; its address."""
     command = [sys.executable, "-m", "labeler.cli", "serve", "--db", database_url, "--port", "0"]
     command += ["--runs", str(folder / "runs")]
-    environment = {**os.environ, "HF_TOKEN": "", "PYTHONPATH": os.pathsep.join((str(FAKE_REWARD), str(ROOT)))}
+    path = os.pathsep.join((str(FAKE_REWARD), str(ROOT)))
+    environment = {**os.environ, "HF_TOKEN": "", "PYTHONPATH": path, **extra}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
         assert process.stdout
