@@ -159,6 +159,12 @@ def settled(page: Page) -> None:
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
 
 
+def from_menu(page: Page, menu: str, name: str) -> None:
+    """Go to a page that stands in a menu of the managers' bar."""
+    page.get_by_test_id("stTopNav").get_by_role("button", name=menu).click(timeout=30_000)
+    page.get_by_role("menuitem", name=name, exact=True).click()
+
+
 def fill_login(page: Page, name: str, password: str = PASSWORD) -> None:
     page.fill("[name=name]", name)
     page.fill("[name=password]", password)

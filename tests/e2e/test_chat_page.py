@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import DESKTOP, Site, Visit
+from browsing import DESKTOP, Site, Visit, from_menu
 from model_server import ModelServer, model_server
 from playwright.sync_api import Locator, Page, expect
 
@@ -336,7 +336,7 @@ def test_a_manager_sets_and_tries_the_model(site: Site, visit: Visit, model: Mod
     site.store.add_project("sets", schema=LabelSchema("chat", all_bad=False))
     site.add_user("sets-boss", "manager", ("sets",))
     page = visit.sign_in(site, "sets-boss")
-    page.get_by_role("link", name="Project settings").click()
+    from_menu(page, "Administration", "Project settings")
     address = page.get_by_role("textbox", name="Address of the model's server")
     expect(address).to_be_visible(timeout=20_000)
     address.fill(model.url)

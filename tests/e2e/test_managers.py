@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from test_labeling import project
 
 from labeler import jobs
+from labeler.languages import LANGUAGES, SOURCE, read
 from labeler.records import Ranking
 from labeler.server import runs_folder
 
@@ -49,19 +50,20 @@ def ranked_project(site: Site, name: str) -> None:
     site.add_user(f"{name}-boss", "manager", (name,))
 
 
-BAR = ("Label", "My work", "Review", "Overview", "Train & try", "Project settings")
+BAR = ("Label", "Overview", "Train & try")
 MENUS = {
-    "Insight": ("Agreement", "Labelers", "Models", "Throughput"),
+    "Insight": ("Agreement", "Labelers", "Models", "Throughput", "My work"),
     "Data": ("Prompts", "Import", "Export"),
-    "Quality": ("Gold", "Screening"),
-    "Administration": ("People", "Webhooks", "Account"),
+    "Quality": ("Review", "Gold", "Screening"),
+    "Administration": ("Project settings", "People", "Webhooks", "Account"),
 }
 
 
 def test_every_page_stands_in_the_bar_or_in_a_menu_of_it(site: Site, visit: Visit):
     site.store.add_project("bars")
     site.add_user("bars-boss", "manager", ("bars",))
-    page = visit.sign_in(site, "bars-boss", viewport={"width": 1280, "height": 720})
+    narrow = {"viewport": {"width": 1024, "height": 720}}
+    page = visit.sign_in(site, "bars-boss", **narrow)
     page.goto(f"{site.url}/account")
     settled(page)
     bar = page.get_by_test_id("stTopNav")
@@ -74,6 +76,14 @@ def test_every_page_stands_in_the_bar_or_in_a_menu_of_it(site: Site, visit: Visi
     bar.get_by_role("button", name="Quality").click()
     page.get_by_role("menuitem", name="Gold", exact=True).click()
     expect(page).to_have_url(f"{site.url}/gold")
+    for language in set(LANGUAGES) - {SOURCE}:
+        page = visit.sign_in(site, "bars-boss", locale=language, **narrow)
+        page.goto(f"{site.url}/account")
+        settled(page)
+        said = {message.id: message.string for message in read(language)}
+        bar = page.get_by_test_id("stTopNav")
+        expect(bar.get_by_role("link")).to_have_text([said[name] for name in BAR])
+        expect(bar.get_by_role("button")).to_have_text([said[name] for name in MENUS])
 
 
 def test_the_overview_shows_progress_and_agreement(site: Site, visit: Visit):

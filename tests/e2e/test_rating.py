@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from board import Board, group
-from browsing import Site, Visit
+from browsing import Site, Visit, from_menu
 from playwright.sync_api import expect
 
 from labeler.label_schema import Flag, LabelSchema, preset, schema_from
@@ -207,7 +207,7 @@ def test_a_manager_turns_ranking_into_rating_and_sees_the_ratings(site: Site, vi
     site.add_user("turns-boss", "manager", ("turns",))
     board = visit.board(site, "turns-boss")
     page = board.page
-    page.get_by_role("link", name="Project settings").click()
+    from_menu(page, "Administration", "Project settings")
     expect(page.get_by_text("This is version 1 of the settings")).to_be_visible(timeout=30_000)
     page.get_by_role("combobox", name="Task").click()
     page.get_by_role("option", name="Rate, then rank", exact=True).click()
