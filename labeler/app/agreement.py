@@ -8,9 +8,9 @@ import streamlit as st
 
 from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estimate
 from labeler.agreement_slices import Slice, parts
-from labeler.app import insight
+from labeler.app import insight, tables
 from labeler.app.charts import band, interval_row, intervals
-from labeler.app.insight import View, called, percent, written
+from labeler.app.insight import View, called, percent
 from labeler.languages import figure, mark, t
 from labeler.prompt_rows import CATEGORY
 
@@ -60,7 +60,7 @@ def draw() -> None:
             width="stretch",
         )
     st.subheader(t("Figures"), anchor=False)
-    insight.table([_row(part) for part in (*everything, *kinds, *days)], "agreement")
+    tables.table([_row(part) for part in (*everything, *kinds, *days)], "agreement")
     st.caption(
         t("Categories are the groups' {field}; days are those of a task's last ranking.", field=f"meta.{CATEGORY}")
     )
@@ -81,9 +81,9 @@ def _coefficients(part: Slice) -> list[tuple[str, Estimate]]:
 
 def _row(part: Slice) -> dict[str, Any]:
     return {
-        mark("of"): called(part.name),
-        mark("equal verdicts"): percent(part.agreement),
-        mark("ties dropped"): percent(part.decided),
+        mark("of"): tables.named(part.name, called(part.name)),
+        mark("equal verdicts"): tables.share(part.agreement),
+        mark("ties dropped"): tables.share(part.decided),
         mark("comparisons"): part.agreement.comparisons,
-        **{name: written(figure) for name, figure in _coefficients(part)},
+        **{name: tables.number(estimate) for name, estimate in _coefficients(part)},
     }

@@ -11,7 +11,7 @@ import streamlit as st
 
 from labeler import jobs, model_jobs
 from labeler.agreement_slices import category
-from labeler.app import insight, job_view, language, task_view
+from labeler.app import insight, job_view, language, tables, task_view
 from labeler.app.charts import chart
 from labeler.app.session import services
 from labeler.disagreement import Verdict, verdicts
@@ -141,6 +141,6 @@ def _table(project: Project, against: Sequence[Verdict]) -> None:
         for verdict in against[:SHOWN]
     ]
     columns = {"task": st.column_config.LinkColumn(display_text=t("show"))}
-    insight.table(rows, "disagreement", column_config=columns)
+    tables.table(rows, "disagreement", column_config=columns)
     if len(against) > SHOWN:
         st.caption(t("The {shown} largest margins are listed.", shown=SHOWN))

@@ -6,7 +6,7 @@ from typing import get_args
 
 import streamlit as st
 
-from labeler.app import insight, project_page
+from labeler.app import project_page, tables
 from labeler.app.charts import interval_row, intervals
 from labeler.app.insight import percent
 from labeler.app.session import require_manager, services
@@ -113,16 +113,16 @@ def _people(report: GoldReport) -> None:
         intervals([interval_row(person.name, person.right) for person in seen], t("right comparisons"), marks=marks),
         width="stretch",
     )
-    insight.table([_row(person) for person in report.people], "gold-people")
+    tables.table([_row(person) for person in report.people], "gold-people")
 
 
 def _row(person: GoldPerson) -> dict[str, object]:
-    state = t("paused") if person.pause is not None else t("working")
+    state = mark("working") if person.pause is None else mark("paused")
     return {
         mark("labeler"): person.name,
         mark("gold items"): person.seen,
-        mark("right"): percent(person.right),
-        mark("state"): state,
+        mark("right"): tables.share(person.right),
+        mark("state"): tables.named(state, t(state)),
     }
 
 
@@ -132,16 +132,20 @@ def _items(report: GoldReport) -> None:
         st.write(t("None are mixed in now."))
         return
     st.caption(t("Least agreed with first: where everybody is wrong, the known answer may be."))
-    insight.table(
+    tables.table(
         [
             {
                 mark("group"): item.group_id,
                 mark("prompt"): item.prompt,
                 mark("answers"): item.answers,
-                mark("right comparisons"): None if item.right is None else figure(item.right, ".0%"),
+                mark("right comparisons"): _right(item.right),
                 mark("explanation"): item.note or "",
             }
             for item in report.items
         ],
         "gold-items",
     )
+
+
+def _right(share: float | None) -> tables.Cell:
+    return tables.named(share, "" if share is None else figure(share, ".0%"))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,8 +10,8 @@ import streamlit as st
 
 from labeler.agreement import Estimate
 from labeler.agreement_slices import category
-from labeler.app import account, language
-from labeler.app.session import require_manager, services
+from labeler.app import language, project_page
+from labeler.app.session import services
 from labeler.comparisons import UNKNOWN, Comparisons, comparisons
 from labeler.entities import Project
 from labeler.languages import figure, mark, t
@@ -54,16 +51,9 @@ class View:
 
 def open_page(title: str) -> View | None:
     """Header, project, filters; None where there is nothing to show, which the page then says."""
-    me = require_manager()
-    account.draw(me)
-    st.header(title, anchor=False)
-    projects = services().store.projects(me.id)
-    if not projects:
-        st.info(t(language.NO_PROJECT))
+    project = project_page.head(title)
+    if project is None:
         return None
-    names = [project.name for project in projects]
-    name = st.selectbox(t("Project"), names) if len(names) > 1 else names[0]
-    project = next(project for project in projects if project.name == name)
     if project.schema.writes:
         st.info(t(NOTHING_TO_AGREE_ON))
         return None
@@ -164,27 +154,3 @@ def span(estimate: Estimate, scale: float = 1, form: str = ".2f") -> str:
     if estimate.low is None or estimate.high is None:
         return "–"
     return t("{low} to {high}", low=figure(estimate.low * scale, form), high=figure(estimate.high * scale, form))
-
-
-def table(
-    rows: Sequence[Mapping[str, Any]], name: str, column_config: Mapping[str, Any] | None = None, **options: Any
-) -> Any:
-    """A table with a button that downloads it; returns what a selection in it says."""
-    found = language.table(rows, column_config, height=min(38 + 35 * len(rows), 460), **options)
-    about = t("For programs: the names of its columns are English in every language.")
-    st.download_button(t("Download CSV"), csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}", help=about)
-    return found
-
-
-def csv_of(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows as CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    out = io.StringIO()
-    rows = list(rows)
-    writer = csv.DictWriter(out, list(rows[0]) if rows else [])
-    writer.writeheader()
-    writer.writerows({key: _safe(value) for key, value in row.items()} for row in rows)
-    return out.getvalue()
-
-
-def _safe(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

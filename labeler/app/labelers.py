@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 
 from labeler.agreement import Estimate, pairwise_agreement
-from labeler.app import insight, language
+from labeler.app import insight, language, tables
 from labeler.app.charts import band, interval_row, intervals
 from labeler.app.insight import View, percent, span, written
-from labeler.languages import figure, mark, t
+from labeler.languages import figure, in_source, mark, t
 from labeler.quality import HourOfWork, PersonQuality, Quality, quality, verdict
 
 MOST = 40
@@ -50,7 +50,7 @@ def draw() -> None:
     st.caption(
         t("Reliability is the chance to name the better of two, whoever is right being inferred from everybody.")
     )
-    picked = insight.table(
+    picked = tables.table(
         [_row(person, typical) for person in people],
         "labelers",
         on_select="rerun",
@@ -81,19 +81,23 @@ def _columns() -> dict[str, Any]:
 def _row(person: PersonQuality, typical: float | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         mark("labeler"): person.annotator,
-        mark("verdict"): verdict(person, typical),
+        mark("verdict"): tables.named(in_source(verdict, person, typical), verdict(person, typical)),
         mark("rankings"): person.judgments,
         mark("skips"): person.skips,
     }
     for title, name in SHARES.items():
         estimate: Estimate = getattr(person, name)
-        row[title] = None if estimate.value is None else 100 * estimate.value
-        row[f"{title}, interval"] = span(estimate, 100, ".0f")
-    row[mark("first by chance")] = None if person.first_expected is None else round(100 * person.first_expected, 1)
+        row[title] = tables.estimated(estimate, _in_percent(estimate.value))
+        row[f"{title}, interval"] = tables.Cell(span(estimate, 100, ".0f"), {})
+    row[mark("first by chance")] = tables.Cell(_in_percent(person.first_expected), {"": person.first_expected})
     row[mark("p, first")] = person.first_p
-    row[mark("median seconds")] = person.seconds.value
-    row[mark("seconds, interval")] = span(person.seconds, 1, ".0f")
+    row[mark("median seconds")] = tables.estimated(person.seconds, person.seconds.value)
+    row[mark("seconds, interval")] = tables.Cell(span(person.seconds, 1, ".0f"), {})
     return row
+
+
+def _in_percent(value: float | None) -> float | None:
+    return None if value is None else round(100 * value, 1)
 
 
 def _one(person: PersonQuality, hours: tuple[HourOfWork, ...], typical: float | None) -> None:

@@ -54,7 +54,7 @@ def _titles(rows: Sequence[Mapping[str, Any]], given: Mapping[str, Any] | None =
 
 
 def table(rows: Sequence[Mapping[str, Any]], column_config: Mapping[str, Any] | None = None, **options: Any) -> Any:
-    """A table with its titles in the page's language; its own button downloads it with the English names of `rows`."""
+    """A table with its titles in the page's language; `labeler.app.tables` has those that can be downloaded."""
     shown = _titles(rows, column_config)
     return st.dataframe(rows, hide_index=True, width="stretch", column_config=shown, **options)
 

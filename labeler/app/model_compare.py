@@ -8,7 +8,7 @@ import streamlit as st
 
 from labeler import jobs, model_jobs, trainings
 from labeler.agreement import Estimate
-from labeler.app import insight, job_view
+from labeler.app import job_view, tables
 from labeler.app.charts import interval_row, intervals
 from labeler.app.job_view import model_title, number, read_json
 from labeler.app.session import services
@@ -36,7 +36,7 @@ def draw(project: Project, model: Job) -> None:
     st.caption(
         t("Accuracy of each model on the pairs that were held out when it was trained; these differ from run to run.")
     )
-    insight.table([_row(job, titles[job.folder.name], current=job.folder == model.folder) for job in models], "trained")
+    tables.table([_row(job, titles[job.folder.name], current=job.folder == model.folder) for job in models], "trained")
     if len(models) < 2:
         st.write(t("Train a second model to compare it with this one on the same pairs."))
         return
@@ -62,9 +62,9 @@ def _own(job: Job) -> Estimate:
 def _row(job: Job, title: str, *, current: bool) -> dict[str, Any]:
     own = _own(job)
     return {
-        mark("model"): title,
+        mark("model"): tables.named(job.folder.name, title),
         mark("current"): current,
-        mark("accuracy"): insight.percent(own),
+        mark("accuracy"): tables.share(own),
         mark("comparisons"): own.comparisons,
         mark("epochs"): _flag(job, "--epochs"),
     }

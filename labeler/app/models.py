@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from labeler.app import insight, ratings
+from labeler.app import insight, ratings, tables
 from labeler.app.charts import interval_row, intervals, squares
 from labeler.app.insight import View, percent, written
 from labeler.app.session import services
@@ -51,12 +51,12 @@ def _board(board: Leaderboard) -> None:
             score=written(best.score),
         )
     )
-    insight.table(
+    tables.table(
         [
             {
                 mark("model"): standing.model,
-                mark("expected wins"): percent(standing.win_rate),
-                mark("score"): written(standing.score),
+                mark("expected wins"): tables.share(standing.win_rate),
+                mark("score"): tables.number(standing.score),
                 mark("wins"): standing.wins,
                 mark("ties"): standing.ties,
                 mark("losses"): standing.losses,
@@ -80,7 +80,7 @@ def _board(board: Leaderboard) -> None:
     st.caption(t("Share of wins of the model on the left against that above, a tie counting half."))
     if len(names) > MOST:
         st.caption(t("The picture shows the {most} best, the table all.", most=MOST))
-    insight.table([_row(duel) for duel in board.duels if names.index(duel.model) < names.index(duel.against)], "duels")
+    tables.table([_row(duel) for duel in board.duels if names.index(duel.model) < names.index(duel.against)], "duels")
 
 
 def _cell(duel: Duel) -> dict[str, Any]:
@@ -93,6 +93,6 @@ def _row(duel: Duel) -> dict[str, Any]:
     return {
         mark("model"): duel.model,
         mark("against"): duel.against,
-        mark("wins, ties half"): percent(duel.rate),
+        mark("wins, ties half"): tables.share(duel.rate),
         **counts,
     }

@@ -9,7 +9,7 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estimate
-from labeler.app import account, insight, language, ratings, writing
+from labeler.app import account, insight, language, ratings, tables, writing
 from labeler.app.charts import chart, tip
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, ProjectCounts
@@ -30,6 +30,8 @@ SAMPLED = mark(
 RANKINGS = (mark("Rankings per day"), mark("rankings"), mark("No rankings with a date yet."))
 ANSWERS = (mark("Answers per day"), mark("answers"), mark("No answers with a date yet."))
 """Titles of the picture of throughput, of its axis, and what stands in its place."""
+NOTHING = Estimate(None, None, None, 0)
+"""What is known of somebody who judged nothing that others did."""
 STATES = {mark("finished"): "#3f73d1", mark("started"): "#9dbcf0", mark("open"): "#b3b6b0"}
 
 
@@ -102,7 +104,7 @@ def _progress(counts: dict[str, ProjectCounts]) -> None:
         }
         for name, count in counts.items()
     ]
-    language.table(table)
+    tables.table(table, "projects")
 
 
 def _states(count: ProjectCounts) -> dict[str, int]:
@@ -166,8 +168,8 @@ def _interval_row(who: str, estimate: Estimate) -> dict[str, Any]:
     return {"who": who, **asdict(estimate)}
 
 
-def _percent(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None or estimate.low is None or estimate.high is None:
+def _percent(estimate: Estimate) -> str:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
         return "–"
     value, low, high = (figure(100 * share, ".1f") for share in (estimate.value, estimate.low, estimate.high))
     return t("{value} % ({low} to {high})", value=value, low=low, high=high)
@@ -199,13 +201,21 @@ def _people(project: Project, report: AgreementReport, seconds: dict[str, float]
             mark("rankings"): count.judgments,
             mark("skips"): count.skips,
             mark("corrections"): count.corrections,
-            mark("median seconds"): figure(seconds[count.annotator], ".1f") if count.annotator in seconds else "–",
+            mark("median seconds"): _seconds(seconds.get(count.annotator)),
             mark("hours"): round(count.seconds / 3600, 2),
-            mark("agrees with the others"): _percent(report.people.get(count.annotator)),
+            mark("agrees with the others"): _agrees(report.people.get(count.annotator, NOTHING)),
         }
         for count in services().store.annotator_counts(project.id)
     ]
     if rows:
-        language.table(rows)
+        tables.table(rows, "annotators")
     else:
         st.write(t("Nobody has judged anything yet."))
+
+
+def _seconds(value: float | None) -> tables.Cell:
+    return tables.named(value, "–" if value is None else figure(value, ".1f"))
+
+
+def _agrees(estimate: Estimate) -> tables.Cell:
+    return tables.estimated(estimate, _percent(estimate))

@@ -14,7 +14,7 @@ import streamlit as st
 from labeler import jobs, prompt_jobs, prompt_search
 from labeler.agreement import Estimate
 from labeler.agreement_slices import mean_taus, slices
-from labeler.app import insight, prompt_lists
+from labeler.app import insight, prompt_lists, tables
 from labeler.app.charts import chart, interval_row, intervals, tip
 from labeler.app.prompt_lists import CHARACTERS, Look
 from labeler.app.session import services
@@ -69,7 +69,7 @@ def draw(look: Look) -> None:
     found = _clusters(known)
     _pictures(found)
     rows = [_row(found, number) for number in found.members]
-    picked = insight.table(rows, "clusters", on_select="rerun", selection_mode="single-row", key="clusters")
+    picked = tables.table(rows, "clusters", on_select="rerun", selection_mode="single-row", key="clusters")
     chosen = picked["selection"]["rows"]
     if chosen and chosen[0] < len(rows):
         _one(found, [*found.members][chosen[0]])
@@ -128,12 +128,12 @@ def _row(found: Clusters, number: int) -> dict[str, Any]:
     middle = int(prompt_search.typical(found.vectors, places, 1)[0])
     agreed = found.agreed.get(number, NOTHING)
     return {
-        mark("cluster"): found.names[number],
+        mark("cluster"): tables.named(found.names[number] if number >= 0 else None, found.names[number]),
         mark("such as"): "" if number < 0 else look.rows[middle].text[:CHARACTERS],
         mark("tasks"): len(places),
         **_by_state(look, places),
         mark("rankings"): sum(look.work[n].judgments for n in places),
-        mark("equal verdicts"): insight.percent(agreed),
+        mark("equal verdicts"): tables.share(agreed),
         mark("comparisons"): agreed.comparisons,
     }
 
@@ -269,7 +269,7 @@ def _categories(look: Look) -> None:
         }
         for name in sorted({*given, *filter(None, learned)})
     ]
-    insight.table(rows, "categories")
+    tables.table(rows, "categories")
     if not prompt_jobs.can_learn(named):
         st.caption(t("Name two prompts or more of each of two categories or more; the others can then be learned."))
         return

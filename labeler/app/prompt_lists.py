@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from labeler import jobs, prompt_jobs, prompt_search
-from labeler.app import insight, task_view
+from labeler.app import tables, task_view
 from labeler.app.session import services
 from labeler.embedder import Embedder
 from labeler.entities import Project
@@ -156,7 +156,7 @@ def duplicates(look: Look) -> None:
         }
         for name, count in [*sizes.items()][:SHOWN]
     ]
-    picked = insight.table(rows, "duplicates", on_select="rerun", selection_mode="single-row", key="duplicates")
+    picked = tables.table(rows, "duplicates", on_select="rerun", selection_mode="single-row", key="duplicates")
     chosen = picked["selection"]["rows"]
     if not chosen:
         st.caption(t("Choose a row for the prompts of that set."))
@@ -182,7 +182,7 @@ def listed(look: Look, key: str, *, nearness: Floats | None = None) -> None:
                 all=len(look.rows),
             )
         )
-    picked = insight.table(
+    picked = tables.table(
         [row_of(shown, n, nearness) for n in range(len(shown.rows))],
         key,
         on_select="rerun",
@@ -213,7 +213,7 @@ def row_of(look: Look, n: int, nearness: Floats | None = None) -> dict[str, Any]
         **learned,
         mark("use case"): row.category,
         mark("source"): row.source,
-        mark("state"): t(work.state),
+        mark("state"): tables.named(work.state, t(work.state)),
         mark("rankings"): work.judgments,
         mark("priority"): work.priority,
         mark("task"): task_view.link(look.project, row.task_id),

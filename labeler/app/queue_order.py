@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from labeler import jobs, model_jobs
-from labeler.app import insight, job_view
+from labeler.app import job_view, tables
 from labeler.app.session import services
 from labeler.entities import Project
 from labeler.errors import ProductError
@@ -74,15 +74,16 @@ def _order(job: Job) -> None:
             method=job.about["method"],
         )
     )
-    insight.table([_row(row) for row in rows], "order")
+    tables.table([_row(row) for row in rows], "order")
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     reason, meta = row["meta"]["select"], row["meta"]
+    placed = t("at random") if reason["method"] == "random" else t("by the model")
     return {
         mark("priority"): meta["priority"],
         mark("prompt"): row["prompt"][-1]["content"][:300],
-        mark("placed"): t("at random") if reason["method"] == "random" else t("by the model"),
+        mark("placed"): tables.named(reason["method"], placed),
         mark("score"): reason.get("score"),
         mark("use case"): meta.get("use_case"),
     }

@@ -9,8 +9,9 @@ import altair as alt
 import streamlit as st
 
 from labeler.agreement import Estimate
+from labeler.app import tables
 from labeler.app.charts import chart, tip
-from labeler.app.language import strong, table
+from labeler.app.language import strong
 from labeler.label_schema import OUTPUT_FLAGS, PROMPT_FLAGS
 from labeler.languages import figure, mark, t
 from labeler.rating_report import RATING, Mark, MarkAgreement, RatingReport
@@ -90,15 +91,15 @@ def _squares(rows: Sequence[dict[str, Any]]) -> None:
 def _table(report: RatingReport) -> None:
     rows = [
         {
-            mark("model"): item.model or t("prompts"),
-            mark("rating or flag"): _called(item.what),
-            mark("value"): _figure(item.what, item.estimate.value),
-            mark("95 % interval"): _span(item.what, item.estimate),
+            mark("model"): tables.named(item.model, item.model or t("prompts")),
+            mark("rating or flag"): tables.named(item.what, _called(item.what)),
+            mark("value"): tables.estimated(item.estimate, _figure(item.what, item.estimate.value)),
+            mark("95 % interval"): tables.Cell(_span(item.what, item.estimate), {}),
             mark("asked"): item.estimate.comparisons,
         }
         for item in (*report.ratings, *report.flags, *report.prompt_flags)
     ]
-    table(rows, height=min(38 + 35 * len(rows), 420))
+    tables.table(rows, "ratings", height=420)
 
 
 def _figure(what: str, value: float | None) -> str:
@@ -110,19 +111,25 @@ def _figure(what: str, value: float | None) -> str:
 def _agreement(found: Iterable[MarkAgreement]) -> None:
     rows = [
         {
-            mark("agreement on"): _called(item.what),
-            mark("coefficient"): f"{'α' if item.what == RATING else 'κ'} "
-            f"{'–' if item.coefficient is None else figure(item.coefficient, '.2f')}",
-            mark("same answer"): f"{_figure('', item.equal.value)} ({_span('', item.equal)})",
+            mark("agreement on"): tables.named(item.what, _called(item.what)),
+            mark("coefficient"): tables.named(item.coefficient, _coefficient(item)),
+            mark("same answer"): tables.estimated(
+                item.equal, f"{_figure('', item.equal.value)} ({_span('', item.equal)})"
+            ),
             mark("completions"): item.completions,
         }
         for item in found
     ]
     if rows:
-        table(rows)
+        tables.table(rows, "agreement-on-ratings")
         st.caption(t("α: Krippendorff's for ordinal ratings; κ: Fleiss'. Over completions that two or more judged."))
     else:
         st.text(t("No completion was rated or flagged by two people yet."))
+
+
+def _coefficient(item: MarkAgreement) -> str:
+    value = "–" if item.coefficient is None else figure(item.coefficient, ".2f")
+    return f"{'α' if item.what == RATING else 'κ'} {value}"
 
 
 def _span(what: str, estimate: Estimate) -> str:

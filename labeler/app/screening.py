@@ -7,7 +7,7 @@ from typing import get_args
 
 import streamlit as st
 
-from labeler.app import language, project_page
+from labeler.app import project_page, tables
 from labeler.app.session import require_manager, services
 from labeler.entities import Project, User
 from labeler.errors import ProductError
@@ -132,7 +132,7 @@ def _results(project: Project, desk: ExamDesk) -> None:
     found = desk.results(project.id)
     if not found:
         return
-    language.table([_row(candidate) for candidate in found])
+    tables.table([_row(candidate) for candidate in found], "candidates")
     names = [candidate.name for candidate in found]
     chosen = st.selectbox(t("Candidate"), names, key=f"candidate-{project.id}") if len(names) > 1 else names[0]
     _one(project, next(candidate for candidate in found if candidate.name == chosen))
@@ -141,14 +141,24 @@ def _results(project: Project, desk: ExamDesk) -> None:
 def _row(candidate: Candidate) -> dict[str, object]:
     return {
         mark("candidate"): candidate.name,
-        mark("state"): t(STATES[candidate.state]),
+        mark("state"): tables.named(candidate.state, t(STATES[candidate.state])),
         mark("attempt"): candidate.attempt,
-        mark("tasks"): t("{part} of {all}", part=candidate.answered, all=candidate.answered + candidate.coming),
-        mark("sensitive"): _percent(candidate.scores.flags),
-        mark("rankings"): _percent(candidate.scores.rankings),
-        mark("written"): _grade(candidate.scores.grade),
+        mark("tasks"): _answered(candidate),
+        mark("sensitive"): _scored(candidate.scores.flags, _percent),
+        mark("rankings"): _scored(candidate.scores.rankings, _percent),
+        mark("written"): _scored(candidate.scores.grade, _grade),
         mark("areas"): len(candidate.ticked),
     }
+
+
+def _answered(candidate: Candidate) -> tables.Cell:
+    answered, coming = candidate.answered, candidate.coming
+    shown = t("{part} of {all}", part=answered, all=answered + coming)
+    return tables.Cell(shown, {", answered": answered, ", coming": coming})
+
+
+def _scored(score: Score, shown: Callable[[Score], str]) -> tables.Cell:
+    return tables.Cell(shown(score), {"": score.value, ", of": score.counted})
 
 
 def _percent(score: Score) -> str:

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import altair as alt
 import streamlit as st
 
-from labeler.app import account, insight, language
+from labeler.app import insight, language, project_page, tables
 from labeler.app.charts import BLUE, chart, tip
-from labeler.app.session import require_manager, services
+from labeler.app.session import services
 from labeler.forecast import DAYS, RULE, Forecast, by_day, forecast
 from labeler.languages import figure, mark, t
 from labeler.tallies import Pace
@@ -19,16 +19,9 @@ from labeler.tallies import Pace
 
 def draw() -> None:
     """The page; it counts every ranking, without a sample."""
-    me = require_manager()
-    account.draw(me)
-    st.header(t("Throughput"), anchor=False)
-    projects = services().store.projects(me.id)
-    if not projects:
-        st.info(t(language.NO_PROJECT))
+    project = project_page.head(t("Throughput"))
+    if project is None:
         return
-    names = [project.name for project in projects]
-    name = st.selectbox(t("Project"), names) if len(names) > 1 else names[0]
-    project = next(project for project in projects if project.name == name)
     with st.spinner(t("Counting …")):
         rows, left = _figures(services().store.database.url.render_as_string(), project.id, insight.fresh(project))
     people = st.multiselect(t("Labelers"), sorted({row.annotator for row in rows}), placeholder=t(language.ANY))
@@ -42,7 +35,7 @@ def draw() -> None:
     _days(rows)
     _hours(rows)
     st.caption(t("Counted: every dated ranking that stands."))
-    insight.table(
+    tables.table(
         [
             {
                 mark("hour"): row.hour,

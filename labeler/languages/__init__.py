@@ -11,10 +11,11 @@ from __future__ import annotations
 import gettext
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from typing import ParamSpec
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
@@ -25,6 +26,8 @@ SOURCE = "en"
 LANGUAGES = {SOURCE: "English", "de": "Deutsch", "es": "Español"}
 """Codes (ISO 639-1) and what each language calls itself."""
 FOLDER = Path(__file__).parent
+
+Parameters = ParamSpec("Parameters")
 
 _current: ContextVar[str] = ContextVar("language", default=SOURCE)
 
@@ -37,6 +40,15 @@ def use(language: str) -> None:
 def current() -> str:
     """The language that is spoken now."""
     return _current.get()
+
+
+def in_source(said: Callable[Parameters, str], *args: Parameters.args, **options: Parameters.kwargs) -> str:
+    """What a function says in English, whatever is spoken: for files."""
+    spoken = _current.set(SOURCE)
+    try:
+        return said(*args, **options)
+    finally:
+        _current.reset(spoken)
 
 
 # Whose language

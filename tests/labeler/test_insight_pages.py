@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,8 +16,9 @@ from store_helpers import ask, ranking
 from streamlit.testing.v1 import AppTest
 
 from labeler.accounts import Accounts
-from labeler.app import insight, session
-from labeler.app.insight import csv_of
+from labeler.agreement import Estimate
+from labeler.app import insight, session, tables
+from labeler.app.tables import csv_of
 from labeler.languages import LANGUAGES
 from labeler.records import Group
 from labeler.routes import Services
@@ -179,13 +182,12 @@ def test_my_work_names_nobody_else(store: Store, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("page", [*PAGES.values(), overview, people])
-def test_files_have_english_columns_and_the_page_has_titles_of_its_own(
+def test_files_are_the_same_in_every_language_and_the_page_is_not(
     store: Store, page: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ):
-    """Streamlit's own download of a table takes the names of its columns; the page shows their titles."""
     judged(store)
-    headers: list[str] = []
-    monkeypatch.setattr(insight, "csv_of", lambda rows: headers.append(csv_of(rows).splitlines()[0]) or "")
+    made: list[str] = []
+    monkeypatch.setattr(tables, "csv_of", lambda rows: made.append(csv_of(rows)) or "")
     named, titled, files = {}, {}, {}
     for language in LANGUAGES:
         Accounts(store).set_language(store.user("mia").id, language)
@@ -194,12 +196,41 @@ def test_files_have_english_columns_and_the_page_has_titles_of_its_own(
         named[language] = [list(table.value.columns) for table in shown.dataframe]
         configured = [json.loads(table.proto.columns) for table in shown.dataframe]
         titled[language] = [[table[column]["label"] for column in table if column != "_index"] for table in configured]
-        files[language], headers[:] = [*headers], []
+        files[language], made[:] = [*made], []
     assert named["en"]
     assert named["de"] == named["es"] == named["en"] == titled["en"]
     assert files["de"] == files["es"] == files["en"]
+    assert bool(files["en"]) == (page is not people)
+    assert not [cell for file in files["en"] for cell in cells(file) if "%" in cell or "–" in cell]
     for first, other in (("de", "en"), ("es", "en"), ("de", "es")):
         assert all(one != another for one, another in zip(titled[first], titled[other], strict=True))
+
+
+def cells(file: str) -> list[str]:
+    return [cell for row in csv.reader(io.StringIO(file)) for cell in row]
+
+
+def test_a_file_has_figures_where_the_page_has_words(store: Store, monkeypatch: pytest.MonkeyPatch):
+    judged(store)
+    made: list[str] = []
+    monkeypatch.setattr(tables, "csv_of", lambda rows: made.append(csv_of(rows)) or "")
+    Accounts(store).set_language(store.user("mia").id, "de")
+    table = show(store, "mia", labelers, monkeypatch).dataframe[0].value.set_index("labeler")
+    (file,) = made
+    rows = {row["labeler"]: row for row in csv.DictReader(io.StringIO(file))}
+    liar = rows["labeler-9"]
+    assert liar["verdict"].startswith("says the opposite of the others")
+    assert liar["verdict"] != table.loc["labeler-9", "verdict"]
+    assert float(liar["agrees, low"]) < float(liar["agrees"]) < float(liar["agrees, high"]) < 0.5
+    assert round(100 * float(liar["agrees"]), 1) == table.loc["labeler-9", "agrees"]
+    assert "agrees, interval" in table.columns
+    assert "agrees, interval" not in liar
+
+
+def test_an_estimate_is_filed_in_three_columns():
+    row = {"of": tables.named("none", "ohne"), "equal": tables.share(Estimate(0.5, 0.25, 0.75, 8)), "n": 8}
+    assert csv_of([row]) == 'of,equal,"equal, low","equal, high",n\r\nnone,0.5,0.25,0.75,8\r\n'
+    assert csv_of([{"equal": tables.share(Estimate(None, None, None, 0))}]).splitlines()[1] == ",,"
 
 
 def test_csv_starts_no_formula():
