@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -48,7 +49,7 @@ from labeler.api.labeling import (
     Skip,
     Undo,
 )
-from labeler.api.people import Invitation, Me, NewPerson, Person
+from labeler.api.people import Assigned, Invitation, LanguageChoice, Me, NewPerson, Person
 from labeler.api.projects import (
     AskModel,
     EndpointSetting,
@@ -70,6 +71,7 @@ from labeler.client_prompts import Prompts
 from labeler.client_screening import Screening
 from labeler.errors import ConflictError, DataError, NotFoundError, PermissionDeniedError, ProductError, StoreError
 from labeler.formats.files import replacing
+from labeler.own_work import OwnWork
 from labeler.tokens import ApiToken
 from labeler.webhooks import Delivery, Webhook
 
@@ -156,6 +158,22 @@ class Client:
     def disable_user(self, user_id: int) -> Person:
         """Close an account."""
         return self._ask(Person, "POST", f"/users/{user_id}/disable")
+
+    def set_language(self, language: str | None) -> None:
+        """Read the pages in this language; None: as the browser asks."""
+        self._send("PUT", "/me/language", json=typed.to_json(LanguageChoice(language)))
+
+    def assign_user(self, user_id: int, projects: Sequence[str]) -> Person:
+        """Let an account work in these projects and no others; none: in every project."""
+        return self._ask(Person, "PUT", f"/users/{user_id}/projects", Assigned(tuple(projects)))
+
+    def held_out(self, project_id: int) -> tuple[str, ...]:
+        """The raters of whom no model learns."""
+        return self._ask(tuple[str, ...], "GET", f"/projects/{project_id}/held-out")
+
+    def hold_out(self, project_id: int, name: str, *, held: bool) -> None:
+        """Keep somebody's judgments from training, or let models learn from them again."""
+        self._send("PUT" if held else "DELETE", f"/projects/{project_id}/held-out/{quote(name, safe='')}")
 
     # Projects
 
@@ -279,6 +297,10 @@ class Client:
     def throughput(self, project_id: int, annotator: Sequence[str] = ()) -> ThroughputReport:
         """How fast rankings come in, and when the queue will be done; by these people alone where some are named."""
         return self._report(ThroughputReport, project_id, "throughput", ThroughputQuery(tuple(annotator)))
+
+    def my_work(self, project_id: int) -> OwnWork:
+        """One's own pace, and how often others say the same."""
+        return self._ask(OwnWork, "GET", f"/projects/{project_id}/my-work")
 
     def _report(self, kind: type[T], project_id: int, name: str, query: Any) -> T:
         answer = self._send("GET", f"/projects/{project_id}/{name}", params=typed.to_query(query))

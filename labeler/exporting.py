@@ -1,5 +1,7 @@
 """Judgments for other programs: some of a project's groups in one format, as a folder.
 
+Those of held-out raters (see `labeler.raters`) are in an export only where it names them.
+
 ``labeler snapshot`` is the record that trainings here start from: everything, native, the same bytes for the same
 judgments. An export is a part of it, chosen by filters, in somebody else's format; its manifest says which part.
 """
@@ -103,21 +105,31 @@ def chosen(frozen: Frozen, wanted: Export) -> Iterator[Group]:
 def _demonstrations(frozen: Frozen, wanted: Export) -> Iterator[Demonstration]:
     """The imported ones, and the written ones that the filters leave."""
     splits, _ = prompt_splits(group for group, _ in frozen.groups())
-    selection = wanted.selection
+    selection, unnamed = wanted.selection, _unnamed(frozen, wanted)
     for demonstration, judgment in demonstrations(frozen, splits):
         split = demonstration.meta.get("split")
-        if judgment is None or (selection.wants(judgment) and (not selection.splits or split in selection.splits)):
+        if judgment is None or (
+            judgment.annotator not in unnamed
+            and selection.wants(judgment)
+            and (not selection.splits or split in selection.splits)
+        ):
             yield demonstration
 
 
 def _left(frozen: Frozen, wanted: Export, splits: Mapping[str, str]) -> Iterator[Group]:
-    finals = frozen.finals()
-    for group, judgments in frozen.groups():
+    finals, unnamed = frozen.finals(), _unnamed(frozen, wanted)
+    for group, everybodys in frozen.groups():
+        judgments = tuple(said for said in everybodys if said.annotator not in unnamed)
         key = prompt_key(group.prompt)
         split = split_by_prompt(key, splits or {key: group.split or ""}, frozen.project.seed)
         left = wanted.selection.group(replace(group, split=split), judgments, finals.get(group.id), wanted.adjudicated)
         if left is not None:
             yield ranked_by_ratings(left) if wanted.ranks_from_ratings else left
+
+
+def _unnamed(frozen: Frozen, wanted: Export) -> frozenset[str]:
+    """Held-out raters that the export does not ask for by name."""
+    return frozenset(frozen.held_out()) - {*wanted.selection.annotators}
 
 
 class _Tally:

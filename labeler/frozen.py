@@ -12,7 +12,9 @@ from labeler.entities import AnnotatorCounts, Judgment, Project, ProjectCounts
 from labeler.errors import NotFoundError
 from labeler.label_schema import LabelSchema
 from labeler.prompt_rows import PromptRow, TaskWork
+from labeler.quality_schema import held_out
 from labeler.records import Demonstration, Group
+from labeler.schema import users
 from labeler.tallies import Pace
 
 
@@ -88,6 +90,11 @@ class Frozen:
         """Reviewers' final answers that stand, by group id."""
         found = adjudications.of_project(self.connection, self.project.id)
         return {group_id: final.judgment for group_id, final in found.items()}
+
+    def held_out(self) -> tuple[str, ...]:
+        """Names of those whose judgments no model learns from, see `labeler.raters`."""
+        query = sa.select(users.c.name).join(held_out).where(held_out.c.project_id == self.project.id)
+        return tuple(self.connection.execute(query.order_by(users.c.name)).scalars())
 
     def counts(self) -> ProjectCounts:
         """How the project stands."""

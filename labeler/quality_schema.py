@@ -38,6 +38,14 @@ reviewers = sa.Table(
     sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
 )
 
+# Whose judgments of a project no model learns from, see labeler.raters.
+held_out = sa.Table(
+    "held_out",
+    metadata,
+    sa.Column("user_id", sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("project_id", sa.ForeignKey("projects.id"), primary_key=True),
+)
+
 # What the review page lists, derived from judgments and brought up to date when the page is opened.
 reviews = sa.Table(
     "reviews",

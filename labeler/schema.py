@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0010"
+REVISION = "0011"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(

@@ -4,6 +4,10 @@ A snapshot is a folder: ``groups.jsonl`` (each judged group with everybody's sta
 ``demonstrations.jsonl`` and ``manifest.json`` (what is in there, with the SHA-256 of each file). It holds no time of
 its own making: the same judgments give the same bytes. Annotators appear under their account names.
 
+Where a project has held-out raters (see `labeler.raters`), their rankings are in ``held_out.jsonl``, as the labelers
+gave them, and nothing of theirs is in the other files: a training on the folder never sees them, and ``reward evaluate
+--data held_out.jsonl`` tells how well a model agrees with people that it did not learn from.
+
 Demonstrations are those that were imported, then those that labelers wrote, one for each standing answer: its id is the
 group's and the annotator's, its meta the group's with ``group``, ``seconds``, ``at``, ``prompt_flags`` and ``note``
 where there are any, and the ``split`` where the group came with one.
@@ -25,7 +29,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -52,7 +56,7 @@ from labeler.store import Frozen, Project, Store
 
 SCHEMA = 1
 KIND = "labeler snapshot"
-GROUPS, DEMONSTRATIONS = "groups.jsonl", "demonstrations.jsonl"
+GROUPS, DEMONSTRATIONS, HELD_OUT = "groups.jsonl", "demonstrations.jsonl", "held_out.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +124,16 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: 
     finally_said: Counter[str] = Counter(groups=0, rankings_left_out=0)
     finals = {} if adjudicated == "ignore" else frozen.finals()
     splits, moved = prompt_splits(group for group, _ in frozen.groups())
-    tally = _Tally(Counter(), Counter(), Counter(), Counter(), {name: set() for name in SPLITS})
-    final = (_decided(*entry, finals.get(entry[0].id), adjudicated, finally_said) for entry in frozen.groups())
+    held = frozenset(frozen.held_out())
+    tally = _Tally()
+    others = (_said_by(*entry, lambda name: name not in held) for entry in frozen.groups())
+    final = (_decided(*entry, finals.get(entry[0].id), adjudicated, finally_said) for entry in others)
     judged = _judged(frozen, final, splits, tally, excluded)
     kept = map(ranked_by_ratings, judged) if ranks_from_ratings else judged
     _write_rows(folder / GROUPS, map(group_to_row, kept))
-    shown = tally.of(demonstrations(frozen, splits))
+    shown = tally.of(entry for entry in demonstrations(frozen, splits) if not (entry[1] and entry[1].annotator in held))
     written = _write_rows(folder / DEMONSTRATIONS, map(demonstration_to_row, shown))
+    apart = _write_held_out(frozen, folder, held, splits, ranks_from_ratings) if held else {}
     excluded["corrected_judgments"] = frozen.counts().corrections
     project = frozen.project
     manifest = {
@@ -150,10 +157,31 @@ def _write(frozen: Frozen, folder: Path, ranks_from_ratings: bool, adjudicated: 
         "adjudicated": {"setting": adjudicated, **finally_said},
         "groups_moved_to_keep_prompts_in_one_split": moved,
         "excluded": dict(excluded),
-        "files": {name: file_facts(folder / name) for name in (GROUPS, DEMONSTRATIONS)},
+        **apart,
+        "files": {name: file_facts(folder / name) for name in (GROUPS, DEMONSTRATIONS, *((HELD_OUT,) if held else ()))},
     }
     write_manifest(folder, manifest)
     return manifest
+
+
+def _write_held_out(
+    frozen: Frozen, folder: Path, held: frozenset[str], splits: Mapping[str, str], ranks_from_ratings: bool
+) -> dict[str, Any]:
+    """Write the rankings of held-out raters, without any final answers; what the manifest says of them."""
+    tally = _Tally()
+    theirs = (_said_by(*entry, held.__contains__) for entry in frozen.groups())
+    judged = _judged(frozen, theirs, splits, tally, Counter())
+    _write_rows(folder / HELD_OUT, map(group_to_row, map(ranked_by_ratings, judged) if ranks_from_ratings else judged))
+    counts = {"groups": tally.groups.total(), "rankings": tally.annotators.total()}
+    return {"held_out": {"annotators": sorted(held), **counts}}
+
+
+def _said_by(
+    group: Group, judgments: tuple[Judgment, ...], wanted: Callable[[str], bool]
+) -> tuple[Group, tuple[Judgment, ...]]:
+    """The group with what some annotators said of it."""
+    rankings = tuple(ranking for ranking in group.rankings if wanted(ranking.annotator))
+    return replace(group, rankings=rankings), tuple(said for said in judgments if wanted(said.annotator))
 
 
 @dataclass(slots=True)
@@ -169,11 +197,11 @@ class _Tally:
         edits: how many.
     """
 
-    groups: Counter[str]
-    annotators: Counter[str]
-    versions: Counter[int]
-    written: Counter[int]
-    prompts: dict[str, set[str]]
+    groups: Counter[str] = field(default_factory=Counter)
+    annotators: Counter[str] = field(default_factory=Counter)
+    versions: Counter[int] = field(default_factory=Counter)
+    written: Counter[int] = field(default_factory=Counter)
+    prompts: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in SPLITS})
     writers: set[str] = field(default_factory=set)
     edits: int = 0
 

@@ -56,6 +56,28 @@ class NewPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageChoice:
+    """In which language somebody reads the pages.
+
+    Attributes:
+        language: a code such as ``de``; null for what the browser asks for.
+    """
+
+    language: Annotated[str | None, Limit(2, 2)]
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What somebody may work on.
+
+    Attributes:
+        projects: names of projects; none: every project, which those who are restricted cannot give.
+    """
+
+    projects: Annotated[tuple[str, ...], Limit(high=1000)]
+
+
+@dataclass(frozen=True, slots=True)
 class Invitation:
     """A way in for somebody, good once and for seven days.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -10,9 +11,13 @@ from labeler.agreement import INSTRUCTGPT_HELD_OUT, INSTRUCTGPT_TRAINING, Estima
 from labeler.agreement_slices import Slice, parts
 from labeler.app import insight, tables
 from labeler.app.charts import band, interval_row, intervals
-from labeler.app.insight import View, called, percent
+from labeler.app.insight import HELD_OUT, TRAINING, View, called, percent
+from labeler.app.session import services
+from labeler.comparisons import comparisons
 from labeler.languages import figure, mark, t
 from labeler.prompt_rows import CATEGORY
+from labeler.raters import Raters
+from labeler.sample_filters import Choice, chosen
 
 PAPER = {
     mark("InstructGPT, training labelers"): INSTRUCTGPT_TRAINING,
@@ -28,12 +33,13 @@ def draw() -> None:
         return
     with st.spinner(t("Counting …")):
         everything, kinds, days = _figures(view.key, view)
+        raters = _by_raters(view.key, Raters(services().store).held_out(view.project.id), view)
     if not everything:
         st.write(t("Nothing has been judged by two people yet."))
         return
     found = everything[0]
     rows = [interval_row(t("all verdicts"), found.agreement), interval_row(t("ties dropped"), found.decided)]
-    rows += [interval_row(called(part.name), part.agreement) for part in kinds]
+    rows += [interval_row(called(part.name), part.agreement) for part in (*raters, *kinds)]
     st.altair_chart(
         intervals(
             rows,
@@ -60,7 +66,7 @@ def draw() -> None:
             width="stretch",
         )
     st.subheader(t("Figures"), anchor=False)
-    tables.table([_row(part) for part in (*everything, *kinds, *days)], "agreement")
+    tables.table([_row(part) for part in (*everything, *raters, *kinds, *days)], "agreement")
     st.caption(
         t("Categories are the groups' {field}; days are those of a task's last ranking.", field=f"meta.{CATEGORY}")
     )
@@ -69,6 +75,20 @@ def draw() -> None:
 @st.cache_data(max_entries=64, show_spinner="Counting …")
 def _figures(key: tuple[object, ...], _view: View) -> tuple[list[Slice], list[Slice], list[Slice]]:
     return parts([group for group, _ in _view.judged], _view.table)
+
+
+@st.cache_data(max_entries=64, show_spinner="Counting …")
+def _by_raters(key: tuple[object, ...], held: tuple[str, ...], _view: View) -> list[Slice]:
+    """How well those agree among themselves of whom models learn, and those of whom none does; none held out: none."""
+    people = {answer.annotator for _, answers in _view.judged for answer in answers}
+    named = {TRAINING: tuple(people - {*held}), HELD_OUT: tuple(people & {*held})}
+    return [part for name, some in named.items() if held and some for part in _among(some, name, _view)]
+
+
+def _among(people: tuple[str, ...], name: str, view: View) -> list[Slice]:
+    groups = [group for group, _ in chosen(view.judged, Choice(people=people))]
+    everything, _, _ = parts(groups, comparisons(groups))
+    return [replace(part, name=name) for part in everything]
 
 
 def _coefficients(part: Slice) -> list[tuple[str, Estimate]]:

@@ -26,7 +26,8 @@ NOTHING_TO_AGREE_ON = mark(
 )
 INSTRUCTGPT = mark("InstructGPT: 72.6 ± 1.5 % (training labelers), 77.3 ± 1.3 % (held-out labelers).")
 """Agreement in Ouyang et al. 2022, section 3.4."""
-UNNAMED = (mark("none"), mark("unknown model"), mark("everything"))
+TRAINING, HELD_OUT = mark("training labelers"), mark("held-out labelers")
+UNNAMED = (mark("none"), mark("unknown model"), mark("everything"), TRAINING, HELD_OUT)
 """Names that the program gives to what has none."""
 FRESH = 200
 """What was computed is kept until one part in so many of the judgments is new."""

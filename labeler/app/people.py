@@ -13,6 +13,7 @@ from labeler.entities import MAY_MANAGE, User, UserRole
 from labeler.errors import PermissionDeniedError, ProductError
 from labeler.identities import Identities
 from labeler.languages import mark, t
+from labeler.raters import Raters
 
 LINK = "invitation-link"
 ROLES: dict[UserRole, str] = {"labeler": mark("labeler"), "manager": mark("manager"), "admin": mark("admin")}
@@ -31,6 +32,7 @@ def draw() -> None:
         _add(me)
     with right:
         _change(me)
+        _assign(me)
         reviewers.draw(me)
 
 
@@ -94,6 +96,30 @@ def _change(me: User) -> None:
             st.error(str(error))
         else:
             st.rerun()
+
+
+def _assign(me: User) -> None:
+    """Which projects an account is for, from now on."""
+    store = services().store
+    people = {user.name: user.id for user in store.users() if not user.disabled and user.role in MAY_MANAGE[me.role]}
+    with st.container(border=True):
+        st.subheader(t("Who works on what"), anchor=False)
+        name = st.selectbox(t("Account"), list(people), index=None, placeholder=t("Choose a person"), key="assign")
+        if name is None:
+            return
+        now = store.memberships(people[name])
+        names = sorted({*(project.name for project in store.projects(me.id)), *now})
+        chosen = st.multiselect(
+            t("Projects of {name}", name=name), names, now, placeholder=t(language.ANY), key=f"assign-{people[name]}"
+        )
+        if st.button(t("Save projects"), disabled={*chosen} == {*now}):
+            mine = store.memberships(me.id)
+            try:
+                Raters(store).assign(me, name, [each for each in chosen if not mine or each in mine])
+            except ProductError as error:
+                st.error(str(error))
+            else:
+                st.rerun()
 
 
 def _invite(name: str, make: Callable[[], str | None]) -> None:

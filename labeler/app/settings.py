@@ -52,6 +52,9 @@ ABOUT_WARNING = mark(
     "Shown before the first task of a sitting. Who then says “not today” gets no task whose meta.sensitive is true "
     "until the end of their day."
 )
+ABOUT_OVERLAP = mark(
+    "For every task, those that are done among them: with more, they come back for others; no answer is ever lost."
+)
 SAVED = "settings-saved"
 
 
@@ -64,6 +67,7 @@ def draw() -> None:
         st.success(saved)
     st.text(t("This is {version}.", version=_version(project)))
     _form(project)
+    _rules(project)
     _versions(project)
 
 
@@ -203,6 +207,46 @@ def _save(project: Project, settings: Mapping[str, Any], guidelines: str) -> Non
         st.error(str(error))
         return
     st.session_state[SAVED] = t("Saved: {version}.", version=_version(after))
+    st.rerun()
+
+
+def _rules(project: Project) -> None:
+    """How the tasks are worked off: no versions, what is saved holds for every task from now on."""
+    key = f"{project.id}-{project.overlap}-{project.dwell_seconds}-{project.lease_seconds}"
+    with st.form(f"rules-{key}"):
+        language.strong(t("How tasks are handed out"))
+        left, middle, right = st.columns(3)
+        overlap = left.number_input(
+            t("Labelers per task"), 1, None, project.overlap, help=t(ABOUT_OVERLAP), key=f"overlap-{key}"
+        )
+        dwell = middle.number_input(
+            t("Seconds between two answers at least"),
+            0.0,
+            None,
+            project.dwell_seconds,
+            step=0.1,
+            help=t("What comes sooner is taken for a double click."),
+            key=f"dwell-{key}",
+        )
+        lease = right.number_input(
+            t("Minutes that a task stays reserved"),
+            1.0,
+            None,
+            max(1.0, project.lease_seconds / 60),
+            help=t("Counted from the last change of its draft; then somebody else gets it."),
+            key=f"lease-{key}",
+        )
+        if st.form_submit_button(t("Save how tasks are handed out")):
+            _save_rules(project, int(overlap), dwell, 60 * lease)
+
+
+def _save_rules(project: Project, overlap: int, dwell: float, lease: float) -> None:
+    try:
+        services().store.set_rules(project.id, overlap=overlap, dwell_seconds=dwell, lease_seconds=lease)
+    except ProductError as error:
+        st.error(str(error))
+        return
+    st.session_state[SAVED] = t("Saved how tasks are handed out.")
     st.rerun()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import axe_playwright_python
 import pytest
 from board import Board, group
-from browsing import Site, Visit, settled
+from browsing import DESKTOP, Site, Visit, settled
 from playwright.sync_api import Page, expect
 
 from labeler.accounts import Accounts
@@ -224,6 +224,17 @@ def test_the_pages_beside_it(site: Site, visit: Visit):
         expect(page.get_by_role("heading", name=heading).first).to_be_visible(timeout=30_000)
         settled(page)
         assert grave_in_both_lights(page) == [], path
+        assert fits_a_phone(page), path
+
+
+def fits_a_phone(page: Page) -> bool:
+    """Whether nothing of a page lies beside a narrow screen; the page is as wide again afterwards as it was."""
+    wide = page.viewport_size or DESKTOP
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(400)  # charts and tables find their new width by and by
+    fits = bool(page.evaluate("document.documentElement.scrollWidth <= 390"))
+    page.set_viewport_size(wide)
+    return fits
 
 
 def test_the_pages_of_quality_work(site: Site, visit: Visit):
@@ -241,3 +252,13 @@ def test_the_pages_of_quality_work(site: Site, visit: Visit):
         expect(page.get_by_role("heading", name=shown).first).to_be_visible(timeout=30_000)
         settled(page)
         assert grave_in_both_lights(page) == [], path
+        assert fits_a_phone(page), path
+    page = visit.sign_in(site, ann.name)
+    expect(page.get_by_test_id("no-tasks").or_(page.get_by_test_id("content-warning")).first).to_be_visible(
+        timeout=30_000
+    )
+    page.goto(f"{site.url}/exam")
+    expect(page.get_by_role("textbox").first).to_be_visible(timeout=30_000)
+    settled(page)
+    assert grave_in_both_lights(page) == []
+    assert fits_a_phone(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 
 import pytest
@@ -39,6 +40,18 @@ def test_each_page_draws_its_pictures(site: Site, visit: Visit, look: dict[str, 
         expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(pictures, timeout=20_000)
         expect(page.get_by_role("button", name="Download CSV").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    table = page.get_by_test_id("stDataFrame").first
+    table.hover()
+    expect(page.get_by_role("button", name="Fullscreen").first).to_be_attached()
+    expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)  # Streamlit's, as the page writes it
+    page.goto(f"{site.url}/agreement")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click(timeout=20_000)
+    with download.value.path().open(encoding="utf-8", newline="") as file:
+        everything = next(csv.DictReader(file))
+    assert everything["of"] == "everything"
+    assert float(everything["equal verdicts"]) == pytest.approx(5 / 6)  # of six pairs two people differ on one
+    assert float(everything["equal verdicts, low"]) <= 5 / 6 <= float(everything["equal verdicts, high"])
     visit.problems[:] = [p for p in visit.problems if "404" not in p]  # Streamlit looks for itself below the page
 
 

@@ -15,6 +15,7 @@ from test_labeling import project
 
 from labeler import jobs
 from labeler.languages import LANGUAGES, SOURCE, read
+from labeler.raters import Raters
 from labeler.records import Ranking
 from labeler.server import runs_folder
 
@@ -95,9 +96,10 @@ def test_the_overview_shows_progress_and_agreement(site: Site, visit: Visit):
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(3)
 
 
-def test_an_invitation_link_makes_an_account_once(site: Site, visit: Visit):
-    project(site, "invited")
-    site.add_user("invited-boss", "manager", ("invited",))
+def test_an_invitation_link_makes_an_account_once(site: Site, visit: Visit, in_time: InTime):
+    made = project(site, "invited")
+    site.store.add_project("later")
+    site.add_user("invited-boss", "manager", ("invited", "later"))
     page = open_page(visit, site, "invited-boss", "People")
     page.get_by_role("textbox", name="Name").fill("invited-new")
     page.get_by_role("button", name="Add and make an invitation link").click()
@@ -111,11 +113,24 @@ def test_an_invitation_link_makes_an_account_once(site: Site, visit: Visit):
     guest.fill("[name=password]", PASSWORD)
     guest.click("button")
     Board(guest).wait()
-    assert site.store.memberships(site.store.user("invited-new").id) == ("invited",)
+    new = site.store.user("invited-new").id
+    assert site.store.memberships(new) == ("invited", "later")
     other = visit.page(site)
     other.goto(address)
     expect(other.get_by_role("alert")).to_contain_text("used already or has expired")
     visit.expect("404")
+
+    choose(page, "Account", "invited-new")
+    page.get_by_role("combobox", name="Projects of invited-new").press("Backspace")
+    page.get_by_role("button", name="Save projects").click()
+    in_time(lambda: site.store.memberships(new) == ("invited",))
+    settled(page)
+    choose(page, "Project with held-out raters", "invited")
+    settled(page)
+    choose(page, "Labelers of whom no model learns", "invited-new")
+    page.get_by_role("button", name="Save held-out raters").click()
+    in_time(lambda: Raters(site.store).held_out(made) == ("invited-new",))
+    settled(page)
 
     choose(page, "Person", "invited-new")
     page.get_by_role("button", name="Close the account").click()

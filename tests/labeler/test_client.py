@@ -118,6 +118,9 @@ def label(ann: Client, bob: Client, project: int) -> None:
     other = bob.next_task(project).task
     assert other
     assert bob.skip(other.id, Skip(submission_id(), "unclear")).kind == "skip"
+    own = ann.my_work(project)
+    assert (own.rankings, own.agreement, own.written) == (1, None, None)
+    assert [day.rankings for day in own.days] == [1]
 
 
 def results(root: Client, project: int, folder: Path) -> None:
@@ -362,9 +365,21 @@ def people(root: Client, bob: Client) -> None:
     assert invitation.path.startswith("/invite/")
     assert root.invite(invitation.user.id).path != invitation.path
     assert [person.name for person in root.users()] == ["root", "ann", "bob", "eve"]
+    project = next(item.id for item in root.projects())
+    root.hold_out(project, "eve", held=True)
+    assert root.held_out(project) == ("eve",)
+    root.hold_out(project, "eve", held=False)
+    assert root.held_out(project) == ()
+    assert root.assign_user(invitation.user.id, ()).projects == ()
+    assert root.assign_user(invitation.user.id, ("essays",)).projects == ("essays",)
+    with pytest.raises(NotFoundError, match="no project 'poems'"):
+        root.assign_user(invitation.user.id, ("poems",))
     assert root.disable_user(invitation.user.id).disabled
     with pytest.raises(PermissionDeniedError, match="needs the role manager"):
         list(bob.users())
+    bob.set_language("de")
+    with pytest.raises(DataError, match="must be one of en, de, es"):
+        bob.set_language("xx")
     (token,) = bob.tokens()
     assert token.last_used
     bob.revoke_token(token.id)

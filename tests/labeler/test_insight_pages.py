@@ -16,10 +16,11 @@ from store_helpers import ask, ranking
 from streamlit.testing.v1 import AppTest
 
 from labeler.accounts import Accounts
-from labeler.agreement import Estimate
+from labeler.agreement import Estimate, pairwise_agreement
 from labeler.app import insight, session, tables
 from labeler.app.tables import csv_of
 from labeler.languages import LANGUAGES
+from labeler.raters import Raters
 from labeler.records import Group
 from labeler.routes import Services
 from labeler.sample_filters import Choice, chosen
@@ -123,6 +124,25 @@ def test_agreement_says_its_figures_by_category_and_day(store: Store, monkeypatc
     judged(store)
     table = show(store, "mia", agreement, monkeypatch).dataframe[0].value
     assert table["of"].tolist() == ["everything", "chat", "rewrite", *(f"2026-01-0{n}" for n in range(1, 6))]
+
+
+def test_agreement_of_held_out_labelers_stands_beside_the_others(store: Store, monkeypatch: pytest.MonkeyPatch):
+    judged(store)
+    project_id = store.project("essays").id
+    for name in ("labeler-0", "labeler-9"):
+        store.add_user(name, "labeler")
+        Raters(store).hold_out(project_id, name, held=True)
+    table = show(store, "mia", agreement, monkeypatch).dataframe[0].value.set_index("of")
+    with store.frozen(project_id) as frozen:
+        groups = [group for group, _ in frozen.sample(1000)[0]]
+    for name, held in (("training labelers", False), ("held-out labelers", True)):
+        some = [
+            replace(g, rankings=tuple(r for r in g.rankings if (r.annotator in ("labeler-0", "labeler-9")) == held))
+            for g in groups
+        ]
+        expected = pairwise_agreement(some)
+        assert table.loc[name, "comparisons"] == expected.comparisons
+        assert table.loc[name, "equal verdicts"].startswith(f"{100 * expected.value:.1f} %")
 
 
 def test_labelers_tells_who_turns_the_question_round(store: Store, monkeypatch: pytest.MonkeyPatch):

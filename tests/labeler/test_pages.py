@@ -163,6 +163,23 @@ def test_the_best_few_are_a_number(store: Store, monkeypatch: pytest.MonkeyPatch
     assert store.project("essays").schema == LabelSchema(top=2)
 
 
+def test_a_manager_changes_how_tasks_are_handed_out(store: Store, monkeypatch: pytest.MonkeyPatch):
+    store.import_into("essays", [ranked("a")])
+    page = show(store, "mia", "manager", "settings", monkeypatch)
+    for label, value in (
+        ("Labelers per task", 3),
+        ("Seconds between two answers at least", 1.5),
+        ("Minutes that a task stays reserved", 45.0),
+    ):
+        next(box for box in page.number_input if box.label == label).set_value(value)
+    next(button for button in page.button if button.label == "Save how tasks are handed out").click().run()
+    assert not page.exception
+    assert [item.value for item in page.success] == ["Saved how tasks are handed out."]
+    project = store.project("essays")
+    assert (project.overlap, project.dwell_seconds, project.lease_seconds) == (3, 1.5, 2700.0)
+    assert (project.schema_version, project.guidelines_version) == (1, 1)
+
+
 def test_a_manager_of_one_project_sees_and_gives_only_that(store: Store, monkeypatch: pytest.MonkeyPatch):
     store.add_project("essays")
     store.add_project("poems")
@@ -182,9 +199,9 @@ def test_a_manager_of_one_project_sees_and_gives_only_that(store: Store, monkeyp
 def test_a_manager_makes_no_admins(store: Store, monkeypatch: pytest.MonkeyPatch):
     store.add_user("root", "admin")
     shown = show(store, "mia", "manager", "people", monkeypatch)
-    role, person = (box for box in shown.selectbox)
+    role, person, account = shown.selectbox
     assert role.options == ["labeler", "manager"]
-    assert "root" not in person.options
+    assert "root" not in {*person.options, *account.options}
 
 
 def test_nothing_ranked_is_nothing_to_train_on(store: Store, monkeypatch: pytest.MonkeyPatch):

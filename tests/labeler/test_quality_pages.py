@@ -15,6 +15,7 @@ from labeler.app import session
 from labeler.exam_desk import ExamDesk
 from labeler.gold import GoldRules
 from labeler.gold_desk import GoldDesk
+from labeler.raters import Raters
 from labeler.review_desk import ReviewDesk
 from labeler.routes import Services
 from labeler.store import Store
@@ -144,3 +145,24 @@ def test_reviewers_are_named_on_the_page_of_people(store: Store, monkeypatch: py
     next(box for box in shown.multiselect if box.label == "Labelers who may review it").set_value(["ann"]).run()
     next(button for button in shown.button if button.label == "Save reviewers").click().run()
     assert ReviewDesk(store).reviewers(project_id) == ("ann",)
+
+
+def test_held_out_raters_are_named_there_too(store: Store, monkeypatch: pytest.MonkeyPatch):
+    project_id = gold_project(store)
+    shown = show(store, "boss", people, monkeypatch)
+    next(box for box in shown.multiselect if box.label == "Labelers of whom no model learns").set_value(["ann"]).run()
+    next(button for button in shown.button if button.label == "Save held-out raters").click().run()
+    assert not shown.exception
+    assert Raters(store).held_out(project_id) == ("ann",)
+
+
+def test_an_account_gets_other_projects(store: Store, monkeypatch: pytest.MonkeyPatch):
+    gold_project(store)
+    store.add_project("poems")
+    name = store.projects()[0].name
+    shown = show(store, "boss", people, monkeypatch)
+    next(box for box in shown.selectbox if box.label == "Account").set_value("ann").run()
+    next(box for box in shown.multiselect if box.label == "Projects of ann").set_value([name]).run()
+    next(button for button in shown.button if button.label == "Save projects").click().run()
+    assert not shown.exception
+    assert store.memberships(store.user("ann").id) == (name,)

@@ -20,6 +20,7 @@ from labeler.entities import Project
 from labeler.errors import DataError
 from labeler.forecast import by_day, forecast
 from labeler.leaderboard import leaderboard
+from labeler.own_work import LIMIT, OwnWork, own_work
 from labeler.quality import Judged, quality, skipping, verdict
 from labeler.routes.rest.declare import Call, operation
 from labeler.sample_filters import Choice, chosen
@@ -63,6 +64,13 @@ def get_throughput(call: Call, project: Project, query: ThroughputQuery) -> Thro
     found = forecast(by_day([(row.hour, row.rankings) for row in hours]), left, today)
     done, early, late = map(_written, (found.done, found.early, found.late))
     return ThroughputReport(found.left, found.per_day, found.days, done, early, late, tuple(hours))
+
+
+@operation("GET", "/projects/{project}/my-work", tag=INSIGHT, least="labeler")
+def get_my_work(call: Call, project: Project) -> OwnWork:
+    """Your own pace, and how often others say the same as you."""
+    with call.store.frozen(project.id) as frozen:
+        return own_work(frozen.own_work(call.user.id, LIMIT), call.user.name)
 
 
 def _sample(call: Call, project: Project, query: InsightQuery) -> tuple[Judged, Comparisons, bool]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from labeler.api.common import Page, PageQuery
-from labeler.api.people import Invitation, Me, NewPerson, Person
-from labeler.entities import MAY_MANAGE, User
+from labeler.api.people import Assigned, Invitation, LanguageChoice, Me, NewPerson, Person
+from labeler.entities import MAY_MANAGE, Project, User
 from labeler.errors import NotFoundError, PermissionDeniedError
+from labeler.raters import Raters
 from labeler.routes.rest.declare import Call, operation
 from labeler.routes.rest.paging import after, page_of
 from labeler.tokens import ApiToken
@@ -18,6 +19,12 @@ def get_me(call: Call) -> Me:
     """Whose token this is."""
     user = call.user
     return Me(user.id, user.name, user.role, call.store.memberships(user.id))
+
+
+@operation("PUT", "/me/language", tag=OWN, least="labeler")
+def set_language(call: Call, body: LanguageChoice) -> None:
+    """Read the pages in this language from now on."""
+    call.services.accounts.set_language(call.user.id, body.language)
 
 
 @operation("GET", "/tokens", tag=OWN, least="labeler")
@@ -67,6 +74,32 @@ def disable_user(call: Call, user: int) -> Person:
         raise PermissionDeniedError("nobody closes their own account; ask somebody else")
     call.services.accounts.disable(person.name)
     return _person(call, call.store.user(person.name))
+
+
+@operation("PUT", "/users/{user}/projects", tag=PEOPLE, least="manager")
+def assign_user(call: Call, user: int, body: Assigned) -> Person:
+    """Let an account work in these projects and no others; whoever is restricted decides about their own projects."""
+    person = _manageable(call, user)
+    Raters(call.store).assign(call.user, person.name, body.projects)
+    return _person(call, person)
+
+
+@operation("GET", "/projects/{project}/held-out", tag=PEOPLE, least="manager")
+def list_held_out(call: Call, project: Project) -> tuple[str, ...]:
+    """The raters of whom no model learns: in a snapshot their rankings are in `held_out.jsonl`, in no other file."""
+    return Raters(call.store).held_out(project.id)
+
+
+@operation("PUT", "/projects/{project}/held-out/{name}", tag=PEOPLE, least="manager")
+def hold_out(call: Call, project: Project, name: str) -> None:
+    """Keep somebody's judgments of the project from training, those already given among them."""
+    Raters(call.store).hold_out(project.id, name, held=True)
+
+
+@operation("DELETE", "/projects/{project}/held-out/{name}", tag=PEOPLE, least="manager")
+def let_in(call: Call, project: Project, name: str) -> None:
+    """Let models learn from them again."""
+    Raters(call.store).hold_out(project.id, name, held=False)
 
 
 def _person(call: Call, user: User) -> Person:
