@@ -60,6 +60,8 @@ BODIES = {
     "find_disagreement": {},
     "make_vectors": {},
     "name_prompts": {"category": "essays", "groups": ["g1"]},
+    "assign_user": {"projects": []},
+    "set_language": {"language": None},
     "set_gold": {"share": 0},
     "adjudicate": {"submission_id": "d", "ranks": {"secret-0": 1, "secret-1": 2}},
     "send_back": {"comment": "look again"},
@@ -157,7 +159,7 @@ def test_each_role_may_do_what_it_may_and_no_more(asked, people: Store, role: st
         **dict.fromkeys(("get_import", "check_import", "store_import", "cancel_import", "get_bad_rows"), 404),
         "put_import_away": 404,
         "ask_model": 400,  # the project has none
-        **dict.fromkeys(("add_reviewer", "remove_reviewer"), 404),  # there is nobody of the name
+        **dict.fromkeys(("add_reviewer", "remove_reviewer", "hold_out", "let_in"), 404),  # there is nobody of the name
         **dict.fromkeys(("make_model_current", "compare_models"), 400),  # there is no model
         **dict.fromkeys(("try_model", "order_queue", "find_disagreement"), 400),
         **dict.fromkeys(("get_model_run", "cancel_model_run", "get_training_report"), 404),
@@ -213,6 +215,11 @@ def test_a_restricted_manager_stays_within_own_projects(asked, people: Store):
     assert_problem(asked("foreign", "POST", "/users", json={"name": "eve", "projects": ["essays"]}), 403)
     made = asked("foreign", "POST", "/users", json={"name": "eve"}).json()
     assert made["user"]["projects"] == ["poems"]
+    for name, projects in (("eve", []), ("eve", ["essays"]), ("labeler", ["poems"])):
+        assert_problem(
+            asked("foreign", "PUT", f"/users/{people.user(name).id}/projects", json={"projects": projects}), 403
+        )
+    assert people.memberships(people.user("eve").id) == ("poems",)
     assert [project["name"] for project in asked("foreign", "GET", "/projects").json()["items"]] == ["poems"]
 
 

@@ -107,7 +107,12 @@ def test_a_manager_asks_for_answers_and_for_edits(store: Store, monkeypatch: pyt
     assert not page.exception
     assert store.project("letters").schema == LabelSchema(edit="required")
     page.selectbox[1].set_value("Demonstrate: write the ideal answer").run()
-    assert [field.key.partition("-")[0] for field in page.number_input] == ["break"], "nothing of completions is asked"
+    assert [field.key.partition("-")[0] for field in page.number_input] == [
+        "break",
+        "overlap",
+        "dwell",
+        "lease",
+    ], "nothing of completions is asked"
     page.button[0].click().run()
     assert not page.exception
     assert store.project("letters").schema == preset("demonstrate")
