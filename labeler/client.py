@@ -24,7 +24,7 @@ import httpx
 
 from labeler.api import typed
 from labeler.api.common import Page, Problem
-from labeler.api.content import Imported, ImportQuery, Priorities, TaskInfo
+from labeler.api.content import Imported, ImportQuery, Moved, Priorities, SetAside, TaskInfo
 from labeler.api.insight import (
     AgreementReport,
     InsightQuery,
@@ -248,6 +248,10 @@ class Client:
     def set_priorities(self, project_id: int, priorities: Mapping[str, int]) -> None:
         """Say how urgent tasks are, by group id."""
         self._send("PUT", f"/projects/{project_id}/priorities", json=typed.to_json(Priorities(dict(priorities))))
+
+    def set_aside(self, project_id: int, groups: Sequence[str], *, aside: bool) -> int:
+        """Take tasks out of the queue, by group id, or put them back; how many moved."""
+        return self._ask(Moved, "PUT", f"/projects/{project_id}/aside", SetAside(tuple(groups), aside)).tasks
 
     def judgments(self, project_id: int, *, standing: bool = True) -> Iterator[JudgmentInfo]:
         """Judgments in the order in which they were recorded."""

@@ -1,4 +1,4 @@
-"""Which tasks are outside the queue: gold items and tasks of an exam, which everybody may meet."""
+"""Which tasks are outside the queue: gold items and tasks of an exam, which everybody may meet; and those set aside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from labeler.records import Group
 from labeler.schema import tasks, visible
 from labeler.tallies import NOBODY, recounted
 
-Pool = Literal["queue", "gold", "exam"]
+Pool = Literal["queue", "gold", "exam", "aside"]
 CHUNK = 500
 _RULES = sa.select(gold_rules).where(gold_rules.c.project_id == sa.bindparam("project"))
 _MAY_BE_GOLD = sa.cast(tasks.c.content, sa.Text).like(f'%"{GOLD}"%')
@@ -59,6 +59,25 @@ def move(connection: sa.Connection, task_ids: Sequence[int], pool: Pool) -> None
     with recounted(connection, *task_ids, by=NOBODY):
         for ids in parts:
             connection.execute(sa.update(tasks).where(tasks.c.id.in_(ids)).values(pool=pool))
+
+
+def set_aside(connection: sa.Connection, project_id: int, group_ids: Iterable[str], *, aside: bool) -> int:
+    """Take tasks out of the queue, where nobody gets them any more, or put them back; returns how many moved.
+
+    What was said of them stays. Gold items and tasks of an exam are not in the queue and stay where they are.
+    """
+    found: list[int] = []
+    names = list(group_ids)
+    for begin in range(0, len(names), CHUNK):
+        query = sa.select(tasks.c.id).where(
+            tasks.c.project_id == project_id,
+            tasks.c.group_id.in_(names[begin : begin + CHUNK]),
+            tasks.c.pool == ("queue" if aside else "aside"),
+            visible(tasks),
+        )
+        found += connection.execute(query).scalars()
+    move(connection, found, "aside" if aside else "queue")
+    return len(found)
 
 
 def placed(rows: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

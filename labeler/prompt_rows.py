@@ -1,6 +1,7 @@
 """The prompts of a project without their completions, and how far each task is: what search and clusters work on.
 
-Only those of the queue: gold items and tasks of an exam are there to get to know people, and are never finished.
+Only those of the queue, and those taken out of it: gold items and tasks of an exam are there to get to know people, and
+are never finished.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ CATEGORY = "use_case"
 NO_CATEGORY = "none"
 AT_ONCE = 1000
 """Rows that are read at a time."""
-TaskProgress = Literal["waiting", "started", "finished"]
+_ASIDE = tasks.c.pool == "aside"
+TaskProgress = Literal["waiting", "started", "finished", "aside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +37,19 @@ class PromptRow:
 
 @dataclass(frozen=True, slots=True)
 class TaskWork:
-    """How far a task is: its urgency, how many people it wants, how many still, and its standing rankings."""
+    """How far a task is: its urgency, how many people it wants, how many still, its standing rankings; if set aside."""
 
     priority: int
     overlap: int
     remaining: int
     judgments: int
+    aside: bool = False
 
     @property
     def state(self) -> TaskProgress:
-        """Whether anybody judged it, and whether that is enough."""
+        """Whether anybody judged it, and whether that is enough; or that it was taken out of the queue."""
+        if self.aside:
+            return "aside"
         if not self.remaining:
             return "finished"
         return "started" if self.remaining < self.overlap else "waiting"
@@ -74,7 +79,7 @@ def conversation(prompt: Sequence[dict[str, Any]]) -> str:
 
 
 def _queued(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    return (tasks.c.project_id == project_id, IN_QUEUE, visible(tasks))
+    return (tasks.c.project_id == project_id, IN_QUEUE | _ASIDE, visible(tasks))
 
 
 def stamp(connection: sa.Connection, project_id: int) -> tuple[int, int]:
@@ -104,8 +109,8 @@ def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
         .group_by(judgments.c.task_id)
     )
     counted = {task_id: int(count) for task_id, count in connection.execute(ranked)}
-    query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining)
+    query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining, _ASIDE.label("aside"))
     return {
-        row.id: TaskWork(row.priority, row.overlap, row.remaining, counted.get(row.id, 0))
+        row.id: TaskWork(row.priority, row.overlap, row.remaining, counted.get(row.id, 0), bool(row.aside))
         for row in connection.execute(query.where(*_queued(project_id)))
     }

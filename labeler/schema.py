@@ -89,7 +89,7 @@ tasks = sa.Table(
     sa.Column("shuffle", sa.Integer, nullable=False),
     sa.Column("import_id", sa.Integer, nullable=False, server_default="0"),
     sa.Column("sensitive", sa.Boolean, nullable=False, server_default=sa.false()),  # its meta.sensitive is true
-    sa.Column("pool", sa.Text, nullable=False, server_default="queue"),  # queue, gold, exam; see labeler.draws
+    sa.Column("pool", sa.Text, nullable=False, server_default="queue"),  # queue, gold, exam, aside; see labeler.pools
     sa.UniqueConstraint("project_id", "group_id"),
 )
 IN_QUEUE = tasks.c.pool == sa.literal_column("'queue'")

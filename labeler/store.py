@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from labeler import claims, content, directory, events, ledger, offers, staging, tallies, work
+from labeler import claims, content, directory, events, ledger, offers, pools, staging, tallies, work
 from labeler.chat import Offer, Turn
 from labeler.claims import ContendedError, Seeker
 from labeler.database import Database
@@ -262,6 +262,15 @@ class Store:
         """Set how urgent tasks are, by group id: 0 (usual) to 100 (first)."""
         with self.database.write() as connection:
             content.set_priorities(connection, directory.project_by_id(connection, project_id), priorities)
+
+    def set_aside(self, project_id: int, group_ids: Iterable[str], *, aside: bool) -> int:
+        """Take tasks out of the queue for good, by group id, or put them back; how many were not so before."""
+        with self.database.write() as connection:
+            project = directory.project_by_id(connection, project_id)
+            moved = pools.set_aside(connection, project_id, group_ids, aside=aside)
+            if aside:
+                events.fewer_wanted(connection, project, self.clock())
+            return moved
 
     @contextmanager
     def frozen(self, project_id: int) -> Iterator[Frozen]:

@@ -154,6 +154,26 @@ class TaskInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """Tasks that leave the queue, or come back to it.
+
+    Attributes:
+        groups: ids of their groups; what is no task of the queue, or was not set aside, stays where it is.
+        aside: whether they leave.
+    """
+
+    groups: Annotated[tuple[str, ...], Limit(1, 10_000)]
+    aside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many tasks moved."""
+
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Priorities:
     """How urgent tasks are: from 0 (usual) to 100 (first) by the id of the group."""
 

@@ -19,7 +19,7 @@ class PromptFilter:
     Attributes:
         use_case: only those of these, as meta.use_case says.
         source: only those of these sources.
-        state: only those whose tasks are waiting, started or finished.
+        state: only those whose tasks are waiting, started, finished, or taken out of the queue (aside).
     """
 
     use_case: tuple[str, ...] = ()

@@ -30,9 +30,9 @@ def draw() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         _add(me)
+        _assign(me)
     with right:
         _change(me)
-        _assign(me)
         reviewers.draw(me)
 
 

@@ -27,6 +27,7 @@ SHOWN = 200
 CHARACTERS = 400
 """So much of a prompt is."""
 WORDS, MEANING = mark("words"), mark("meaning")
+ABOUT_ASIDE = mark("Nobody gets them any more, for example what everybody skips. What was said of them stays.")
 DONE = "prompts-done"
 """Key of the session under which the page keeps what it did, to say it after the next run."""
 
@@ -221,7 +222,7 @@ def row_of(look: Look, n: int, nearness: Floats | None = None) -> dict[str, Any]
 
 
 def actions(look: Look, key: str, *, what: str, examples: Sequence[str] | None = None) -> None:
-    """Set the priority of prompts, and name their category.
+    """Set the priority of prompts, take their tasks out of the queue, and name their category.
 
     Args:
         look: the prompts. key: tells these widgets from others. what: which prompts these are, in words.
@@ -233,6 +234,11 @@ def actions(look: Look, key: str, *, what: str, examples: Sequence[str] | None =
         priority = st.number_input(t("Priority"), 0, 100, 50, help=t("100 is handed out first, 0 is usual."))
         if st.form_submit_button(t("Set their priority")):
             _prioritize(look, int(priority))
+    with left, st.container(horizontal=True):
+        if st.button(t("Take them out of the queue"), key=f"aside-{key}", help=t(ABOUT_ASIDE)):
+            _set_aside(look, aside=True)
+        if st.button(t("Put them back"), key=f"back-{key}"):
+            _set_aside(look, aside=False)
     named = look.ids() if examples is None else list(examples)
     with right, st.form(f"category-{key}", border=False):
         category = st.text_input(t("Category"), help=t("A name that the others learn from; empty takes it back."))
@@ -266,6 +272,16 @@ def _prioritize(look: Look, priority: int) -> None:
             len(look.rows),
             priority=priority,
         )
+    )
+
+
+def _set_aside(look: Look, *, aside: bool) -> None:
+    moved = services().store.set_aside(look.project.id, look.ids(), aside=aside)
+    task_work.clear()
+    _say(
+        tn("{count} task was taken out of the queue.", "{count} tasks were taken out of the queue.", moved)
+        if aside
+        else tn("{count} task is in the queue again.", "{count} tasks are in the queue again.", moved)
     )
 
 

@@ -19,7 +19,7 @@ from labeler.prompt_map import PromptMap
 from labeler.prompt_rows import PromptRow, TaskWork
 from labeler.prompt_search import Ints
 
-STATES = (mark("waiting"), mark("started"), mark("finished"))
+STATES = (mark("waiting"), mark("started"), mark("finished"), mark("aside"))
 CLUSTERS = mark("Clusters")
 VIEWS = {
     CLUSTERS: prompt_clusters.draw,

@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "sample_data" / "pictures"
 DESK = {"width": 1280, "height": 800}
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-PAGES = ("overview", "review", "agreement", "labelers", "models", "prompts", "import", "gold", "settings", "train")
+PAGES = ("overview", "review", "agreement", "labelers", "models", "throughput", "prompts", "import", "export", "gold")
+PAGES = (*PAGES, "screening", "settings", "people", "train")
 
 
 def ranked(board: Board) -> None:

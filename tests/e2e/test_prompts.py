@@ -78,6 +78,12 @@ def test_prompts_are_mapped_searched_and_made_urgent(site: Site, forgiving: Visi
         place, work = frozen.task_ids(), frozen.task_work()
     assert {n for n in range(60) if work[place[f"{name}-{n}"]].priority == 90} == {*range(4, 60, 5)}
 
+    page.get_by_role("button", name="Take them out of the queue").click()
+    expect(page.get_by_text("12 tasks were taken out of the queue.")).to_be_visible(timeout=SOON)
+    assert site.store.counts(made.id).tasks == 48
+    page.get_by_role("button", name="Put them back").click()
+    expect(page.get_by_text("12 tasks are in the queue again.")).to_be_visible(timeout=SOON)
+
     page.get_by_text("meaning", exact=True).click()
     page.get_by_role("textbox", name="Search").fill("northern rivers")
     page.keyboard.press("Enter")

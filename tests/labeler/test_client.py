@@ -74,6 +74,7 @@ def manage(root: Client, folder: Path) -> int:
             root.ask_model(project, EndpointSetting(model.url, "policy"))
     assert root.import_file(project, file, dry_run=True, skip_known=True).groups == 0
     root.set_priorities(project, {"g5": 100})
+    assert [root.set_aside(project, ["g0", "g9"], aside=aside) for aside in (True, True, False)] == [1, 0, 1]
     tasks = list(root.tasks(project))
     assert [task.group["id"] for task in tasks] == [row["id"] for row in ROWS]
     assert [task.priority for task in tasks] == [0, 0, 0, 0, 0, 100]

@@ -61,6 +61,7 @@ BODIES = {
     "make_vectors": {},
     "name_prompts": {"category": "essays", "groups": ["g1"]},
     "assign_user": {"projects": []},
+    "set_aside": {"groups": ["nothing"], "aside": True},
     "set_language": {"language": None},
     "set_gold": {"share": 0},
     "adjudicate": {"submission_id": "d", "ranks": {"secret-0": 1, "secret-1": 2}},

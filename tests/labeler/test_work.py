@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from store_helpers import ask, group, people, project, ranking, skip
+from store_helpers import ask, check_counters, group, people, project, ranking, skip
 
 from labeler.errors import ConflictError, DataError, NotFoundError, UsageError
 from labeler.store import Store
@@ -329,3 +329,36 @@ def test_an_answer_and_the_next_task_at_once(store: Store):
     assert (judgment.kind, following) == ("skip", None)
     with pytest.raises(ConflictError, match="answered this task already"):
         store.submit_and_next(ann.id, ranking(first), essays.id)
+
+
+def test_what_everybody_skips_can_be_taken_out_of_the_queue_and_put_back(store: Store):
+    made = project(store, 2)
+    ann, bob = people(store, "ann", "bob")
+    first = ask(store, made, ann)
+    store.submit(ann.id, skip(first))
+    assert store.set_aside(made.id, [first.group_id, "nothing"], aside=True) == 1
+    assert store.set_aside(made.id, [first.group_id], aside=True) == 0
+    check_counters(store, made)
+    other = ask(store, made, bob)
+    assert other.group_id != first.group_id
+    store.submit(bob.id, ranking(other))
+    assert store.next_task(made.id, bob.id) is None
+    assert (store.counts(made.id).tasks, store.counts(made.id).finished) == (1, 1)
+    with store.frozen(made.id) as frozen:
+        assert frozen.task_work()[first.task_id].state == "aside"
+        assert frozen.slots_left() == 0
+    store.set_rules(made.id, overlap=2)
+    assert ask(store, made, ann).group_id == other.group_id  # more people are wanted for what is in the queue alone
+    assert store.set_aside(made.id, [first.group_id], aside=False) == 1
+    check_counters(store, made)
+    assert ask(store, made, bob).group_id == first.group_id
+
+
+def test_who_holds_a_task_that_is_set_aside_may_still_answer(store: Store):
+    made = project(store, 1)
+    (ann,) = people(store, "ann")
+    task = ask(store, made, ann)
+    store.set_aside(made.id, [task.group_id], aside=True)
+    store.submit(ann.id, ranking(task))
+    check_counters(store, made)
+    assert len(store.judgments(made.id)) == 1

@@ -8,7 +8,7 @@ from labeler import suggest
 from labeler.agreement import reliability
 from labeler.api import typed
 from labeler.api.common import Page, PageQuery
-from labeler.api.content import Priorities, TaskInfo
+from labeler.api.content import Moved, Priorities, SetAside, TaskInfo
 from labeler.api.insight import SampleQuery
 from labeler.api.projects import AskModel, Guidelines, ModelAnswer, NewProject, ProjectInfo, Rules, Settings
 from labeler.api.results import JudgmentInfo, JudgmentQuery, RankingInfo, Stats, TaskDetail
@@ -105,6 +105,12 @@ def get_task(call: Call, project: Project, task: int) -> TaskDetail:
 def set_priorities(call: Call, project: Project, body: Priorities) -> None:
     """Say which tasks come first; all or nothing."""
     call.store.set_priorities(project.id, body.priorities)
+
+
+@operation("PUT", "/projects/{project}/aside", tag=CONTENT, least="manager")
+def set_aside(call: Call, project: Project, body: SetAside) -> Moved:
+    """Take tasks out of the queue, such as what everybody skips, or put them back; what was said of them stays."""
+    return Moved(call.store.set_aside(project.id, body.groups, aside=body.aside))
 
 
 @operation("GET", "/projects/{project}/judgments", tag=RESULTS, least="manager")
