@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "sample_data" / "pictures"
 DESK = {"width": 1280, "height": 800}
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-PAGES = ("overview", "review", "agreement", "labelers", "models", "throughput", "prompts", "import", "export", "gold")
+PAGES = ("overview", "review", "agreement", "labelers", "models", "prompts", "import", "export", "gold")
 PAGES = (*PAGES, "screening", "settings", "people", "train")
 
 
