@@ -361,4 +361,4 @@ def test_who_holds_a_task_that_is_set_aside_may_still_answer(store: Store):
     store.set_aside(made.id, [task.group_id], aside=True)
     store.submit(ann.id, ranking(task))
     check_counters(store, made)
-    assert len(store.judgments(made.id)) == 1
+    assert len(list(store.judgments(made.id))) == 1
