@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 from labeler import directory, events, jobs
 from labeler.entities import Project
 from labeler.errors import ConflictError, NotFoundError, UsageError
+from labeler.formats import parse_group, prompt_key
 from labeler.formats.files import replacing
 from labeler.jobs import Job
-from labeler.snapshot import freeze
+from labeler.records import Group
+from labeler.snapshot import GROUPS, HELD_OUT, freeze
 from labeler.store import Store
 
 KIND = "train"
@@ -21,6 +24,8 @@ CURRENT = "current-models.json"
 """Project → folder of the training whose model is the current one."""
 TOLD = "told"
 """File in the folder of a training whose end webhooks have been told of."""
+REPORT, REPORT_HELD_OUT = "report", "report-held-out"
+"""Folders of an evaluation: on prompts that were not trained on, and on the rankings of held-out raters alone."""
 POINTS, BATCH = 4, 8
 """How often a training is validated on its way, about; groups per step, the default of ``reward train --batch``."""
 
@@ -90,14 +95,41 @@ def start(store: Store, runs: Path, project: Project, base: str, epochs: int) ->
 def _start(store: Store, runs: Path, project: Project, about: dict[str, Any], epochs: int) -> Job:
     folder = jobs.new_folder(runs, KIND)
     splits = freeze(store, project, folder / "data")["splits"]
-    paths = {name: str(folder / name) for name in ("data", "model", "report", "progress.jsonl")}
+    paths = {name: str(folder / name) for name in ("data", "model", "progress.jsonl")}
     reported = ("--progress", paths["progress.jsonl"])
     every = evaluate_every(splits["train"]["groups"], epochs)
     on_the_way = ("--evaluate-every", str(every)) if splits["valid"]["groups"] else ()
     given = ("--data", paths["data"], "--out", paths["model"], "--base", about["base"], "--epochs", str(epochs))
-    evaluate = ("evaluate", "--model", paths["model"], "--data", paths["data"], "--out", paths["report"])
-    commands = [(*jobs.REWARD, "train", *given, *on_the_way, *reported), (*jobs.REWARD, *evaluate, *reported)]
+    commands = [(*jobs.REWARD, "train", *given, *on_the_way, *reported)]
+    judged_by = {REPORT: folder / "data"}
+    if decides(folder / "data"):
+        judged_by[REPORT_HELD_OUT] = folder / "data" / HELD_OUT
+    for report, data in judged_by.items():
+        evaluate = ("evaluate", "--model", paths["model"], "--data", str(data), "--out", str(folder / report))
+        commands.append((*jobs.REWARD, *evaluate, *reported))
     return jobs.start(folder, KIND, about, commands)
+
+
+def decides(data: Path) -> bool:
+    """Whether a snapshot's held-out raters prefer anything where an evaluation looks.
+
+    It looks at prompts that were not trained on, or where nothing of those was compared at all prompts.
+    """
+    if not (data / HELD_OUT).is_file():
+        return False
+    learned = {prompt_key(group.prompt) for group in _groups(data / GROUPS) if group.split != "test"}
+    everything, fresh = [], []
+    for group in _groups(data / HELD_OUT):
+        said = [tally.majority != 0 for tally in group.tallies()]
+        everything += said
+        fresh += [] if prompt_key(group.prompt) in learned else said
+    return any(fresh or everything)
+
+
+def _groups(path: Path) -> Iterator[Group]:
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            yield parse_group(json.loads(line))
 
 
 def tell_ended(store: Store, runs: Path) -> None:

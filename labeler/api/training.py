@@ -35,6 +35,7 @@ class Training:
         stage: what it is doing.
         step: of `total` in this stage.
         metrics: what the evaluation found, null until then.
+        held_out: what it found on the rankings of held-out raters, null until then and where there are none.
         current: its model is the one that tries, orderings and comparisons use.
     """
 
@@ -48,6 +49,7 @@ class Training:
     step: int
     total: int
     metrics: dict[str, Any] | None
+    held_out: dict[str, Any] | None
     current: bool
 
 

@@ -16,9 +16,11 @@ from labeler.entities import Project
 from labeler.errors import ProductError
 from labeler.jobs import Event, Job
 from labeler.languages import mark, t
+from labeler.trainings import REPORT, REPORT_HELD_OUT
 
 BASES = ("smollm2-135m", "minilm-l6")
 ACCURACY = mark("accuracy on held-out pairs")
+HELD_OUT = mark("accuracy on held-out labelers' rankings")
 METRICS = {
     "accuracy": ACCURACY,
     "judgment_accuracy": mark("accuracy over single judgments"),
@@ -146,17 +148,24 @@ def _result(project: Project, job: Job, *, current: bool) -> None:
 
 
 def _metrics(job: Job) -> None:
-    metrics: dict[str, Any] = read_json(job.folder / "report" / "metrics.json")
+    metrics, apart = (read_json(job.folder / name / "metrics.json") for name in (REPORT, REPORT_HELD_OUT))
     if metrics:
-        low, high = metrics.get("accuracy_ci95") or (None, None)
-        st.metric(t(ACCURACY), number(metrics.get("accuracy")), border=True)
-        if low is not None and high is not None:
-            st.text(t("95 % interval over prompts: {low} to {high}", low=number(low), high=number(high)))
+        found = {ACCURACY: metrics, HELD_OUT: apart} if apart else {ACCURACY: metrics}
+        for place, (title, each) in zip(st.columns(len(found)), found.items(), strict=True):
+            with place:
+                _accuracy(t(title), each)
         language.table(
             [{mark("measure"): t(text), mark("value"): number(metrics.get(name))} for name, text in METRICS.items()]
         )
         with st.expander("metrics.json"):
             st.json(metrics)
-    report = job.folder / "report" / "report.html"
+    report = job.folder / REPORT / "report.html"
     if report.is_file():
         st.download_button(t("Download report.html"), report.read_bytes(), "report.html", "text/html")
+
+
+def _accuracy(title: str, metrics: dict[str, Any]) -> None:
+    low, high = metrics.get("accuracy_ci95") or (None, None)
+    st.metric(title, number(metrics.get("accuracy")), border=True)
+    if low is not None and high is not None:
+        st.text(t("95 % interval over prompts: {low} to {high}", low=number(low), high=number(high)))

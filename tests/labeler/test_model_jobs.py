@@ -12,6 +12,7 @@ from store_helpers import group
 
 from labeler import jobs, model_jobs, trainings
 from labeler.errors import ConflictError, UsageError
+from labeler.formats import group_to_row
 from labeler.records import Ranking
 from labeler.store import Project, Store
 
@@ -48,6 +49,31 @@ def test_the_current_model_is_the_chosen_one_else_the_latest(store: Store, essay
     assert trainings.current(runs, essays) == earlier
     (earlier.folder / "model" / "config.json").unlink()
     assert trainings.current(runs, essays) == latest
+
+
+TIED, DECIDED = (1, 1, 1), (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "decides"),
+    [
+        ({}, False),
+        ({"train": TIED}, False),
+        ({"train": DECIDED}, True),
+        ({"train": DECIDED, "test": TIED}, False),  # prompts that were trained on are not looked at then
+        ({"train": TIED, "test": DECIDED}, True),
+        ({"valid": DECIDED, "train": TIED}, True),
+    ],
+)
+def test_held_out_rankings_are_evaluated_where_they_decide_anything(
+    tmp_path: Path, said: dict[str, tuple[int, ...]], decides: bool
+):
+    assert not trainings.decides(tmp_path)
+    groups = [group(n, rankings=(Ranking("x", ranks),), split=split) for n, (split, ranks) in enumerate(said.items())]
+    rows = "".join(json.dumps(group_to_row(one)) + "\n" for one in groups)
+    for name in ("groups.jsonl", "held_out.jsonl"):
+        (tmp_path / name).write_text(rows)
+    assert trainings.decides(tmp_path) is decides
 
 
 def test_two_models_are_compared_on_the_judgments_of_now(store: Store, essays: Project, runs: Path):

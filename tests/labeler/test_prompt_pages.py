@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from labeler import jobs, model_jobs, prompt_jobs, trainings
 from labeler.accounts import Accounts
 from labeler.app import model_compare, playground, prompt_lists, session, task_view
+from labeler.raters import Raters
 from labeler.records import Message, Ranking
 from labeler.routes import Services
 from labeler.store import Project, Store
@@ -247,6 +249,37 @@ def test_a_model_is_made_current(show: Callable[..., AppTest], essays: Project):
     assert trainings.current(runs, essays) == earlier
     assert earlier.folder in made
     assert "This is the current model." in [text.value for text in shown.text]
+
+
+QUICK_REWARD = """import json, pathlib, sys
+flags = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+out = pathlib.Path(flags["--out"])
+out.mkdir()
+(out / "config.json").write_text("{}")
+low = 0.58 if flags["--data"].endswith("held_out.jsonl") else 0.69
+(out / "metrics.json").write_text(json.dumps({"accuracy": low + 0.05, "accuracy_ci95": [low, low + 0.1]}))
+"""
+
+
+def test_how_right_a_model_is_on_held_out_raters_stands_beside_its_accuracy(
+    store: Store, show: Callable[..., AppTest], essays: Project, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs, "REWARD", (sys.executable, "-c", QUICK_REWARD))
+    runs = session.services().runs
+
+    def figures() -> dict[str, str]:
+        job = finished(trainings.start(store, runs, essays, "tiny", 1))
+        assert jobs.outcome(job).state == "done"
+        shown = show(training)
+        intervals = [text.value for text in shown.text if text.value.startswith("95 % interval")]
+        return dict(zip((f"{one.label}: {one.value}" for one in shown.metric), intervals, strict=True))
+
+    nobody = {"accuracy on held-out pairs: 0.740": "95 % interval over prompts: 0.690 to 0.790"}
+    assert figures() == nobody
+    store.add_user("y", "labeler")
+    Raters(store).hold_out(essays.id, "y", held=True)
+    theirs = {"accuracy on held-out labelers' rankings: 0.630": "95 % interval over prompts: 0.580 to 0.680"}
+    assert figures() == nobody | theirs
 
 
 def test_two_models_are_compared(show: Callable[..., AppTest], essays: Project):

@@ -77,12 +77,18 @@ def _current(call: Call) -> set[str]:
 
 def _training(job: Job, current: Container[str]) -> Training:
     about = {name: job.about[name] for name in ("project", "base", "judgments")}
-    return Training(**about, **asdict(job_info(job)), metrics=_metrics(job), current=job.folder.name in current)
+    return Training(
+        **about,
+        **asdict(job_info(job)),
+        metrics=_metrics(job, trainings.REPORT),
+        held_out=_metrics(job, trainings.REPORT_HELD_OUT),
+        current=job.folder.name in current,
+    )
 
 
-def _metrics(job: Job) -> dict[str, Any] | None:
+def _metrics(job: Job, report: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads((job.folder / "report" / "metrics.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((job.folder / report / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found
