@@ -89,7 +89,7 @@ def test_a_rating_draft_survives_a_reload_and_a_judgment_comes_back_for_correcti
     assert judgment.supersedes
 
 
-def test_rating_by_mouse_alone(site: Site, visit: Visit):
+def test_rating_without_ranking_by_mouse_and_by_keyboard(site: Site, visit: Visit):
     board = opened(site, visit, "mouse", preset("rate", ranking=False))
     page, first = board.page, board.task
     assert board.part("chip").count() == 0 or not board.part("chip").first.is_visible()
@@ -105,6 +105,15 @@ def test_rating_by_mouse_alone(site: Site, visit: Visit):
     assert set(ranking.ranks) == {None}
     board.press("h")
     expect(board.part("history").locator("li")).to_contain_text("A 4, B 7, C 1")
+    board.press("Escape")
+    second = board.task
+    board.press("5", "2", "6")
+    expect(board.part("submit")).to_be_enabled()
+    board.press("Enter")
+    board.gone(second)
+    said = [item.ranking for item in site.store.judgments(site.store.project("mouse").id) if item.ranking]
+    assert sorted(sorted(filter(None, one.ratings or ())) for one in said) == [[1, 4, 7], [2, 5, 6]]
+    assert {rank for one in said for rank in one.ranks} == {None}
 
 
 def test_a_pair_with_its_strength(site: Site, visit: Visit):
