@@ -22,11 +22,25 @@ DESK = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
 LOOKS = pytest.mark.parametrize("look", [DESK, PHONE], ids=["desk", "dark phone"])
 SECONDS = 60_000
+WHY_LEFT_OUT = (
+    "their prompt was there before",
+    "their prompt starts as an earlier one does",
+    "their prompt means the same as an earlier one",
+    "their author has enough prompts",
+)
 
 
-def row(number: int, text: str) -> dict[str, object]:
+FEW_SHOT = "Translate into French. Cheese: fromage. Bread: pain. Water: eau. "
+
+
+def row(number: int, text: str, author: str | None = None, split: str | None = None) -> dict[str, object]:
     completions = [{"id": "a", "text": "<b>Because.</b>", "model": "secret-model"}, {"id": "b", "text": "So."}]
-    return {"id": f"g{number}", "prompt": text, "completions": completions}
+    by = {"author": author} if author else {}
+    return {"id": f"g{number}", "prompt": text, "completions": completions, "split": split, "meta": by}
+
+
+def tick(page: Page, label: str) -> None:
+    page.get_by_test_id("stCheckbox").filter(has_text=label).locator("label").click()
 
 
 def shot(page: Page, name: str) -> None:
@@ -40,10 +54,13 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
-def manager(site: Site, visit: Visit, name: str, look: dict[str, object]) -> Page:
+def manager(site: Site, visit: Visit, name: str, look: dict[str, object], *more: str) -> Page:
+    """Somebody who has a project with a ranking, and more that are empty."""
     made = site.store.add_project(name)
+    for empty in more:
+        site.store.add_project(empty)
     site.store.import_groups(made.id, [replace(group(f"{name}-0"), rankings=(Ranking("x", (1, 2, 3, 3)),))])
-    site.add_user(f"{name}-boss", "manager", (name,))
+    site.add_user(f"{name}-boss", "manager", (name, *more))
     return visit.board(site, f"{name}-boss", **look).page
 
 
@@ -51,7 +68,17 @@ def manager(site: Site, visit: Visit, name: str, look: dict[str, object]) -> Pag
 def test_a_file_is_taken_in(site: Site, visit: Visit, tmp_path: Path, look: dict[str, object]):
     name = "taken-in" if look is DESK else "taken-in-hand"
     page = manager(site, visit, name, look)
-    rows = [row(1, "Why? Write to a@example.com."), row(2, "Why? Write to a@example.com."), row(3, "How?")]
+    rows = [
+        row(1, "Why? Write to a@example.com."),
+        row(2, "Why? Write to a@example.com."),
+        row(3, "How?"),
+        row(4, f"{FEW_SHOT}Milk:", "ann", "test"),
+        row(5, f"{FEW_SHOT}Sugar:"),
+        row(6, "How do rivers flow?"),
+        row(7, "Rivers, how do flow?"),  # to the stand-in of `reward embed` the same words mean the same
+        row(8, "Who?", "ann"),
+        row(9, "Whom?", "ann"),
+    ]
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(gzip.compress(b"".join(json.dumps(one).encode() + b"\n" for one in rows) + b"{broken\n"))
     page.goto(f"{site.url}/import")
@@ -67,28 +94,34 @@ def test_a_file_is_taken_in(site: Site, visit: Visit, tmp_path: Path, look: dict
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the bad rows").click()
-    assert json.loads(download.value.path().read_text())["line"] == 4
+    assert json.loads(download.value.path().read_text())["line"] == len(rows) + 1
     shot(page, f"import-checked-{name}")
     assert fits(page)
 
-    page.get_by_test_id("stCheckbox").filter(has_text="Leave bad rows out").locator("label").click()
+    tick(page, "Leave bad rows out")
     page.get_by_text("Cleaning before people label it", exact=True).click()
-    page.get_by_test_id("stCheckbox").filter(has_text="Leave out prompts that were there before").locator(
-        "label"
-    ).click()
-    page.get_by_test_id("stCheckbox").filter(has_text="Mask personal data").locator("label").click()
+    tick(page, "Leave out prompts that were there before")
+    page.get_by_role("spinbutton", name="… or that begin with the same so many characters").fill("40")
+    page.get_by_role("spinbutton", name="… or that mean the same, by cosine").fill("0.95")
+    page.get_by_role("spinbutton", name="At most so many prompts of one author").fill("2")
+    tick(page, "Put all prompts of an author into one split")
+    tick(page, "Mask personal data")
     page.get_by_role("button", name="Check", exact=True).click()
     expect(page.get_by_text("1 × EMAIL masked.")).to_be_visible(timeout=SECONDS)
-    expect(page.get_by_text("1 group left out: their prompt was there before.")).to_be_visible()
+    for why in WHY_LEFT_OUT:
+        expect(page.get_by_text(f"1 group left out: {why}.")).to_be_visible()
+    expect(page.get_by_text("1 group put into test by its author.")).to_be_visible()
     shot(page, f"import-cleaned-{name}")
     page.reload()  # the state is on disk
     page.get_by_role("button", name="Import", exact=True).click(timeout=SECONDS)
-    expect(page.get_by_text(f"Imported into {name}: 2 groups, 0 rankings, 0 demonstrations.")).to_be_visible(
+    expect(page.get_by_text(f"Imported into {name}: 5 groups, 0 rankings, 0 demonstrations.")).to_be_visible(
         timeout=SECONDS
     )
     shot(page, f"import-done-{name}")
-    tasks = site.store.task_page(site.store.project(name).id, after=0, limit=9)
-    assert [task.row["id"] for task in tasks[1:]] == ["g1", "g3"]
+    taken = list(site.store.groups(site.store.project(name).id))
+    assert [(one.id, one.split) for one in taken[1:]] == [
+        ("g1", None), ("g3", None), ("g4", "test"), ("g6", None), ("g8", "test")
+    ]  # fmt: skip
     page.get_by_role("button", name="Import something else").click()
     expect(page.locator("input[type=file]")).to_be_attached(timeout=SECONDS)
     assert fits(page)
@@ -112,10 +145,9 @@ def test_what_is_too_large_or_of_another_kind_is_not_taken(site: Site, visit: Vi
     visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
 
 
-@LOOKS
-def test_judgments_are_given_out(site: Site, visit: Visit, look: dict[str, object]):
-    name = "given-out" if look is DESK else "given-out-hand"
-    page = manager(site, visit, name, look)
+def test_judgments_are_given_out_on_a_phone(site: Site, visit: Visit):
+    name = "given-out"
+    page = manager(site, visit, name, PHONE)
     page.goto(f"{site.url}/export")
     expect(page.get_by_role("heading", name="Export")).to_be_visible(timeout=SECONDS)
     page.get_by_role("combobox", name="Format").click()
@@ -143,7 +175,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         yield running
 
 
-def test_an_admin_pushes_to_the_hub(hub: HubServer, visit: Visit, tmp_path: Path):
+def test_an_admin_pushes_to_the_hub_and_takes_it_in_from_there(hub: HubServer, visit: Visit, tmp_path: Path):
     site = open_site(tmp_path)
     try:
         rows = [replace(group("pushed"), rankings=(Ranking("x", (1, 2, 3, 3)),), split="train")]
@@ -160,13 +192,26 @@ def test_an_admin_pushes_to_the_hub(hub: HubServer, visit: Visit, tmp_path: Path
         settled(page)
         page.get_by_role("button", name="Make it").click()
         expect(page.get_by_text("Pushed to org/pushed.")).to_be_visible(timeout=SECONDS)
+
+        page.goto(f"{site.url}/import")
+        page.get_by_role("textbox", name="Or a data set on the Hugging Face Hub").fill("hf:org/pushed", timeout=SECONDS)
+        page.get_by_role("button", name="Look at it").click()
+        page.get_by_role("button", name="Check", exact=True).click(timeout=SECONDS)
+        expect(page.get_by_text("Format: trl. Completions: 5 with 2.")).to_be_visible(timeout=SECONDS)
+        page.get_by_role("button", name="Import", exact=True).click()
+        done = page.get_by_text("Imported into pushed: 5 groups, 5 rankings, 0 demonstrations.")
+        expect(done).to_be_visible(timeout=SECONDS)
         page.close()
+        taken = [one for one in site.store.groups(site.store.project("pushed").id) if one.id != "pushed"]
     finally:
         site.stop()
         site.store.close()
     assert hub.sets["org/pushed"].private
     (rows,) = hub.load("org/pushed", tmp_path / "hub-home").values()
     assert [row["annotator"] for row in rows] == ["x"] * 5
+    assert [(one.completions[0].text, one.rankings[0].annotator, one.split) for one in taken] == [
+        (row["chosen"], "x", "train") for row in rows
+    ]
     visit.problems[:] = [problem for problem in visit.problems if "404" not in problem]
 
 
