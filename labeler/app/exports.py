@@ -219,7 +219,11 @@ def _made(job: Job) -> None:
     if job.about["push"]:
         st.success(t("Pushed to {place}.", place=job.about["push"]))
     st.download_button(
-        t("Download {name}", name=path.name), path.read_bytes(), path.name, key=f"file-{job.folder.name}"
+        t("Download {name}", name=path.name),
+        path.read_bytes(),
+        path.name,
+        key=f"file-{job.folder.name}",
+        on_click="ignore",
     )
     with st.expander(t("Manifest")):
         st.json(found)

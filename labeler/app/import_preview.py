@@ -58,7 +58,12 @@ def problems(found: Report, job: Job, source: Source) -> None:
 def _bad_download(job: Job, source: Source) -> None:
     if rows := import_jobs.bad_rows(job, source):
         st.download_button(
-            t("Download the bad rows"), rows, "bad-rows.jsonl", "application/x-ndjson", key=f"rows-{job.folder.name}"
+            t("Download the bad rows"),
+            rows,
+            "bad-rows.jsonl",
+            "application/x-ndjson",
+            key=f"rows-{job.folder.name}",
+            on_click="ignore",
         )
 
 

@@ -254,7 +254,8 @@ def _versions(project: Project) -> None:
     store = services().store
     schemas = store.label_schemas(project.id)
     file = f"{project.name}-settings.json"
-    st.download_button(t("Download as a settings file"), settings_text(project.schema), file, "application/json")
+    text = settings_text(project.schema)
+    st.download_button(t("Download as a settings file"), text, file, "application/json", on_click="ignore")
     with st.expander(tn("The one version of the settings", "All {count} versions of the settings", len(schemas))):
         for version, schema in reversed(schemas.items()):
             st.text(t("Version {version}: {summary}", version=version, summary=_summary(schema)))

@@ -65,7 +65,9 @@ def table(
     shown = [{title: cell.shown if isinstance(cell, Cell) else cell for title, cell in row.items()} for row in rows]
     found = language.table(shown, column_config, height=min(38 + 35 * len(rows), height), **options)
     about = t("For programs: in every language English names, plain numbers, and shares from 0 to 1.")
-    st.download_button(t("Download CSV"), csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}", help=about)
+    st.download_button(
+        t("Download CSV"), csv_of(rows), f"{name}.csv", "text/csv", key=f"csv-{name}", help=about, on_click="ignore"
+    )
     return found
 
 

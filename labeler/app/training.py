@@ -161,7 +161,8 @@ def _metrics(job: Job) -> None:
             st.json(metrics)
     report = job.folder / REPORT / "report.html"
     if report.is_file():
-        st.download_button(t("Download report.html"), report.read_bytes(), "report.html", "text/html")
+        page = report.read_bytes()
+        st.download_button(t("Download report.html"), page, "report.html", "text/html", on_click="ignore")
 
 
 def _accuracy(title: str, metrics: dict[str, Any]) -> None:

@@ -20,7 +20,6 @@ from labeler.records import Ranking
 
 DESK = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
-LOOKS = pytest.mark.parametrize("look", [DESK, PHONE], ids=["desk", "dark phone"])
 SECONDS = 60_000
 WHY_LEFT_OUT = (
     "their prompt was there before",
@@ -64,10 +63,9 @@ def manager(site: Site, visit: Visit, name: str, look: dict[str, object], *more:
     return visit.board(site, f"{name}-boss", **look).page
 
 
-@LOOKS
-def test_a_file_is_taken_in(site: Site, visit: Visit, tmp_path: Path, look: dict[str, object]):
-    name = "taken-in" if look is DESK else "taken-in-hand"
-    page = manager(site, visit, name, look)
+def test_a_file_is_taken_in_on_a_phone(site: Site, visit: Visit, tmp_path: Path):
+    name = "taken-in"
+    page = manager(site, visit, name, PHONE)
     rows = [
         row(1, "Why? Write to a@example.com."),
         row(2, "Why? Write to a@example.com."),

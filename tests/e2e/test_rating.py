@@ -228,7 +228,10 @@ def test_a_manager_turns_ranking_into_rating_and_sees_the_ratings(site: Site, vi
         page.get_by_role("button", name="Download as a settings file").click()
     assert schema_from(json.loads(download.value.path().read_text())) == preset("rate")
 
-    page.get_by_role("spinbutton", name="Labelers per task").fill("3")
+    overlap = page.get_by_role("spinbutton", name="Labelers per task")
+    overlap.fill("3")
+    overlap.press("Tab")
+    expect(overlap).to_have_value("3")
     page.get_by_role("button", name="Save how tasks are handed out").click()
     expect(page.get_by_text("Saved how tasks are handed out.")).to_be_visible(timeout=30_000)
     assert site.store.project("turns").overlap == 3

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from accelerate.state import AcceleratorState
 from tiny_models import CHATML, build, byte_tokenizer
+
+
+@pytest.fixture(autouse=True)
+def no_number_format_of_trainers_before() -> Iterator[None]:
+    """Trainers of transformers and TRL leave theirs behind in the process; a test that takes another would fail."""
+    yield
+    AcceleratorState._reset_state()
 
 
 @pytest.fixture(scope="session")
