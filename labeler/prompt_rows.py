@@ -111,6 +111,6 @@ def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
     counted = {task_id: int(count) for task_id, count in connection.execute(ranked)}
     query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining, _ASIDE.label("aside"))
     return {
-        row.id: TaskWork(row.priority, row.overlap, row.remaining, counted.get(row.id, 0), bool(row.aside))
-        for row in connection.execute(query.where(*_queued(project_id)))
+        task_id: TaskWork(priority, overlap, remaining, counted.get(task_id, 0), bool(aside))
+        for task_id, priority, overlap, remaining, aside in connection.execute(query.where(*_queued(project_id)))
     }
