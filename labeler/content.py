@@ -195,6 +195,7 @@ def _task_row(group: Group, project: Project, overlap: int) -> dict[str, Any]:
         "overlap": overlap,
         "priority": priority if urgent else 0,
         "remaining": max(overlap - judged, 0),
+        "judged": judged,
         "stage": stage(overlap, judged),
         "shuffle": circle_place(project.seed, group.id),
         "sensitive": group.meta.get("sensitive") is True,

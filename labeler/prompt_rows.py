@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from labeler.ledger import STANDS
-from labeler.schema import IN_QUEUE, judgments, tasks, visible
+from labeler.schema import IN_QUEUE, tasks, visible
 
 CATEGORY = "use_case"
 """The key of a group's `meta` that holds its prompt's category."""
@@ -103,14 +102,9 @@ def task_ids(connection: sa.Connection, project_id: int) -> dict[str, int]:
 
 def work(connection: sa.Connection, project_id: int) -> dict[int, TaskWork]:
     """How far every task of the queue is, by its id."""
-    ranked = (
-        sa.select(judgments.c.task_id, sa.func.count())
-        .where(judgments.c.project_id == project_id, judgments.c.kind.in_(("rank", "write")), STANDS)
-        .group_by(judgments.c.task_id)
-    )
-    counted = {task_id: int(count) for task_id, count in connection.execute(ranked)}
-    query = sa.select(tasks.c.id, tasks.c.priority, tasks.c.overlap, tasks.c.remaining, _ASIDE.label("aside"))
+    so_far = (tasks.c.overlap, tasks.c.remaining, tasks.c.judged)
+    query = sa.select(tasks.c.id, tasks.c.priority, *so_far, _ASIDE.label("aside")).where(*_queued(project_id))
     return {
-        task_id: TaskWork(priority, overlap, remaining, counted.get(task_id, 0), bool(aside))
-        for task_id, priority, overlap, remaining, aside in connection.execute(query.where(*_queued(project_id)))
+        task_id: TaskWork(priority, overlap, remaining, judged, bool(aside))
+        for task_id, priority, overlap, remaining, judged, aside in connection.execute(query)
     }

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0011"
+REVISION = "0012"
 """The migration that this version of the program needs."""
 
 metadata = sa.MetaData(
@@ -85,6 +85,7 @@ tasks = sa.Table(
     sa.Column("overlap", sa.Integer, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("remaining", sa.Integer, nullable=False),
+    sa.Column("judged", sa.Integer, nullable=False, server_default="0"),  # people whose answer stands
     sa.Column("stage", sa.Integer, nullable=False),
     sa.Column("shuffle", sa.Integer, nullable=False),
     sa.Column("import_id", sa.Integer, nullable=False, server_default="0"),

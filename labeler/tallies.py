@@ -126,7 +126,7 @@ _STATE = (
 _SETTLE = (
     sa.update(tasks)
     .where(tasks.c.id == sa.bindparam("task"))
-    .values(remaining=sa.bindparam("still"), stage=sa.bindparam("now_at"))
+    .values(remaining=sa.bindparam("still"), judged=sa.bindparam("people"), stage=sa.bindparam("now_at"))
 )
 
 
@@ -180,10 +180,10 @@ def _task(connection: sa.Connection, task_id: int) -> _Task:
 
 
 def _settled(connection: sa.Connection, task: _Task) -> _Task:
-    """The task with its slots recounted, here and in the database."""
+    """The task with its slots and the people who judged it recounted, here and in the database."""
     number = judged(task.answers)
     remaining = max(task.overlap - number, 0) if task.queued else 0
-    values = {"task": task.id, "still": remaining, "now_at": stage(task.overlap, number)}
+    values = {"task": task.id, "still": remaining, "people": number, "now_at": stage(task.overlap, number)}
     connection.execute(_SETTLE, values)
     return replace(task, remaining=remaining)
 

@@ -162,9 +162,32 @@ class UnlinkUser(Command):
         print(f"unlinked {self.name}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HoldOutUser(Command):
+    """Keep somebody's judgments in a project from training, those already given among them, to measure models on them.
+
+    Attributes:
+        name: whose.
+        project: in which project.
+        back: let models learn from them again.
+    """
+
+    name: Positional[str]
+    project: str
+    back: bool = False
+
+    def run(self) -> None:
+        """Hold them out, or let them in again."""
+        from labeler.raters import Raters
+
+        with self.store() as store:
+            Raters(store).hold_out(store.project(self.project).id, self.name, held=not self.back)
+        print(f"{self.name} is {'no longer ' if self.back else ''}held out of {self.project}")
+
+
 @dataclass(frozen=True)
 class Users:
-    """Add, invite, list and disable the people who may sign in, and make tokens for their programs."""
+    """Add, invite, list and disable the people who may sign in, make tokens for their programs, hold raters out."""
 
     action: (
         Annotated[AddUser, subcommand("add")]
@@ -174,6 +197,7 @@ class Users:
         | Annotated[TokenUser, subcommand("token")]
         | Annotated[EmailUser, subcommand("email")]
         | Annotated[UnlinkUser, subcommand("unlink")]
+        | Annotated[HoldOutUser, subcommand("hold-out")]
     )
 
     def run(self) -> None:

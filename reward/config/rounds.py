@@ -50,8 +50,9 @@ class RoundsConfig(Common):
         sft_epochs: Passes over the demonstrations.
         ppo_episodes: Completions that PPO learns from in each round; it starts from the fine-tuned policy each time.
         ppo_batch: Completions per iteration of PPO, learned from in two steps.
+        ppo_samples_per_prompt: Completions of one prompt among them, which are held against each other.
         ppo_lr: Peak learning rate of PPO, for policy and value function.
-        ppo_train_layers: PPO trains only the last so many layers.
+        ppo_train_layers: PPO trains only the last so many layers; all where the policy has no more.
         ppo_lora: PPO trains adapters of this rank instead of the weights.
         lr: Peak learning rate of the reward models.
         seed: Of everything random.
@@ -81,11 +82,12 @@ class RoundsConfig(Common):
     poll: float = 30.0
     train_layers: int | None = None
     sft_epochs: int = 3
-    ppo_episodes: int = 2048
+    ppo_episodes: int = 1024
     ppo_batch: int = PpoConfig.batch
-    ppo_lr: float = PpoConfig.lr
-    ppo_train_layers: int | None = None
-    ppo_lora: int | None = None
+    ppo_samples_per_prompt: int = 8
+    ppo_lr: float = 2e-3
+    ppo_train_layers: int | None = 6
+    ppo_lora: int | None = 4
     lr: float = 2e-5
     seed: int = 0
     precision: Precision = "auto"
@@ -93,7 +95,8 @@ class RoundsConfig(Common):
 
     def __post_init__(self) -> None:
         at_least_one(self, "rounds", "ask", "best_of", "max_new_tokens", "overlap", "train_layers")
-        at_least_one(self, "sft_epochs", "ppo_episodes", "ppo_batch", "ppo_train_layers", "ppo_lora")
+        at_least_one(self, "sft_epochs", "ppo_episodes", "ppo_batch", "ppo_samples_per_prompt")
+        at_least_one(self, "ppo_train_layers", "ppo_lora")
         need(self.k >= 2, "--k", "at least 2, to have something to rank", self.k)
         need(self.poll > 0, "--poll", "above 0", self.poll)
         need(self.lr > 0, "--lr", "above 0", self.lr)

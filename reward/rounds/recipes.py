@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
 from reward import assess, generate, overopt, ppo, rerank, select, sft, train
 from reward.config.common import Common
 from reward.config.evaluate import EvaluateConfig
@@ -131,6 +133,7 @@ class Recipes:
     def reinforce(self, name: str, model: Path, at: Places, number: int) -> Step:
         """A better policy by PPO from the fine-tuned one against a reward model."""
         config, out = self.config, at.policy(number)
+        layers = config.ppo_train_layers
         settings = PpoConfig(
             policy=str(at.policy(0)),
             reward=model,
@@ -140,9 +143,10 @@ class Recipes:
             episodes=config.ppo_episodes,
             batch=config.ppo_batch,
             minibatch=-(-config.ppo_batch // 2),
+            samples_per_prompt=config.ppo_samples_per_prompt,
             lr=config.ppo_lr,
             value_lr=config.ppo_lr,
-            train_layers=config.ppo_train_layers,
+            train_layers=layers if layers and layers < depth(at.policy(0)) else None,
             lora=config.ppo_lora,
             max_new_tokens=config.max_new_tokens,
             seed=config.seed,
@@ -195,6 +199,11 @@ class Recipes:
     def gold(self) -> list[Path]:
         """The gold reward model, where annotators are simulated."""
         return [] if self.config.simulate is None else there(str(self.config.simulate))
+
+
+def depth(policy: Path) -> int:
+    """How many layers a policy has."""
+    return int(AutoConfig.from_pretrained(policy).get_text_config().num_hidden_layers)
 
 
 def plain(settings: Common) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class Site:
     url: str = ""
     port: int = 0
     options: tuple[str, ...] = ()
+    runs: Path = Path()
 
     def start(self) -> None:
         serve = [sys.executable, "-m", "labeler.cli", "serve", "--db", self.url_of_database]
@@ -70,11 +72,19 @@ class Site:
         Accounts(self.store).set_password(name, PASSWORD)
 
 
-def open_site(folder: Path) -> Site:
-    url = f"sqlite:///{folder / 'labeler.db'}"
-    site = Site(url, Store.create(url))
-    site.start()
-    return site
+@contextmanager
+def open_site(url: str, folder: Path, *options: str) -> Iterator[Site]:
+    """A server on a database that has the schema; it keeps its jobs in a folder."""
+    runs = folder / "runs"
+    site = Site(url, Store.open(url), options=("--runs", str(runs), *options), runs=runs)
+    try:
+        site.start()
+        yield site
+        site.stop()
+    finally:
+        if site.process:
+            site.process.kill()
+        site.store.close()
 
 
 @dataclass

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from browsing import FLAGS, Contexts, Site, Visit, open_site
+from databases import fresh_database
 from playwright.sync_api import Browser, expect, sync_playwright
 
 expect.set_options(timeout=20_000)  # the machine may have other work to do; what is asked for stays the same
@@ -21,22 +23,58 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.fixture(scope="module")
+def database_kind(request: pytest.FixtureRequest, kinds_of_database: tuple[str, ...]) -> str:
+    """On which database a file's tests run: some files on PostgreSQL and some not, or all as the variable says."""
+    asked = os.environ.get("LABELER_BROWSER_DATABASE")
+    if asked:
+        assert asked in kinds_of_database, f"LABELER_BROWSER_DATABASE={asked} is none of {kinds_of_database}"
+        return asked
+    return kinds_of_database[zlib.crc32(request.path.name.encode()) % len(kinds_of_database)]
+
+
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server that all tests share, each with projects and people of its own."""
-    opened = open_site(tmp_path_factory.mktemp("site"))
-    yield opened
-    opened.stop()
-    opened.store.close()
+def sqlite_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with fresh_database(request, "sqlite", folder) as url, open_site(url, folder) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def postgresql_site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with fresh_database(request, "postgresql", folder) as url, open_site(url, folder) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest, database_kind: str) -> Site:
+    """A server that many tests share, each with projects and people of its own."""
+    opened: Site = request.getfixturevalue(f"{database_kind}_site")
+    return opened
+
+
+@pytest.fixture(scope="module")
+def file_url(
+    request: pytest.FixtureRequest, database_kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database for a server that the tests of one file share."""
+    with fresh_database(request, database_kind, tmp_path_factory.mktemp("file")) as url:
+        yield url
 
 
 @pytest.fixture
-def own_site(tmp_path: Path) -> Iterator[Site]:
+def own_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[str]:
+    """A database for one test."""
+    with fresh_database(request, database_kind, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def own_site(own_url: str, tmp_path: Path) -> Iterator[Site]:
     """A server for one test, to be stopped and started."""
-    opened = open_site(tmp_path)
-    yield opened
-    opened.stop()
-    opened.store.close()
+    with open_site(own_url, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")  # Playwright's loop would be in the way of other tests' asyncio

@@ -8,6 +8,8 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +21,7 @@ FOLDER = ROOT / "sample_data" / "pictures"
 DESK = {"width": 1280, "height": 800}
 PHONE = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 PAGES = ("overview", "review", "agreement", "labelers", "models", "prompts", "import", "export", "gold")
-PAGES = (*PAGES, "screening", "settings", "people", "train")
+PAGES = (*PAGES, "screening", "settings", "people", "train", "throughput", "mine", "webhooks", "account")
 
 
 def ranked(board: Board) -> None:
@@ -66,10 +68,30 @@ def take(browser: Browser, site: Site, password: str) -> None:
     keep(signed_in(browser, site, "labeler-2", password, **PHONE, color_scheme="dark"), "phone")
     manager = signed_in(browser, site, "manager-1", password, viewport=DESK)
     for path in PAGES:
-        manager.goto(f"{site.url}/{path}")
-        manager.get_by_role("heading").first.wait_for()
-        settled(manager)
-        keep(manager, path)
+        opened(manager, site, path)
+    manager.goto(f"{site.url}/api/docs")
+    keep(manager, "api")
+    examine(site, "labeler-3")
+    opened(signed_in(browser, site, "labeler-3", password, viewport=DESK), site, "exam")
+
+
+def opened(page: Page, site: Site, path: str) -> None:
+    """One of the pages behind the labeling screen."""
+    page.goto(f"{site.url}/{path}")
+    page.get_by_role("heading").first.wait_for()
+    settled(page)
+    keep(page, path)
+
+
+def examine(site: Site, name: str) -> None:
+    """Give somebody an exam of three tasks."""
+    project, desk = site.store.project("sample"), ExamDesk(site.store)
+    some = islice(site.store.groups(project.id), 3)
+    known = [replace(g, id=f"exam-{g.id}", meta={"gold_ranks": [*range(1, len(g.completions) + 1)]}) for g in some]
+    site.store.import_groups(project.id, [replace(each, rankings=()) for each in known])
+    desk.set_rules(project.id, ExamRules())
+    desk.add_tasks(project.id, len(known))
+    desk.add_candidate(project.id, name)
 
 
 def signed_in(browser: Browser, site: Site, name: str, password: str, **options: Any) -> Page:
@@ -111,5 +133,7 @@ if __name__ == "__main__":
     from browsing import FLAGS, Site, fill_login, settled
 
     from labeler import demo
+    from labeler.exam import ExamRules
+    from labeler.exam_desk import ExamDesk
 
     main()

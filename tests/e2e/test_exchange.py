@@ -173,9 +173,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         yield running
 
 
-def test_an_admin_pushes_to_the_hub_and_takes_it_in_from_there(hub: HubServer, visit: Visit, tmp_path: Path):
-    site = open_site(tmp_path)
-    try:
+def test_an_admin_pushes_to_the_hub_and_takes_it_in_from_there(
+    hub: HubServer, own_url: str, visit: Visit, tmp_path: Path
+):
+    with open_site(own_url, tmp_path) as site:
         rows = [replace(group("pushed"), rankings=(Ranking("x", (1, 2, 3, 3)),), split="train")]
         site.store.import_groups(site.store.add_project("pushed").id, rows)
         site.add_user("root", "admin")
@@ -201,9 +202,6 @@ def test_an_admin_pushes_to_the_hub_and_takes_it_in_from_there(hub: HubServer, v
         expect(done).to_be_visible(timeout=SECONDS)
         page.close()
         taken = [one for one in site.store.groups(site.store.project("pushed").id) if one.id != "pushed"]
-    finally:
-        site.stop()
-        site.store.close()
     assert hub.sets["org/pushed"].private
     (rows,) = hub.load("org/pushed", tmp_path / "hub-home").values()
     assert [row["annotator"] for row in rows] == ["x"] * 5

@@ -17,7 +17,6 @@ from labeler import jobs
 from labeler.languages import LANGUAGES, SOURCE, read
 from labeler.raters import Raters
 from labeler.records import Ranking
-from labeler.server import runs_folder
 
 InTime = Callable[..., None]
 
@@ -153,7 +152,7 @@ def test_a_manager_trains_and_tries_a_model(site: Site, visit: Visit):
     expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
     expect(page.get_by_role("button", name="Train a reward model")).to_be_disabled()
     expect(page.get_by_test_id("stMetricValue")).to_have_text("0.735", timeout=30_000)
-    run = next(job for job in jobs.all_jobs(runs_folder(site.store), "train") if job.about["project"] == "trains")
+    run = next(job for job in jobs.all_jobs(site.runs, "train") if job.about["project"] == "trains")
     assert any("accuracy" in event.facts for event in jobs.events(run))  # there are groups to validate on
     with page.expect_download() as download:
         page.get_by_role("button", name="Download report.html").click()
@@ -175,7 +174,7 @@ def test_a_training_can_be_cancelled_and_a_failed_one_says_why(site: Site, visit
     page.get_by_role("button", name="Train a reward model").click()
     page.get_by_role("button", name="Cancel").click(timeout=20_000)
     expect(page.get_by_text("The training was cancelled.")).to_be_visible(timeout=20_000)
-    run = next(job for job in jobs.all_jobs(runs_folder(site.store), "train") if job.about["project"] == "stops")
+    run = next(job for job in jobs.all_jobs(site.runs, "train") if job.about["project"] == "stops")
     in_time(lambda: not jobs.is_running(run))
 
     page.get_by_role("combobox", name="Base model").fill("broken")
@@ -188,8 +187,8 @@ def test_a_training_goes_on_while_the_server_restarts(own_site: Site, visit: Vis
     ranked_project(own_site, "again")
     page = open_page(visit, own_site, "again-boss", "Train & try")
     page.get_by_role("button", name="Train a reward model").click()
-    in_time(lambda: jobs.all_jobs(runs_folder(own_site.store), "train"))
-    (run,) = jobs.all_jobs(runs_folder(own_site.store), "train")
+    in_time(lambda: jobs.all_jobs(own_site.runs, "train"))
+    (run,) = jobs.all_jobs(own_site.runs, "train")
     hold = run.folder / "hold"
     hold.touch()
     expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
@@ -208,7 +207,7 @@ def test_a_process_that_was_killed_counts_as_failed(site: Site, visit: Visit, in
     page = open_page(visit, site, "killed-boss", "Train & try")
     page.get_by_role("button", name="Train a reward model").click()
     expect(page.get_by_text(re.compile(r"train: \d+ of 40"))).to_be_visible(timeout=20_000)
-    run = next(job for job in jobs.all_jobs(runs_folder(site.store), "train") if job.about["project"] == "killed")
+    run = next(job for job in jobs.all_jobs(site.runs, "train") if job.about["project"] == "killed")
     assert run.pid
     os.killpg(run.pid, signal.SIGKILL)
     expect(page.get_by_text("The training failed.")).to_be_visible(timeout=20_000)

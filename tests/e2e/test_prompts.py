@@ -16,7 +16,6 @@ from test_managers import ranked_project
 
 from labeler import trainings
 from labeler.records import Message, Ranking
-from labeler.server import runs_folder
 
 PHONE = {"width": 390, "height": 844}
 LOOKS = {"desk": {}, "dark phone": {"viewport": PHONE, "color_scheme": "dark"}}
@@ -128,7 +127,7 @@ def test_models_are_compared_tried_and_asked(site: Site, forgiving: Visit, look:
         expect(page.get_by_test_id("stMetricValue")).to_have_text("0.735", timeout=30_000)
     expect(page.get_by_text("This is the current model.")).to_be_visible()
     screenshot(page, f"train-{look}")
-    runs = runs_folder(site.store)
+    runs = site.runs
     _, earlier = trainings.models(runs, made)
     page.get_by_role("combobox", name="Run").click()
     page.get_by_role("option", name=f"#{earlier.folder.name[-6:]}").click()

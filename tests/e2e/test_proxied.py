@@ -17,13 +17,12 @@ from labeler.store import Store
 
 
 @pytest.fixture
-def behind(tmp_path: Path) -> Iterator[tuple[Site, list[Site], Proxy]]:
+def behind(own_url: str, tmp_path: Path) -> Iterator[tuple[Site, list[Site], Proxy]]:
     """The site as browsers know it, the servers behind it, and the proxy between."""
     with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path / 'labeler.db'}"
-        store = Store.create(url)
+        store = Store.open(own_url)
         stack.callback(store.close)
-        servers = [Site(url, store, options=("--runs", str(tmp_path / "runs"))) for _ in range(2)]
+        servers = [Site(own_url, store, options=("--runs", str(tmp_path / "runs"))) for _ in range(2)]
         for server in servers:
             server.start()
             stack.callback(server.stop)

@@ -45,15 +45,14 @@ def provider() -> Iterator[str]:
 
 
 @contextmanager
-def serving(issuer: str, folder: Path) -> Iterator[Site]:
+def serving(issuer: str, url: str, folder: Path) -> Iterator[Site]:
     """A server for a provider, which lets ann in as labeler-1."""
-    url = f"sqlite:///{folder / 'labeler.db'}"
     settings = folder / "oidc.toml"
     settings.write_text(
         f'name = "Example"\ndiscovery = "{issuer}/.well-known/openid-configuration"\nclient_id = "labeler"\n'
         'client_secret = "s3cret & more"\ndomains = ["Corp.example"]\nprojects = ["essays"]\n'
     )
-    site = Site(url, Store.create(url), options=("--oidc", str(settings)))
+    site = Site(url, Store.open(url), options=("--oidc", str(settings)))
     site.store.add_project("essays")
     site.add_user("labeler-1")
     Identities(site.store).let_in("labeler-1", "ann@example.org")
@@ -66,8 +65,8 @@ def serving(issuer: str, folder: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with provider() as issuer, serving(issuer, tmp_path_factory.mktemp("site")) as opened:
+def site(file_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with provider() as issuer, serving(issuer, file_url, tmp_path_factory.mktemp("site")) as opened:
         yield opened
 
 
@@ -205,8 +204,8 @@ def test_a_code_of_another_sign_in_is_refused_by_the_provider_or_by_its_nonce(si
         assert "Example did not accept this sign-in; start again." in answer.text
 
 
-def test_a_provider_that_is_down_is_said_plainly_and_passwords_still_work(visit: Visit, tmp_path: Path):
-    with serving("http://127.0.0.1:9", tmp_path) as site:
+def test_a_provider_that_is_down_is_said_plainly_and_passwords_still_work(own_url: str, visit: Visit, tmp_path: Path):
+    with serving("http://127.0.0.1:9", own_url, tmp_path) as site:
         page = visit.page(site)
         page.goto(f"{site.url}/oidc/start")
         assert page.locator(ALERT).inner_text() == "Example cannot be reached just now; try again later."

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from board import group
-from browsing import DESKTOP, Site, Visit
+from browsing import DESKTOP, Site, Visit, open_site
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from labeler.store import Store
 from labeler.webhooks import Webhooks
 
 PHONE = {"width": 390, "height": 844}
@@ -21,14 +20,10 @@ SCRIPT = Path(__file__).parents[1] / "labeler" / "webhook_receiver.py"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(file_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server that may deliver to the receiver."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('site') / 'labeler.db'}"
-    opened = Site(url, Store.create(url), options=("--private-webhooks",))
-    opened.start()
-    yield opened
-    opened.stop()
-    opened.store.close()
+    with open_site(file_url, tmp_path_factory.mktemp("site"), "--private-webhooks") as opened:
+        yield opened
 
 
 @pytest.fixture

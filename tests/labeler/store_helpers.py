@@ -62,6 +62,8 @@ def check_counters(store: Store, project: Project) -> None:
     rows = [row for row in table(store, "judgments") if row.project_id == project.id and row.kind != "adjudicate"]
     replaced = {row.supersedes for row in rows}
     standing = [row for row in rows if row.id not in replaced]
+    by_task = Counter(task for task, _ in {(row.task_id, row.annotator) for row in standing if row.kind != "skip"})
+    assert {row.id: row.judged for row in table(store, "tasks") if row.judged and row.id in ours} == by_task
     live = [row for row in table(store, "leases") if row.expires > store.clock()]
     shown = [row for row in table(store, "demonstrations") if row.project_id == project.id]
     assert store.counts(project.id) == ProjectCounts(

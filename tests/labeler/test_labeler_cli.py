@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from labeler.accounts import Accounts
 from labeler.cli import COMMANDS, main
 from labeler.entities import Submission
 from labeler.label_schema import preset, schema_from
+from labeler.raters import Raters
 from labeler.snapshot import read_snapshot
 from labeler.store import Store
 
@@ -229,6 +231,22 @@ def test_users(db: str, groups: Path, run, monkeypatch: pytest.MonkeyPatch):
         assert problem in said
         assert said.count("\n") == 1
     assert [user.name for user in store.users()] == ["ann", "bob"]
+    store.close()
+
+
+def test_raters_are_held_out_and_let_in_again(db: str, groups: Path, run):
+    run("import", groups, "--project", "qa")
+    store = Store.open(db)
+    store.add_user("ann", "labeler")
+    held_out = partial(Raters(store).held_out, store.project("qa").id)
+    assert run("users", "hold-out", "ann", "--project", "qa")[:2] == (0, "ann is held out of qa\n")
+    assert held_out() == ("ann",)
+    assert run("users", "hold-out", "ann", "--project", "qa", "--back")[:2] == (0, "ann is no longer held out of qa\n")
+    assert held_out() == ()
+    for arguments, problem in ((("bob", "--project", "qa"), "no user 'bob'"), (("ann", "--project", "no"), "'no'")):
+        code, _, said = run("users", "hold-out", *arguments)
+        assert code == 1
+        assert problem in said
     store.close()
 
 
