@@ -1,14 +1,14 @@
 """The prompts of a project without their completions, and how far each task is: what search and clusters work on.
 
 Only those of the queue, and those taken out of it: gold items and tasks of an exam are there to get to know people, and
-are never finished.
+are never finished. Rows are named tuples, which are made twice as fast as dataclasses that cannot change: a large
+project has a hundred thousand of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -23,8 +23,7 @@ _ASIDE = tasks.c.pool == "aside"
 TaskProgress = Literal["waiting", "started", "finished", "aside"]
 
 
-@dataclass(frozen=True, slots=True)
-class PromptRow:
+class PromptRow(NamedTuple):
     """The prompt of one task; ``text`` is what `conversation` makes of it."""
 
     task_id: int
@@ -34,8 +33,7 @@ class PromptRow:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskWork:
+class TaskWork(NamedTuple):
     """How far a task is: its urgency, how many people it wants, how many still, its standing rankings; if set aside."""
 
     priority: int
