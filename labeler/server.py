@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import streamlit as st
 import uvicorn
@@ -35,6 +37,8 @@ from labeler.trainings import tell_ended
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 """An idle connection is kept longer than people read and than proxies keep theirs, which would answer 502 else."""
+LARGE = 20_000
+"""A project of so many tasks is large."""
 SCRIPT = Path(__file__).parent / "app" / "main.py"
 
 STREAMLIT_OPTIONS = {
@@ -129,6 +133,20 @@ def serve(store: Store, server: socket.socket, options: Options | None = None) -
         timeout_graceful_shutdown=3,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+    Thread(target=_warm_up, args=(store,), daemon=True).start()
     ended = partial(tell_ended, store, options.runs or runs_folder(store))
     with Deliverer(store, options.rules, (ended,)).running():
         uvicorn.Server(settings).run(sockets=[server])
+
+
+def _warm_up(store: Store) -> None:
+    """Beside the first requests, let pages of large projects read what they keep in memory, so that nobody waits.
+
+    Whatever goes wrong, such as a database that is closed again meanwhile, the page itself says later.
+    """
+    with suppress(Exception):
+        large = [project for project in store.projects() if store.counts(project.id).tasks >= LARGE]
+        if large:  # the pages take long to import
+            from labeler.app.warm import warm_up  # noqa: PLC0415
+
+            warm_up(large)

@@ -68,6 +68,11 @@ def draw() -> None:
     _people(project, agreement, seconds)
 
 
+def prepare(project: Project) -> None:
+    """Compute what the page keeps in memory."""
+    _figures(services().store.database.url.render_as_string(), project.id, insight.fresh(project))
+
+
 def _progress(counts: dict[str, ProjectCounts]) -> None:
     rows = [
         {"project": name, "state": t(state), "tasks": tasks, "order": order}

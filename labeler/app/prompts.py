@@ -65,6 +65,14 @@ def draw() -> None:
 # What there is
 
 
+def prepare(project: Project) -> None:
+    """Read what the page keeps in memory."""
+    store = services().store
+    with store.frozen(project.id) as frozen:
+        stamp = frozen.prompts_stamp()
+    _prompts(store.database.url.render_as_string(), project.id, stamp)
+
+
 def _look(project: Project) -> Look:
     database = services().store.database.url.render_as_string()
     with services().store.frozen(project.id) as frozen:

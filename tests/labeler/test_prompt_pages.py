@@ -12,9 +12,10 @@ from fake_commands import FAKE_REWARD, ROOT, finished, trained
 from store_helpers import group
 from streamlit.testing.v1 import AppTest
 
-from labeler import jobs, model_jobs, prompt_jobs, trainings
+from labeler import jobs, model_jobs, prompt_jobs, server, trainings
 from labeler.accounts import Accounts
 from labeler.app import model_compare, playground, prompt_lists, session, task_view
+from labeler.frozen import Frozen
 from labeler.raters import Raters
 from labeler.records import Message, Ranking
 from labeler.routes import Services
@@ -34,6 +35,12 @@ def training() -> None:
     from labeler.app import training  # noqa: PLC0415  (the function travels as source)
 
     training.draw()
+
+
+def overview() -> None:
+    from labeler.app import overview  # noqa: PLC0415  (the function travels as source)
+
+    overview.draw()
 
 
 @pytest.fixture(autouse=True)
@@ -325,3 +332,19 @@ def test_disagreement_is_listed_with_links(show: Callable[..., AppTest], store: 
 def test_pasted_answers_are_parted_by_lines():
     assert playground.answers_in("one\ntwo\n---\n\n three \n ---\n   \n---\nfour") == ["one\ntwo", " three ", "four"]
     assert playground.answers_in("") == []
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_large_project_is_read_when_a_server_starts(
+    store: Store, essays: Project, show: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch, large: bool
+):
+    monkeypatch.setattr(server, "LARGE", 12 if large else 13)
+    server._warm_up(store)
+
+    def read(*_: object) -> None:
+        raise ConnectionError
+
+    for what in ("sample", "prompts"):
+        monkeypatch.setattr(Frozen, what, read)
+    for page in (overview, prompts):
+        assert bool(show(page).exception) is not large
