@@ -39,6 +39,14 @@ class Server:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
+    @contextmanager
+    def database(self, how: str = "") -> Iterator[str]:
+        """A database of its own for a while."""
+        name = f"test_{uuid.uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name} {how}")
+        yield self.url(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
 
 @contextmanager
 def running(programs: Path) -> Iterator[Server]:
@@ -88,7 +96,5 @@ def fresh_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> I
         yield f"sqlite:///{path}"
         return
     server: Server = request.getfixturevalue("postgresql_server")
-    name = f"test_{uuid.uuid4().hex}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE labeler_template STRATEGY file_copy")
-    yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with server.database("TEMPLATE labeler_template STRATEGY file_copy") as url:
+        yield url
