@@ -37,7 +37,7 @@ class Server:
 
     def execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement.encode())
 
     @contextmanager
     def database(self, how: str = "") -> Iterator[str]:
