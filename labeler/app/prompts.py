@@ -67,23 +67,25 @@ def draw() -> None:
 
 def prepare(project: Project) -> None:
     """Read what the page keeps in memory."""
+    _prompts(*_key(project))
+
+
+def _key(project: Project) -> tuple[str, int, tuple[int, int]]:
+    """What the prompts are kept under: the database, the project, and what changes when there are other prompts."""
     store = services().store
     with store.frozen(project.id) as frozen:
-        stamp = frozen.prompts_stamp()
-    _prompts(store.database.url.render_as_string(), project.id, stamp)
+        return store.database.url.render_as_string(), project.id, frozen.prompts_stamp()
 
 
 def _look(project: Project) -> Look:
-    database = services().store.database.url.render_as_string()
-    with services().store.frozen(project.id) as frozen:
-        stamp = frozen.prompts_stamp()
-    rows, lowered = _prompts(database, project.id, stamp)
+    key = _key(project)
+    rows, lowered = _prompts(*key)
     file = prompt_jobs.vectors(services().runs, project)
     changed = file.stat().st_mtime_ns if file.is_file() else 0
     found = _map(file, changed)
-    work = prompt_lists.task_work(database, project.id)
+    work = prompt_lists.task_work(*key[:2])
     missing = TaskWork(0, 1, 1, 0)  # a task that came between two readings
-    place = _places(file, changed, (database, project.id, stamp), found, rows)
+    place = _places(file, changed, key, found, rows)
     return Look(project, rows, lowered, [work.get(row.task_id, missing) for row in rows], place, found)
 
 
